@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * What the transfers of one context share: limits, the pool of pieces, and the queues of those that
+ * wait. The RPC core embeds one in each context and calls bulk_env_resume once per turn of progress.
+ *
+ * Every transfer between start and done is in `all`, and in at most one of two queues: `blocked`,
+ * where those wait that the transport refused for now, and `ready`, where those wait whose done
+ * call is due although no transport will make it (copies, empty and cancelled transfers).
+ *
+ * What bounds it: the pool's max_objs is the number of pieces that a context has in flight, depth
+ * that of one transfer. Blocked transfers are served in turn, and a transfer gives its freed piece
+ * up while others are blocked, so that a large one starves nobody. The queues hold transfers that
+ * their callers own, so they need no memory and no bound of their own.
+ *
+ * Threads: as na.h asks for one context, all calls are serialised by its owner.
+ */
+#ifndef BULK_BULK_ENV_H
+#define BULK_BULK_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "na/na.h"
+#include "util/util_list.h"
+#include "util/util_pool.h"
+
+struct bulk_transfer;
+
+/* Counted since bulk_env_init. */
+struct bulk_counters {
+    uint64_t started;
+    uint64_t ended;   /* done was called, whatever the outcome */
+    uint64_t failed;  /* of those, with an error */
+    uint64_t bytes;   /* moved, by transfers and by copies */
+    uint64_t pieces;  /* puts and gets posted */
+    uint64_t refused; /* posts that the transport refused for now, or that found no piece in the pool */
+};
+
+struct bulk_env {
+    struct util_pool *pieces; /* borrowed; objects of bulk_env_piece_size() */
+    size_t chunk_size;        /* bytes of the largest piece */
+    uint32_t depth;           /* pieces in flight per transfer */
+    uint32_t in_flight;       /* pieces posted and not ended, of all transfers */
+    uint32_t blocked_count;   /* transfers in blocked */
+    bool out_of_pieces;       /* the pool had none left for the last transfer that asked */
+    struct util_list all;     /* by bulk_transfer.all_link */
+    struct util_list blocked; /* by bulk_transfer.queue_link */
+    struct util_list ready;   /* by bulk_transfer.queue_link */
+    struct bulk_counters counters;
+};
+
+/* The size of the objects of bulk_env.pieces. */
+size_t bulk_env_piece_size(void);
+
+/* Makes an environment for a context of a class with these limits. `pieces` is borrowed. */
+void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct util_pool *pieces);
+
+/* No transfer may be left: asserted. Takes NULL. */
+void bulk_env_fini(struct bulk_env *env);
+
+/* One turn: tries again what was refused, then makes the done calls that are due. To be called
+ * after na_progress, by the same thread. Gives the number of done calls. */
+unsigned int bulk_env_resume(struct bulk_env *env);
+
+/* Whether resume has a done call to make: the caller must not sleep then. */
+static inline bool bulk_env_ready(const struct bulk_env *env)
+{
+    return !util_list_empty(&env->ready);
+}
+
+/* Whether no transfer is between start and done. */
+static inline bool bulk_env_idle(const struct bulk_env *env)
+{
+    return util_list_empty(&env->all);
+}
+
+/* The transfer that its starter gave this serial (not 0), or NULL when it is over. Walks all of
+ * them: for cancelling, not for the hot path. */
+struct bulk_transfer *bulk_env_find(const struct bulk_env *env, uint64_t serial);
+
+/* The route is about to be closed: transfers on it post nothing more and end with `error` once what
+ * they have in flight has ended. To be called before na_route_close. Makes no done calls. */
+void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int error);
+
+/* Cancels every transfer; their done calls follow from na_progress and resume. For teardown. */
+void bulk_env_cancel_all(struct bulk_env *env);
+
+#endif /* BULK_BULK_ENV_H */

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The public bulk transfers: which route to take, the operation that waits for the end, its callback, and
+ * operation ids. Moving the bytes is bulk/bulk_transfer.c.
+ *
+ * An operation holds both handles until its callback has returned, so the user may free them right after the
+ * submit. Arguments, permissions and ranges are checked before the lock is taken; a transfer that was not taken leaves
+ * no trace.
+ *
+ * An operation id is a number: the place of the context in a table of the process, and the serial number of
+ * the transfer on that place. No serial is ever given twice, so a late HG_Bulk_cancel() finds nobody rather than
+ * another transfer.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "bulk/bulk_transfer.h"
+#include "hg/hg_addr.h"
+#include "hg/hg_bulk_api.h"
+#include "hg/hg_class.h"
+#include "hg/hg_context.h"
+#include "hg/hg_error.h"
+#include "hg/hg_queue.h"
+#include "hg/hg_session.h"
+#include "mercury_bulk.h"
+
+/* Operation ids: 12 bits of context, 52 bits of serial (142 years at a million a second). */
+#define BULK_ID_SERIAL_BITS  52U
+#define BULK_ID_CONTEXTS_MAX 4096U
+#define BULK_ID_SERIAL_MASK  ((UINT64_C(1) << BULK_ID_SERIAL_BITS) - 1)
+/* A context that found no place in the table: its transfers have no ids. */
+#define BULK_ID_NO_PLACE UINT32_MAX
+
+/* The bound on the transfers of one context that are not over. */
+#define BULK_OPS_MAX (1U << 20)
+
+_Static_assert(sizeof(hg_op_id_t) == sizeof(uint64_t), "an operation id carries 64 bits");
+
+struct hg_bulk_transfer {
+    struct bulk_transfer transfer;
+    struct hg_context *context;
+    struct hg_bulk *origin; /* a reference, until the callback has returned */
+    struct hg_bulk *local;  /* a reference, until the callback has returned */
+    struct hg_completion completion;
+    hg_cb_t callback;
+    void *arg;
+    hg_return_t ret;
+};
+
+/* What a submit was asked for. */
+struct bulk_request {
+    struct hg_context *context;
+    hg_cb_t callback;
+    void *arg;
+    struct hg_addr *addr;   /* of the origin; borrowed for the call */
+    uint8_t origin_context; /* of the origin */
+    bool exact;             /* no other context of the origin will do */
+    struct bulk_transfer_args args;
+    hg_op_id_t *op_id;
+};
+
+/* --- operation ids ----------------------------------------------------------------------------------------- */
+
+/* A place outlives its context, so that serials go on where they were. */
+struct bulk_id_place {
+    struct hg_context *context; /* NULL: free */
+    uint64_t last_serial;       /* under the context's lock while there is one */
+};
+
+static pthread_mutex_t bulk_id_lock = PTHREAD_MUTEX_INITIALIZER; /* the contexts; taken before a context's lock */
+static struct bulk_id_place bulk_id_places[BULK_ID_CONTEXTS_MAX];
+
+void hg_bulk_api_init(struct hg_context *context)
+{
+    uint32_t i;
+
+    util_pool_init(&context->bulk_ops, sizeof(struct hg_bulk_transfer), 16, BULK_OPS_MAX);
+    (void)pthread_mutex_lock(&bulk_id_lock);
+    for (i = 0; i < BULK_ID_CONTEXTS_MAX && bulk_id_places[i].context != NULL; i++)
+        continue;
+    context->bulk_id_place = i < BULK_ID_CONTEXTS_MAX ? i : BULK_ID_NO_PLACE;
+    if (i < BULK_ID_CONTEXTS_MAX)
+        bulk_id_places[i].context = context;
+    (void)pthread_mutex_unlock(&bulk_id_lock);
+}
+
+void hg_bulk_api_fini(struct hg_context *context)
+{
+    (void)pthread_mutex_lock(&bulk_id_lock);
+    if (context->bulk_id_place != BULK_ID_NO_PLACE)
+        bulk_id_places[context->bulk_id_place].context = NULL;
+    (void)pthread_mutex_unlock(&bulk_id_lock);
+    util_pool_fini(&context->bulk_ops);
+}
+
+/* Under the context's lock; 0: no id. */
+static uint64_t bulk_id_next(struct hg_context *context)
+{
+    if (context->bulk_id_place == BULK_ID_NO_PLACE)
+        return 0;
+    return ++bulk_id_places[context->bulk_id_place].last_serial & BULK_ID_SERIAL_MASK;
+}
+
+static hg_op_id_t bulk_id_pack(const struct hg_context *context, uint64_t serial)
+{
+    uint64_t id = (uint64_t)context->bulk_id_place << BULK_ID_SERIAL_BITS | serial;
+
+    return serial == 0 ? HG_OP_ID_NULL : (hg_op_id_t)(uintptr_t)id;
+}
+
+hg_return_t HG_Bulk_cancel(hg_op_id_t op_id)
+{
+    uint64_t id = (uintptr_t)op_id;
+    struct hg_context *context;
+
+    if (op_id == HG_OP_ID_NULL || (id & BULK_ID_SERIAL_MASK) == 0)
+        return hg_error_set(HG_INVALID_ARG, "HG_Bulk_cancel: no operation id");
+    /* Held throughout: it keeps the context from going away. */
+    (void)pthread_mutex_lock(&bulk_id_lock);
+    context = bulk_id_places[id >> BULK_ID_SERIAL_BITS].context;
+    if (context != NULL) {
+        struct bulk_transfer *transfer;
+
+        util_lock_take(&context->lock);
+        transfer = bulk_env_find(&context->bulk, id & BULK_ID_SERIAL_MASK);
+        if (transfer != NULL)
+            bulk_transfer_cancel(transfer);
+        if (transfer != NULL && atomic_load_explicit(&context->armed, memory_order_relaxed))
+            na_wake(context->na);
+        util_lock_drop(&context->lock);
+    }
+    (void)pthread_mutex_unlock(&bulk_id_lock);
+    return HG_SUCCESS;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------- */
+
+/* Runs the user's callback; then nothing of the operation is left. */
+static void bulk_op_run(struct hg_completion *completion)
+{
+    struct hg_bulk_transfer *op = util_container_of(completion, struct hg_bulk_transfer, completion);
+    struct hg_context *context = op->context;
+    struct hg_bulk *origin = op->origin;
+    struct hg_bulk *local = op->local;
+    struct hg_cb_info info = {
+        .info.bulk =
+            {
+                .origin_handle = origin,
+                .local_handle = local,
+                .op = op->transfer.op == BULK_OP_PUSH ? HG_BULK_PUSH : HG_BULK_PULL,
+                .size = op->transfer.moved,
+            },
+        .arg = op->arg,
+        .type = HG_CB_BULK,
+        .ret = op->ret,
+    };
+    hg_cb_t callback = op->callback;
+
+    /* Back to the pool first: a callback that submits the next transfer finds a warm one. */
+    util_lock_take(&context->lock);
+    util_pool_put(&context->bulk_ops, op);
+    util_lock_drop(&context->lock);
+    if (callback != NULL)
+        (void)callback(&info);
+    bulk_handle_unref(origin);
+    bulk_handle_unref(local);
+}
+
+/* Under the context's lock. */
+static void bulk_op_done(struct bulk_transfer *transfer, int error)
+{
+    struct hg_bulk_transfer *op = util_container_of(transfer, struct hg_bulk_transfer, transfer);
+
+    op->ret = hg_error_from(error);
+    hg_queue_push_locked(op->context, &op->completion);
+}
+
+/* --- submit -------------------------------------------------------------------------------------------------- */
+
+/* Any open session with the peer: its memory can be reached through each of its contexts. */
+static struct hg_session *bulk_any_session_locked(struct hg_context *context, const struct hg_addr *addr)
+{
+    util_list_each (node, &context->sessions) {
+        struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        if (session->addr == addr && session->route != NULL)
+            return session;
+    }
+    return NULL;
+}
+
+/* The route to the origin: by choice to the context that was named or that sent the descriptor, since somebody makes
+ * progress there; a peer that does not listen can only be reached by a route that it opened itself. */
+static int bulk_find_route_locked(const struct bulk_request *request, struct na_route **route)
+{
+    struct hg_context *context = request->context;
+    struct hg_session *session = hg_session_find_peer(context, request->addr, request->origin_context);
+    int error;
+
+    if (session == NULL && !request->exact)
+        session = bulk_any_session_locked(context, request->addr);
+    if (session == NULL) {
+        error = hg_session_get(context, request->addr, request->origin_context, &session);
+        if (error != 0)
+            return error;
+    }
+    *route = session->route;
+    return 0;
+}
+
+/* Starts the transfer of an operation; on an error nothing is under way. */
+static int bulk_start_locked(struct bulk_request *request, struct hg_bulk_transfer *op)
+{
+    struct hg_context *context = request->context;
+    int error;
+
+    if (request->args.size > 0 && bulk_transfer_needs_route(request->args.op, request->args.origin)) {
+        error = bulk_find_route_locked(request, &request->args.route);
+        if (error != 0)
+            return error;
+    }
+    request->args.serial = bulk_id_next(context);
+    request->args.done = bulk_op_done;
+    error = bulk_transfer_start(&context->bulk, &op->transfer, &request->args);
+    if (error != 0)
+        return error;
+    /* Under the lock: nobody can have triggered the callback yet. */
+    if (request->op_id != NULL && request->op_id != HG_OP_ID_IGNORE)
+        *request->op_id = bulk_id_pack(context, request->args.serial);
+    if (op->transfer.state == BULK_TRANSFER_READY)
+        bulk_transfer_finish(&op->transfer);
+    else if (op->transfer.blocked && atomic_load_explicit(&context->armed, memory_order_relaxed))
+        na_wake(context->na); /* somebody may sleep without knowing that there is something to retry */
+    return 0;
+}
+
+static int bulk_submit_locked(struct bulk_request *request)
+{
+    struct hg_context *context = request->context;
+    struct hg_bulk_transfer *op = util_pool_get(&context->bulk_ops);
+    int error;
+
+    if (op == NULL)
+        return util_detail_set(-ENOMEM, "no memory for a bulk transfer (%zu are under way)",
+                               util_pool_in_use(&context->bulk_ops));
+    op->transfer = (struct bulk_transfer){.state = BULK_TRANSFER_IDLE};
+    op->context = context;
+    op->origin = request->args.origin;
+    op->local = request->args.local;
+    op->callback = request->callback;
+    op->arg = request->arg;
+    util_list_init(&op->completion.link);
+    op->completion.take_locked = NULL;
+    op->completion.run = bulk_op_run;
+    /* Before the start: a copy is on the completion queue when it returns. */
+    bulk_handle_ref(op->origin);
+    bulk_handle_ref(op->local);
+    error = bulk_start_locked(request, op);
+    if (error != 0) {
+        bulk_handle_unref(op->origin);
+        bulk_handle_unref(op->local);
+        util_pool_put(&context->bulk_ops, op);
+    }
+    return error;
+}
+
+/* Handles and address must belong together, which bulk/ cannot know. */
+static hg_return_t bulk_check_peers(const struct bulk_request *request)
+{
+    const struct hg_class *hg_class = request->context->hg_class;
+    const struct hg_bulk *origin = request->args.origin;
+
+    if (request->args.local->owner != &hg_class->bulks || request->addr->hg_class != hg_class)
+        return hg_error_set(HG_INVALID_ARG, "bulk transfer: the local handle or the address is of another class");
+    if (origin->kind == BULK_KIND_LOCAL && origin->owner == &hg_class->bulks && !request->addr->self)
+        return hg_error_set(HG_INVALID_ARG, "bulk transfer: the origin's handle is our own, but its address is %s",
+                            request->addr->text);
+    if (request->addr->self && bulk_transfer_needs_route(request->args.op, origin) && !hg_class->options.no_loopback)
+        return hg_error_set(HG_INVALID_ARG, "bulk transfer: the address is our own, but not the origin's handle");
+    return HG_SUCCESS;
+}
+
+static hg_return_t bulk_submit(struct bulk_request *request)
+{
+    hg_return_t ret;
+    int error = bulk_transfer_check(&request->args);
+
+    if (error == -EACCES)
+        return HG_PERMISSION; /* HG_ACCESS is the peer's refusal */
+    if (error != 0)
+        return hg_error_from(error);
+    ret = bulk_check_peers(request);
+    if (ret != HG_SUCCESS)
+        return ret;
+    util_lock_take(&request->context->lock);
+    error = bulk_submit_locked(request);
+    util_lock_drop(&request->context->lock);
+    return hg_error_from(error);
+}
+
+/* The arguments that all three ways have in common. */
+static hg_return_t bulk_check_arguments(const hg_context_t *context, hg_bulk_op_t op, hg_bulk_t origin_handle,
+                                        hg_bulk_t local_handle)
+{
+    if (context == NULL || origin_handle == HG_BULK_NULL || local_handle == HG_BULK_NULL)
+        return hg_error_set(HG_INVALID_ARG, "bulk transfer: no %s",
+                            context == NULL                 ? "context"
+                            : origin_handle == HG_BULK_NULL ? "origin handle"
+                                                            : "local handle");
+    if (op != HG_BULK_PUSH && op != HG_BULK_PULL)
+        return hg_error_set(HG_INVALID_ARG, "bulk transfer: there is no operation %d", (int)op);
+    return HG_SUCCESS;
+}
+
+static enum bulk_op bulk_op_of(hg_bulk_op_t op)
+{
+    return op == HG_BULK_PUSH ? BULK_OP_PUSH : BULK_OP_PULL;
+}
+
+hg_return_t HG_Bulk_transfer(hg_context_t *context, hg_cb_t callback, void *arg, hg_bulk_op_t op, hg_addr_t origin_addr,
+                             hg_bulk_t origin_handle, hg_size_t origin_offset, hg_bulk_t local_handle,
+                             hg_size_t local_offset, hg_size_t size, hg_op_id_t *op_id)
+{
+    hg_return_t ret = bulk_check_arguments(context, op, origin_handle, local_handle);
+
+    if (ret != HG_SUCCESS)
+        return ret;
+    if (origin_addr == HG_ADDR_NULL || bulk_handle_is_bound(origin_handle))
+        return hg_error_set(HG_INVALID_ARG, "HG_Bulk_transfer: %s",
+                            origin_addr == HG_ADDR_NULL ? "no address"
+                                                        : "the origin's handle is bound: use HG_Bulk_bind_transfer");
+    return bulk_submit(&(struct bulk_request){
+        .context = context,
+        .callback = callback,
+        .arg = arg,
+        .addr = origin_addr,
+        .origin_context = origin_handle->sender_context,
+        .args = {.op = bulk_op_of(op),
+                 .origin = origin_handle,
+                 .origin_offset = origin_offset,
+                 .local = local_handle,
+                 .local_offset = local_offset,
+                 .size = size},
+        .op_id = op_id,
+    });
+}
+
+hg_return_t HG_Bulk_bind_transfer(hg_context_t *context, hg_cb_t callback, void *arg, hg_bulk_op_t op,
+                                  hg_bulk_t origin_handle, hg_size_t origin_offset, hg_bulk_t local_handle,
+                                  hg_size_t local_offset, hg_size_t size, hg_op_id_t *op_id)
+{
+    hg_return_t ret = bulk_check_arguments(context, op, origin_handle, local_handle);
+    hg_addr_t addr;
+
+    if (ret != HG_SUCCESS)
+        return ret;
+    if (!bulk_handle_is_bound(origin_handle))
+        return hg_error_set(HG_INVALID_ARG, "HG_Bulk_bind_transfer: the origin's handle is not bound");
+    addr = HG_Bulk_get_addr(origin_handle);
+    if (addr == HG_ADDR_NULL)
+        return hg_error_set(HG_NOMEM, "no memory for the address %s", origin_handle->bound_address);
+    return bulk_submit(&(struct bulk_request){
+        .context = context,
+        .callback = callback,
+        .arg = arg,
+        .addr = addr,
+        .origin_context = origin_handle->bound_context,
+        .args = {.op = bulk_op_of(op),
+                 .origin = origin_handle,
+                 .origin_offset = origin_offset,
+                 .local = local_handle,
+                 .local_offset = local_offset,
+                 .size = size},
+        .op_id = op_id,
+    });
+}
+
+hg_return_t HG_Bulk_transfer_id(hg_context_t *context, hg_cb_t callback, void *arg, hg_bulk_op_t op,
+                                hg_addr_t origin_addr, uint8_t origin_id, hg_bulk_t origin_handle,
+                                hg_size_t origin_offset, hg_bulk_t local_handle, hg_size_t local_offset, hg_size_t size,
+                                hg_op_id_t *op_id)
+{
+    hg_return_t ret = bulk_check_arguments(context, op, origin_handle, local_handle);
+
+    if (ret != HG_SUCCESS)
+        return ret;
+    if (origin_addr == HG_ADDR_NULL || bulk_handle_is_bound(origin_handle))
+        return hg_error_set(HG_INVALID_ARG, "HG_Bulk_transfer_id: %s",
+                            origin_addr == HG_ADDR_NULL ? "no address"
+                                                        : "the origin's handle is bound: use HG_Bulk_bind_transfer");
+    return bulk_submit(&(struct bulk_request){
+        .context = context,
+        .callback = callback,
+        .arg = arg,
+        .addr = origin_addr,
+        .origin_context = origin_id,
+        .exact = true,
+        .args = {.op = bulk_op_of(op),
+                 .origin = origin_handle,
+                 .origin_offset = origin_offset,
+                 .local = local_handle,
+                 .local_offset = local_offset,
+                 .size = size},
+        .op_id = op_id,
+    });
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Classes: init and finalize, options, accessors. An option is honoured or the init fails with a sentence
+ * that says why; none is ignored in silence.
+ */
+
+#include "hg/hg_class.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_error.h"
+#include "hg/hg_frame.h"
+#include "hg/hg_header.h"
+#include "hg/hg_stats.h"
+#include "util/util_alloc.h"
+#include "util/util_log.h"
+#include "util/util_rand.h"
+
+/* What Mercury's messages are made for by default; an eager payload is what is left of it. */
+#define CLASS_MESSAGE_SIZE     4096U
+#define CLASS_MESSAGE_SIZE_MAX (1U << 20)
+
+static hg_class_t *class_fail(const char *uri, const char *what)
+{
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Init(\"%s\"): %s", uri != NULL ? uri : "(null)", what);
+    return NULL;
+}
+
+/* --- options ------------------------------------------------------------------------------------------- */
+
+/* Whether everything that is asked for can be had. */
+static int class_check_options(const struct hg_init_info *options)
+{
+    const struct na_init_info_4_0 *na = &options->na_init_info;
+
+    if (options->na_class != NULL)
+        return util_detail_set(-EOPNOTSUPP, "na_class: an NA class of Mercury cannot be taken over");
+    if (options->auto_sm)
+        return util_detail_set(-EOPNOTSUPP, "auto_sm: several transports in one class are not supported");
+    if (options->checksum_level != HG_CHECKSUM_NONE)
+        return util_detail_set(-EOPNOTSUPP, "checksum_level %d: messages carry no checksums",
+                               (int)options->checksum_level);
+    if (options->multi_recv_copy_threshold > options->multi_recv_op_max && options->multi_recv_op_max > 0)
+        return util_detail_set(-EINVAL, "multi_recv_copy_threshold %u is larger than multi_recv_op_max %u",
+                               options->multi_recv_copy_threshold, options->multi_recv_op_max);
+    if (na->max_unexpected_size > CLASS_MESSAGE_SIZE_MAX || na->max_expected_size > CLASS_MESSAGE_SIZE_MAX)
+        return util_detail_set(-EINVAL, "max_unexpected_size %zu or max_expected_size %zu is larger than %u",
+                               na->max_unexpected_size, na->max_expected_size, CLASS_MESSAGE_SIZE_MAX);
+    return 0;
+}
+
+/* Payload bytes of one eager message of @size bytes. */
+static size_t class_eager_size(size_t size)
+{
+    size_t overhead = HG_FRAME_HEADER_SIZE + 32U;
+
+    if (size == 0)
+        size = CLASS_MESSAGE_SIZE;
+    return size > 2 * overhead ? size - overhead : overhead;
+}
+
+static void class_set_options(struct hg_class *hg_class, const struct hg_init_info *options)
+{
+    hg_class->options = *options;
+    /* Strings of the caller: only used while the transport is opened. */
+    hg_class->options.sm_info_string = NULL;
+    hg_class->options.na_init_info.ip_subnet = NULL;
+    hg_class->options.na_init_info.auth_key = NULL;
+    hg_class->eager_size[0] = class_eager_size(options->na_init_info.max_unexpected_size);
+    hg_class->eager_size[1] = class_eager_size(options->na_init_info.max_expected_size);
+    hg_class->context_max = NA_CONTEXTS_MAX;
+    atomic_init(&hg_class->batching, true);
+}
+
+static int class_addr_format(enum na_addr_format format)
+{
+    switch (format) {
+    case NA_ADDR_IPV4:
+        return 4;
+    case NA_ADDR_IPV6:
+        return 6;
+    case NA_ADDR_NATIVE:
+        return 1;
+    case NA_ADDR_UNSPEC:
+    default:
+        return 0;
+    }
+}
+
+/* --- init and finalize ---------------------------------------------------------------------------------- */
+
+static int class_open_transport(struct hg_class *hg_class, const char *uri, bool listen,
+                                const struct hg_init_info *options)
+{
+    const struct na_init_info_4_0 *na = &options->na_init_info;
+    const struct na_config config = {
+        .uri = uri,
+        .listen = listen,
+        .single_threaded = (na->thread_mode & NA_THREAD_MODE_SINGLE) == NA_THREAD_MODE_SINGLE,
+        .never_block = (na->progress_mode & NA_NO_BLOCK) != 0,
+        .context_count_max = hg_class->context_max,
+        .ip_subnet = na->ip_subnet,
+        .auth_key = na->auth_key,
+        .addr_format = class_addr_format(na->addr_format),
+        .traffic_class = (unsigned int)options->traffic_class,
+        .device_memory = na->request_mem_device,
+    };
+    int error = na_class_open(&config, &hg_class->na);
+
+    if (error != 0)
+        return error;
+    hg_class->limits = *na_class_limits(hg_class->na);
+    hg_class->self = hg_addr_intern(hg_class, na_class_address(hg_class->na));
+    return hg_class->self != NULL ? 0 : -ENOMEM;
+}
+
+static void class_free(struct hg_class *hg_class)
+{
+    hg_addr_unref(hg_class->self);
+    hg_rpc_table_fini(&hg_class->rpcs);
+    bulk_owner_fini(&hg_class->bulks);
+    na_class_close(hg_class->na);
+    util_lock_fini(&hg_class->addr_lock);
+    util_lock_fini(&hg_class->context_lock);
+    util_free(hg_class);
+}
+
+static struct hg_class *class_create(const struct hg_init_info *options)
+{
+    struct hg_class *hg_class = util_calloc(1, sizeof(*hg_class));
+    unsigned int i;
+
+    if (hg_class == NULL)
+        return NULL;
+    if (hg_rpc_table_init(&hg_class->rpcs) != 0) {
+        util_free(hg_class);
+        return NULL;
+    }
+    util_lock_init(&hg_class->addr_lock);
+    util_lock_init(&hg_class->context_lock);
+    for (i = 0; i < HG_CLASS_ADDR_BUCKETS; i++)
+        util_list_init(&hg_class->addr_buckets[i]);
+    do
+        hg_class->incarnation = util_rand_u64();
+    while ((uint32_t)hg_class->incarnation == 0);
+    class_set_options(hg_class, options);
+    return hg_class;
+}
+
+static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init_info *options)
+{
+    struct hg_class *hg_class;
+    int error;
+
+    util_log_init_from_env();
+    util_detail_clear();
+    if (uri == NULL) {
+        (void)util_detail_set(-EINVAL, "HG_Init: the info string is NULL");
+        return class_fail(uri, util_detail_get());
+    }
+    if (class_check_options(options) != 0)
+        return class_fail(uri, util_detail_get());
+    hg_class = class_create(options);
+    if (hg_class == NULL)
+        return class_fail(uri, "no memory");
+    error = class_open_transport(hg_class, uri, listen, options);
+    bulk_owner_init(&hg_class->bulks, hg_class->na, hg_class);
+    if (error != 0) {
+        class_free(hg_class);
+        return class_fail(uri, util_detail_get()[0] != '\0' ? util_detail_get() : strerror(-error));
+    }
+    return hg_class;
+}
+
+hg_class_t *HG_Init(const char *na_info_string, uint8_t na_listen)
+{
+    return HG_Init_opt2(na_info_string, na_listen, 0, NULL);
+}
+
+hg_class_t *HG_Init_opt(const char *na_info_string, uint8_t na_listen, const struct hg_init_info *hg_init_info)
+{
+    return HG_Init_opt2(na_info_string, na_listen, hg_init_info != NULL ? HG_VERSION(2, 2) : 0, hg_init_info);
+}
+
+/* How much of struct hg_init_info a program of this version has. */
+static size_t class_info_size(unsigned int version)
+{
+    if (HG_VERSION_LT(version, HG_VERSION(2, 3)))
+        return offsetof(struct hg_init_info, no_multi_recv);
+    if (HG_VERSION_LT(version, HG_VERSION(2, 4)))
+        return offsetof(struct hg_init_info, traffic_class);
+    return sizeof(struct hg_init_info);
+}
+
+hg_class_t *HG_Init_opt2(const char *na_info_string, uint8_t na_listen, unsigned int version,
+                         const struct hg_init_info *hg_init_info)
+{
+    struct hg_init_info options = HG_INIT_INFO_INITIALIZER;
+
+    if (hg_init_info != NULL) {
+        if (version == 0 || HG_VERSION_LT(HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), version)) {
+            (void)util_detail_set(-EINVAL, "HG_Init_opt2: version %u.%u of the options is not one up to %u.%u",
+                                  HG_MAJOR(version), HG_MINOR(version), HG_VERSION_MAJOR, HG_VERSION_MINOR);
+            return class_fail(na_info_string, util_detail_get());
+        }
+        memcpy(&options, hg_init_info, class_info_size(version));
+    }
+    return class_init(na_info_string, na_listen != 0, &options);
+}
+
+hg_return_t HG_Finalize(hg_class_t *hg_class)
+{
+    unsigned int contexts;
+    unsigned int addrs;
+    unsigned int bulks;
+
+    if (hg_class == NULL)
+        return HG_SUCCESS;
+    contexts = atomic_load(&hg_class->context_count);
+    addrs = atomic_load(&hg_class->addr_count);
+    bulks = bulk_owner_handle_count(&hg_class->bulks);
+    if (contexts + addrs + bulks > 0) {
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s: %u contexts, %u addresses, %u bulk handles",
+                       na_class_address(hg_class->na), contexts, addrs, bulks);
+        return hg_error_set(HG_BUSY, "HG_Finalize: still open: %u contexts, %u addresses, %u bulk handles", contexts,
+                            addrs, bulks);
+    }
+    if (hg_class->options.stats) {
+        struct qs_counters counters;
+
+        hg_stats_read(hg_class, &counters);
+        (void)fprintf(stderr, "%s: %llu requests sent, %llu received; %llu responses sent, %llu received\n",
+                      na_class_address(hg_class->na), (unsigned long long)counters.rpc_req_sent,
+                      (unsigned long long)counters.rpc_req_recv, (unsigned long long)counters.rpc_resp_sent,
+                      (unsigned long long)counters.rpc_resp_recv);
+    }
+    hg_user_data_free(&hg_class->user);
+    class_free(hg_class);
+    return HG_SUCCESS;
+}
+
+void HG_Cleanup(void)
+{
+    /* Nothing of ours outlives its process: sockets are abstract, shared pages anonymous. */
+}
+
+/* --- accessors ---------------------------------------------------------------------------------------------- */
+
+const char *HG_Class_get_name(const hg_class_t *hg_class)
+{
+    return hg_class == NULL ? NULL : "ofi";
+}
+
+const char *HG_Class_get_protocol(const hg_class_t *hg_class)
+{
+    return hg_class == NULL ? NULL : na_class_protocol(hg_class->na);
+}
+
+bool HG_Class_is_listening(const hg_class_t *hg_class)
+{
+    return hg_class != NULL && na_class_listens(hg_class->na);
+}
+
+hg_size_t HG_Class_get_input_eager_size(const hg_class_t *hg_class)
+{
+    return hg_class == NULL ? 0 : hg_class->eager_size[0] - hg_class->user_offset[0];
+}
+
+hg_size_t HG_Class_get_output_eager_size(const hg_class_t *hg_class)
+{
+    return hg_class == NULL ? 0 : hg_class->eager_size[1] - hg_class->user_offset[1];
+}
+
+static hg_return_t class_set_offset(hg_class_t *hg_class, unsigned int which, hg_size_t offset)
+{
+    if (hg_class == NULL)
+        return HG_INVALID_ARG;
+    if (offset >= hg_class->eager_size[which])
+        return hg_error_set(HG_OVERFLOW, "an offset of %llu does not fit in the %zu bytes of an eager message",
+                            (unsigned long long)offset, hg_class->eager_size[which]);
+    hg_class->user_offset[which] = offset;
+    return HG_SUCCESS;
+}
+
+hg_return_t HG_Class_set_input_offset(hg_class_t *hg_class, hg_size_t offset)
+{
+    return class_set_offset(hg_class, 0, offset);
+}
+
+hg_return_t HG_Class_set_output_offset(hg_class_t *hg_class, hg_size_t offset)
+{
+    return class_set_offset(hg_class, 1, offset);
+}
+
+hg_return_t HG_Class_set_data(hg_class_t *hg_class, void *data, void (*free_callback)(void *))
+{
+    if (hg_class == NULL)
+        return HG_INVALID_ARG;
+    hg_user_data_set(&hg_class->user, data, free_callback);
+    return HG_SUCCESS;
+}
+
+void *HG_Class_get_data(const hg_class_t *hg_class)
+{
+    return hg_class == NULL ? NULL : hg_class->user.data;
+}
+
+hg_return_t HG_Class_set_handle_create_callback(hg_class_t *hg_class, hg_return_t (*callback)(hg_handle_t, void *),
+                                                void *arg)
+{
+    if (hg_class == NULL)
+        return HG_INVALID_ARG;
+    hg_class->handle_create = callback;
+    hg_class->handle_create_arg = arg;
+    return HG_SUCCESS;
+}
+
+hg_return_t qs_class_set_batching(hg_class_t *hg_class, bool batching)
+{
+    if (hg_class == NULL)
+        return HG_INVALID_ARG;
+    atomic_store_explicit(&hg_class->batching, batching, memory_order_relaxed);
+    return HG_SUCCESS;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Contexts: making them, the table of calls, and taking them down. Taking down goes in the order close,
+ * drain, free: no new requests; what can still leave leaves; sessions end, which ends every call with its
+ * callback; then the memory.
+ */
+
+#include "hg/hg_context.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "hg/hg_bulk_api.h"
+#include "hg/hg_error.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_progress.h"
+#include "hg/hg_receive.h"
+#include "hg/hg_session.h"
+#include "hg/hg_stats.h"
+#include "mercury.h"
+#include "util/util_alloc.h"
+#include "util/util_clock.h"
+#include "util/util_detail.h"
+#include "util/util_log.h"
+
+#define CONTEXT_SLOTS_FIRST    256U
+#define CONTEXT_SLOT_BITS      24U
+#define CONTEXT_SLOTS_MAX      (1U << CONTEXT_SLOT_BITS)
+#define CONTEXT_RMA_PIECES_MAX 4096U
+/* How long HG_Context_destroy lets responses leave and transfers end. */
+#define CONTEXT_DRAIN_MS  1000U
+#define CONTEXT_LINGER_MS 200U
+
+/* --- the table of calls ------------------------------------------------------------------------------ */
+
+static int context_slots_grow(struct hg_context *context)
+{
+    uint32_t old = context->call_slot_count;
+    uint32_t count = old == 0 ? CONTEXT_SLOTS_FIRST : old * 2;
+    struct hg_call_slot *slots;
+    uint32_t i;
+
+    if (count > CONTEXT_SLOTS_MAX)
+        return util_detail_set(-ENOSPC, "%u calls are in flight already", old);
+    slots = util_realloc(context->call_slots, count * sizeof(*slots));
+    if (slots == NULL)
+        return util_detail_set(-ENOMEM, "no memory for a table of %u calls", count);
+    for (i = old; i < count; i++)
+        slots[i] = (struct hg_call_slot){.generation = 1, .next_free = i + 1 < count ? i + 1 : UINT32_MAX};
+    context->call_slots = slots;
+    context->call_slot_count = count;
+    context->call_slot_free = old;
+    return 0;
+}
+
+int hg_context_slot_get(struct hg_context *context, struct hg_handle *handle, uint64_t *tag)
+{
+    struct hg_call_slot *slot;
+    uint32_t index;
+
+    if (context->call_slot_free == UINT32_MAX) {
+        int error = context_slots_grow(context);
+
+        if (error != 0)
+            return error;
+    }
+    index = context->call_slot_free;
+    slot = &context->call_slots[index];
+    context->call_slot_free = slot->next_free;
+    slot->handle = handle;
+    *tag = slot->generation << CONTEXT_SLOT_BITS | index;
+    return 0;
+}
+
+static struct hg_call_slot *context_slot(struct hg_context *context, uint64_t tag)
+{
+    uint32_t index = (uint32_t)(tag & (CONTEXT_SLOTS_MAX - 1));
+
+    if (index >= context->call_slot_count || context->call_slots[index].generation != tag >> CONTEXT_SLOT_BITS)
+        return NULL;
+    return &context->call_slots[index];
+}
+
+void hg_context_slot_put(struct hg_context *context, uint64_t tag)
+{
+    struct hg_call_slot *slot = tag != 0 ? context_slot(context, tag) : NULL;
+
+    if (slot == NULL || slot->handle == NULL)
+        return;
+    slot->handle = NULL;
+    /* 40 bits of the tag: even at a million uses a second of one place it wraps after 12 days, never to 0. */
+    slot->generation = (slot->generation + 1) & (UINT64_MAX >> CONTEXT_SLOT_BITS);
+    if (slot->generation == 0)
+        slot->generation = 1;
+    slot->next_free = context->call_slot_free;
+    context->call_slot_free = (uint32_t)(tag & (CONTEXT_SLOTS_MAX - 1));
+}
+
+struct hg_handle *hg_context_slot_find(struct hg_context *context, uint64_t tag)
+{
+    struct hg_call_slot *slot = context_slot(context, tag);
+
+    return slot != NULL ? slot->handle : NULL;
+}
+
+/* --- making ------------------------------------------------------------------------------------------ */
+
+static void context_init(struct hg_context *context, struct hg_class *hg_class, uint8_t id)
+{
+    context->hg_class = hg_class;
+    context->id = id;
+    context->call_slot_free = UINT32_MAX;
+    context->epoll_fd = -1;
+    context->timer_fd = -1;
+    context->timer_fd_ns = UINT64_MAX;
+    util_lock_init(&context->lock);
+    util_lock_init(&context->inbox_lock);
+    util_lock_cond_init(&context->cond);
+    util_list_init(&context->ready);
+    util_list_init(&context->inbox);
+    util_list_init(&context->sessions);
+    util_list_init(&context->due_sessions);
+    util_list_init(&context->handles_idle_origin);
+    util_list_init(&context->handles_idle_target);
+    util_list_init(&context->handles_all);
+    util_map_init(&context->session_map, 0);
+    util_bufs_init(&context->bufs);
+    util_wheel_init(&context->wheel, util_clock_now_ns());
+    util_pool_init(&context->rma_pool, bulk_env_piece_size(), 64, CONTEXT_RMA_PIECES_MAX);
+    bulk_env_init(&context->bulk, &hg_class->limits, &context->rma_pool);
+    hg_bulk_api_init(context);
+}
+
+/* A descriptor of the user's own to wait on: the transport's, and a timer for what is due without an event. */
+static int context_open_wait(struct hg_context *context)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int na_fd = na_wait_fd(context->na);
+
+    if (na_fd < 0)
+        return 0;
+    context->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    context->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (context->epoll_fd < 0 || context->timer_fd < 0)
+        return util_detail_set(-errno, "no descriptor to wait on: errno %d", errno);
+    if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, na_fd, &event) != 0 ||
+        epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, context->timer_fd, &event) != 0)
+        return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
+    return 0;
+}
+
+static void context_free(struct hg_context *context)
+{
+    if (context->epoll_fd >= 0)
+        (void)close(context->epoll_fd);
+    if (context->timer_fd >= 0)
+        (void)close(context->timer_fd);
+    hg_bulk_api_fini(context);
+    bulk_env_fini(&context->bulk);
+    util_pool_fini(&context->rma_pool);
+    util_bufs_fini(&context->bufs);
+    util_map_fini(&context->session_map);
+    util_free(context->session_slots);
+    util_free(context->call_slots);
+    (void)pthread_cond_destroy(&context->cond);
+    util_lock_fini(&context->inbox_lock);
+    util_lock_fini(&context->lock);
+    util_free(context);
+}
+
+static int context_open(struct hg_context *context)
+{
+    int error = na_context_open(context->hg_class->na, context->id, &hg_receive_upcalls, context, &context->na);
+
+    if (error == 0)
+        error = context_open_wait(context);
+    if (error != 0 && context->na != NULL)
+        na_context_close(context->na, 0);
+    return error;
+}
+
+/* Under the class's context_lock. */
+static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8_t id)
+{
+    struct hg_context *context;
+    int error;
+
+    if (hg_context_by_id(hg_class, id) != NULL) {
+        (void)util_detail_set(-EEXIST, "HG_Context_create: the class has a context %u already", id);
+        return NULL;
+    }
+    context = util_calloc(1, sizeof(*context));
+    if (context == NULL)
+        return NULL;
+    context_init(context, hg_class, id);
+    error = context_open(context);
+    if (error != 0) {
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u could not be opened: %s", id, util_detail_get());
+        context_free(context);
+        return NULL;
+    }
+    /* Release: pairs with hg_context_by_id. */
+    atomic_store_explicit(&hg_class->contexts[id], context, memory_order_release);
+    atomic_fetch_add_explicit(&hg_class->context_count, 1, memory_order_relaxed);
+    return context;
+}
+
+/* The lowest id that is not in use, or 0. */
+static uint8_t context_free_id(struct hg_class *hg_class)
+{
+    unsigned int id;
+
+    for (id = 0; id < NA_CONTEXTS_MAX; id++)
+        if (hg_context_by_id(hg_class, (uint8_t)id) == NULL)
+            return (uint8_t)id;
+    return 0;
+}
+
+hg_context_t *HG_Context_create(hg_class_t *hg_class)
+{
+    struct hg_context *context;
+
+    if (hg_class == NULL)
+        return NULL;
+    util_lock_take(&hg_class->context_lock);
+    context = context_create_locked(hg_class, context_free_id(hg_class));
+    util_lock_drop(&hg_class->context_lock);
+    return context;
+}
+
+hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
+{
+    struct hg_context *context;
+
+    if (hg_class == NULL)
+        return NULL;
+    util_lock_take(&hg_class->context_lock);
+    context = context_create_locked(hg_class, id);
+    util_lock_drop(&hg_class->context_lock);
+    return context;
+}
+
+/* --- taking down ------------------------------------------------------------------------------------- */
+
+/* Whether responses or transfers are still on their way out. */
+static bool context_draining(struct hg_context *context)
+{
+    util_list_each (node, &context->sessions) {
+        struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        if (!util_list_empty(&session->waiting_responses) || session->outbox.refused != NULL ||
+            !util_list_empty(&session->leaving))
+            return true;
+    }
+    return false;
+}
+
+/* Turns until @done says so, or the time is up. */
+static void context_turn_until(struct hg_context *context, bool (*busy)(struct hg_context *), uint64_t deadline_ns)
+{
+    util_lock_take(&context->lock);
+    while (busy(context) && util_clock_now_ns() < deadline_ns) {
+        (void)hg_progress_turn_locked(context);
+        util_lock_give_way(&context->lock);
+    }
+    util_lock_drop(&context->lock);
+}
+
+static bool context_bulk_busy(struct hg_context *context)
+{
+    return !bulk_env_idle(&context->bulk);
+}
+
+/* Handles that the user still holds. Cached ones are on the idle lists. */
+static unsigned int context_open_handles(struct hg_context *context)
+{
+    unsigned int count = 0;
+
+    util_list_each (node, &context->handles_all) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, all_link);
+
+        count += util_list_empty(&handle->idle_link);
+    }
+    return count;
+}
+
+static void context_end_sessions(struct hg_context *context)
+{
+    struct util_list *node;
+
+    util_lock_take(&context->lock);
+    while ((node = util_list_first(&context->sessions)) != NULL)
+        hg_session_end(util_container_of(node, struct hg_session, link), -ECANCELED);
+    bulk_env_cancel_all(&context->bulk);
+    util_lock_drop(&context->lock);
+}
+
+static void context_discard_inbox(struct hg_context *context)
+{
+    struct util_list parcels;
+    struct util_list *node;
+
+    util_list_init(&parcels);
+    util_lock_take(&context->inbox_lock);
+    util_list_splice(&parcels, &context->inbox);
+    util_lock_drop(&context->inbox_lock);
+    while ((node = util_list_pop(&parcels)) != NULL) {
+        struct hg_parcel *parcel = util_container_of(node, struct hg_parcel, link);
+
+        parcel->discard(parcel);
+    }
+}
+
+static void context_destroy_handles(struct hg_context *context)
+{
+    util_list_each_safe (node, next, &context->handles_all) {
+        hg_handle_destroy(util_container_of(node, struct hg_handle, all_link));
+    }
+}
+
+/* Ends everything that the library itself has under way. What remains afterwards is the user's. */
+static void context_drain(struct hg_context *context)
+{
+    uint64_t deadline_ns = util_clock_deadline_ms(CONTEXT_DRAIN_MS);
+
+    context_turn_until(context, context_draining, deadline_ns);
+    context_end_sessions(context);
+    context_turn_until(context, context_bulk_busy, deadline_ns);
+    (void)hg_queue_run(context, UINT32_MAX);
+}
+
+hg_return_t HG_Context_destroy(hg_context_t *context)
+{
+    struct hg_class *hg_class;
+    unsigned int open;
+
+    if (context == NULL)
+        return HG_SUCCESS;
+    hg_class = context->hg_class;
+    util_lock_take(&context->lock);
+    context->closing = true;
+    util_lock_drop(&context->lock);
+    context_drain(context);
+    open = context_open_handles(context);
+    if (open > 0 || context_bulk_busy(context)) {
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open, %s", context->id, open,
+                       context_bulk_busy(context) ? "a bulk transfer does not end" : "no bulk transfer is under way");
+        context->closing = false;
+        return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open", open, context->id);
+    }
+    util_lock_take(&hg_class->context_lock);
+    atomic_store_explicit(&hg_class->contexts[context->id], NULL, memory_order_release);
+    hg_stats_add(&hg_class->closed_counters, &context->counters);
+    util_lock_drop(&hg_class->context_lock);
+    context_discard_inbox(context);
+    na_context_close(context->na, CONTEXT_LINGER_MS);
+    context_destroy_handles(context);
+    hg_user_data_free(&context->user);
+    context_free(context);
+    atomic_fetch_sub_explicit(&hg_class->context_count, 1, memory_order_relaxed);
+    return HG_SUCCESS;
+}
+
+hg_return_t HG_Context_unpost(hg_context_t *context)
+{
+    if (context == NULL)
+        return HG_INVALID_ARG;
+    util_lock_take(&context->lock);
+    context->unposted = true;
+    na_context_stop_listening(context->na);
+    util_lock_drop(&context->lock);
+    return HG_SUCCESS;
+}
+
+/* --- accessors ----------------------------------------------------------------------------------------- */
+
+hg_class_t *HG_Context_get_class(const hg_context_t *context)
+{
+    return context == NULL ? NULL : context->hg_class;
+}
+
+uint8_t HG_Context_get_id(const hg_context_t *context)
+{
+    return context == NULL ? 0 : context->id;
+}
+
+hg_return_t HG_Context_set_data(hg_context_t *context, void *data, void (*free_callback)(void *))
+{
+    if (context == NULL)
+        return HG_INVALID_ARG;
+    hg_user_data_set(&context->user, data, free_callback);
+    return HG_SUCCESS;
+}
+
+void *HG_Context_get_data(const hg_context_t *context)
+{
+    return context == NULL ? NULL : context->user.data;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_context.h
+ * What an hg_context_t points at: one endpoint with all that moves through it. One lock covers it all; it
+ * spans libfabric calls, and is uncontended where one thread drives a context. User code never runs under it.
+ */
+
+#ifndef HG_HG_CONTEXT_H
+#define HG_HG_CONTEXT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bulk/bulk_transfer.h"
+#include "hg/hg_class.h"
+#include "hg/hg_queue.h"
+#include "util/util_buf.h"
+#include "util/util_hash.h"
+#include "util/util_pool.h"
+#include "util/util_timer.h"
+
+/** One place in the table of calls. A tag names a place and its generation, so a late reply finds nobody. */
+struct hg_call_slot {
+    struct hg_handle *handle; /**< NULL: free */
+    uint64_t generation;      /**< counts the uses of this place */
+    uint32_t next_free;
+};
+
+struct hg_context {
+    struct hg_class *hg_class; /**< borrowed */
+    struct na_context *na;     /**< owned */
+    uint8_t id;
+    struct util_lock lock; /**< everything below unless a field says otherwise */
+
+    /* Completion queue. */
+    struct util_list ready;
+    uint32_t ready_count;
+    pthread_cond_t cond; /**< threads in HG_Trigger, or in HG_Progress behind another */
+    uint32_t cond_waiters;
+    bool progressing;            /**< one thread is inside HG_Progress's loop */
+    atomic_bool armed;           /**< somebody sleeps, or may sleep, on the wait fd: na_wake() is needed */
+    uint64_t armed_until_ns;     /**< when that sleeper wakes by itself */
+    struct util_lock inbox_lock; /**< inbox; never held while another lock is taken */
+    struct util_list inbox;
+    atomic_uint inbox_count; /**< release by the poster, acquire by the reader who then takes inbox_lock */
+
+    /* Sessions. */
+    struct util_map session_map;       /**< address and target context to session, for HG_Forward */
+    struct util_list sessions;         /**< all open ones */
+    struct util_list due_sessions;     /**< those with something to offer to the transport; served round-robin */
+    struct hg_session **session_slots; /**< by receive id */
+    uint32_t session_slot_count;
+    uint32_t session_slot_hint;
+    _Atomic uint64_t
+        due_since_ns; /**< written under the lock, read as a hint without it; since when something waits for the end of the callbacks; 0: nothing does */
+
+    /* Calls. */
+    struct hg_call_slot *call_slots;
+    uint32_t call_slot_count;
+    uint32_t call_slot_free;              /**< head of the free list, UINT32_MAX: none */
+    struct util_list handles_idle_origin; /**< cached handles */
+    struct util_list handles_idle_target;
+    uint32_t handles_idle_count[2];
+    struct util_list handles_all; /**< idle or not */
+    struct util_bufs bufs;        /**< received payloads */
+    struct util_wheel wheel;
+    struct bulk_env bulk;
+    struct util_pool rma_pool;
+    struct util_pool bulk_ops; /**< hg_bulk_transfer.c */
+    uint32_t bulk_id_place;    /**< where HG_Bulk_cancel() finds this context; constant */
+
+    /* Waiting. */
+    int epoll_fd; /**< for the user: the transport's descriptor and timer_fd; -1 where the transport cannot wait */
+    int timer_fd;
+    uint64_t timer_fd_ns; /**< what it is set to; UINT64_MAX: nothing */
+    bool unposted;        /**< no new requests are taken */
+    bool closing;
+
+    struct qs_counters counters;
+    struct hg_user_data user; /**< the user's own care */
+};
+
+/** Reserves a place in the table of calls; 0 tag is never given. -ENOMEM, -ENOSPC. */
+int hg_context_slot_get(struct hg_context *context, struct hg_handle *handle, uint64_t *tag);
+/** Frees the place; the tag finds nobody from now on. */
+void hg_context_slot_put(struct hg_context *context, uint64_t tag);
+/** The handle behind the tag, or NULL. */
+struct hg_handle *hg_context_slot_find(struct hg_context *context, uint64_t tag);
+
+/** The open context with this id, or NULL. */
+static inline struct hg_context *hg_context_by_id(struct hg_class *hg_class, uint8_t id)
+{
+    /* Acquire: pairs with the release in HG_Context_create, so that the context is seen whole. */
+    return atomic_load_explicit(&hg_class->contexts[id], memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Time limits of calls. The wheel is advanced by hg_progress after everything that has arrived was
+ * handled, so a reply that is already here beats its timer.
+ */
+
+#include "hg/hg_deadline.h"
+
+#include "hg/hg_handle.h"
+#include "hg/hg_session.h"
+#include "mercury.h"
+#include "quicksilver.h"
+#include "util/util_clock.h"
+
+/* Microseconds that the call may take; 0 or UINT64_MAX: no limit. */
+static uint64_t deadline_timeout_us(const struct hg_handle *handle)
+{
+    uint64_t timeout_us = handle->timeout_us;
+
+    if (timeout_us == 0 && handle->rpc != NULL)
+        timeout_us = atomic_load_explicit(&handle->rpc->timeout_us, memory_order_relaxed);
+    if (timeout_us == 0)
+        timeout_us = atomic_load_explicit(&handle->info.hg_class->timeout_us, memory_order_relaxed);
+    return timeout_us;
+}
+
+void hg_deadline_begin_locked(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+    uint64_t timeout_us = deadline_timeout_us(handle);
+
+    handle->deadline_ns = UINT64_MAX;
+    if (timeout_us == 0 || timeout_us >= UINT64_MAX / UTIL_CLOCK_NS_PER_US)
+        return;
+    handle->deadline_ns = util_clock_deadline_ns(timeout_us * UTIL_CLOCK_NS_PER_US);
+    util_timer_arm(&owner->wheel, &handle->timer, handle->deadline_ns);
+    /* A thread that sleeps on a later time must wake earlier. Relaxed: both are written under the lock we hold. */
+    if (atomic_load_explicit(&owner->armed, memory_order_relaxed) && handle->deadline_ns < owner->armed_until_ns)
+        na_wake(owner->na);
+}
+
+void hg_deadline_end_locked(struct hg_handle *handle)
+{
+    if (util_timer_armed(&handle->timer))
+        util_timer_disarm(&handle->owner->wheel, &handle->timer);
+}
+
+uint32_t hg_deadline_remaining_us(const struct hg_handle *handle)
+{
+    uint64_t now_ns;
+    uint64_t left_us;
+
+    if (handle->deadline_ns == UINT64_MAX)
+        return 0;
+    now_ns = util_clock_now_ns();
+    left_us = handle->deadline_ns > now_ns ? (handle->deadline_ns - now_ns) / UTIL_CLOCK_NS_PER_US : 0;
+    if (left_us == 0)
+        return 1;
+    return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
+}
+
+void hg_deadline_fired(struct util_timer *timer)
+{
+    struct hg_handle *handle = util_container_of(timer, struct hg_handle, timer);
+
+    handle->owner->counters.timeouts++;
+    if (handle->session != NULL && hg_handle_state(handle) == HG_HANDLE_SENT)
+        hg_session_control(handle->session, HG_MESSAGE_CANCEL, handle->tag);
+    hg_handle_complete_locked(handle, HG_TIMEOUT);
+}
+
+hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)
+{
+    if (hg_class == NULL)
+        return HG_INVALID_ARG;
+    atomic_store_explicit(&hg_class->timeout_us, timeout_us, memory_order_relaxed);
+    return HG_SUCCESS;
+}
+
+hg_return_t qs_handle_set_timeout(hg_handle_t handle, uint64_t timeout_us)
+{
+    if (handle == NULL || handle->target)
+        return HG_INVALID_ARG;
+    if (hg_handle_state(handle) != HG_HANDLE_IDLE)
+        return HG_BUSY;
+    handle->timeout_us = timeout_us;
+    return HG_SUCCESS;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_deadline.h
+ * Time limits of calls: which one applies, arming it, and what happens when it fires. Needs the owner
+ * context's lock. A limit costs nothing where none is set.
+ */
+
+#ifndef HG_HG_DEADLINE_H
+#define HG_HG_DEADLINE_H
+
+#include <stdint.h>
+
+#include "util/util_timer.h"
+
+struct hg_handle;
+
+/** Decides the deadline of a call that begins now (handle, else RPC, else class) and arms the timer. */
+void hg_deadline_begin_locked(struct hg_handle *handle);
+void hg_deadline_end_locked(struct hg_handle *handle);
+
+/** What is left, for the wire: 0 none, else at least 1 us, saturating. */
+uint32_t hg_deadline_remaining_us(const struct hg_handle *handle);
+
+/** The timer's function: the call ends with HG_TIMEOUT. */
+void hg_deadline_fired(struct util_timer *timer);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The target's way in: a request message becomes a handle with the payload copied out of the receive
+ * buffer, and the handle waits in the completion queue of the context that the origin meant. Usually that is
+ * the context that received it; where the transport could not reach it directly, the handle is handed over
+ * as a parcel.
+ */
+
+#include "hg/hg_dispatch.h"
+
+#include <errno.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_error.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_overflow.h"
+#include "hg/hg_receive.h"
+#include "hg/hg_respond.h"
+#include "util/util_clock.h"
+#include "util/util_log.h"
+
+int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle)
+{
+    struct hg_rpc *rpc = hg_rpc_find(&context->hg_class->rpcs, rpc_id);
+
+    if (rpc == NULL) {
+        context->counters.unknown_rpc++;
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "a request for RPC id %#llx, which is not registered", (unsigned long long)rpc_id);
+        return HG_NOENTRY;
+    }
+    if (atomic_load_explicit(&rpc->callback, memory_order_relaxed) == NULL)
+        return HG_INVALID_ARG;
+    handle->rpc = rpc;
+    return HG_SUCCESS;
+}
+
+/* The handle that already has some pieces of this request. */
+static struct hg_handle *dispatch_find_receiving(struct hg_session *session, uint64_t tag)
+{
+    util_list_each (node, &session->receiving) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (handle->tag == tag)
+            return handle;
+    }
+    return NULL;
+}
+
+/* A handle for a new request; the create callback runs with the first life of a handle. */
+static struct hg_handle *dispatch_create(struct hg_session *session, const struct hg_header *header)
+{
+    struct hg_context *context = session->context;
+    bool fresh;
+    struct hg_handle *handle = hg_handle_get_locked(context, true, &fresh);
+
+    if (handle == NULL)
+        return NULL;
+    hg_addr_ref(session->addr);
+    hg_session_ref(session);
+    handle->info.addr = session->addr;
+    handle->session = session;
+    handle->info.id = header->rpc_id;
+    handle->info.context_id = header->origin_context;
+    handle->target_context = header->target_context;
+    handle->tag = header->tag;
+    handle->no_response = (header->flags & HG_MESSAGE_NO_RESPONSE) != 0;
+    if (header->remaining_us != 0)
+        handle->deadline_ns = util_clock_deadline_ns(header->remaining_us * UTIL_CLOCK_NS_PER_US);
+    return handle;
+}
+
+/* Answers a request that will not run, and forgets it. */
+static void dispatch_refuse(struct hg_session *session, const struct hg_header *header, hg_return_t status)
+{
+    hg_session_taken(session);
+    if ((header->flags & HG_MESSAGE_NO_RESPONSE) == 0)
+        hg_respond_status_locked(session, header, status);
+    else if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
+        hg_session_control(session, HG_MESSAGE_RELEASE, header->tag);
+}
+
+/* What the origin's message must satisfy before anything is kept for it. */
+static hg_return_t dispatch_check(struct hg_context *context, const struct hg_header *header)
+{
+    struct hg_context *home = hg_context_by_id(context->hg_class, header->target_context);
+
+    if (context->unposted || context->closing)
+        return HG_CANCELED;
+    if (home == NULL) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request for context %u, which does not exist",
+                         header->target_context);
+        return HG_NOENTRY;
+    }
+    return HG_SUCCESS;
+}
+
+static void dispatch_pulled(struct hg_handle *handle, int error)
+{
+    struct hg_session *session = handle->session;
+    const struct hg_header request = {.type = HG_MESSAGE_REQUEST, .tag = handle->tag};
+
+    if (handle->no_response)
+        hg_session_control(session, HG_MESSAGE_RELEASE, handle->tag);
+    if (error == 0) {
+        hg_dispatch_ready_locked(handle);
+        return;
+    }
+    util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                     "the input of a request from %s could not be pulled: %d", session->addr->text, error);
+    hg_session_taken(session);
+    if (!handle->no_response)
+        hg_respond_status_locked(session, &request, hg_error_from(error));
+    hg_receive_abandon_locked(handle);
+}
+
+/* All pieces of the message are there. */
+static void dispatch_received(struct hg_handle *handle, const struct hg_header *header)
+{
+    int error;
+
+    handle->owner->counters.rpc_req_recv++;
+    if ((header->flags & HG_MESSAGE_MORE_DATA) == 0) {
+        hg_dispatch_ready_locked(handle);
+        return;
+    }
+    error = hg_overflow_pull_locked(handle, dispatch_pulled);
+    if (error != 0)
+        dispatch_pulled(handle, error);
+}
+
+static int dispatch_begin(struct hg_session *session, const struct hg_header *header, struct hg_handle **handle_out)
+{
+    struct hg_context *context = session->context;
+    hg_return_t status = dispatch_check(context, header);
+    struct hg_handle *handle;
+    int error;
+
+    if (session->local_received - session->local_taken >= HG_SESSION_WINDOW)
+        return -EPROTO; /* more than the window that we gave */
+    session->local_received++;
+    *handle_out = NULL;
+    if (status != HG_SUCCESS) {
+        dispatch_refuse(session, header, status);
+        return 0;
+    }
+    handle = dispatch_create(session, header);
+    if (handle == NULL) {
+        dispatch_refuse(session, header, HG_NOMEM);
+        return 0;
+    }
+    status = (hg_return_t)hg_dispatch_find_rpc(context, header->rpc_id, handle);
+    error = status == HG_SUCCESS ? hg_receive_reserve(handle, header) : 0;
+    if (error == -ENOMEM)
+        status = HG_NOMEM;
+    if (status != HG_SUCCESS || error != 0) {
+        hg_handle_unref_locked(handle);
+        if (error == -EBADMSG)
+            return error;
+        dispatch_refuse(session, header, status);
+        return 0;
+    }
+    hg_handle_move(handle, HG_HANDLE_RECEIVING);
+    util_list_push(&session->receiving, &handle->link);
+    *handle_out = handle;
+    return 0;
+}
+
+int hg_dispatch_request_locked(struct hg_session *session, const struct hg_header *header, const unsigned char *payload)
+{
+    bool fragment = (header->flags & HG_MESSAGE_FRAGMENT) != 0;
+    struct hg_handle *handle = fragment ? dispatch_find_receiving(session, header->tag) : NULL;
+    int whole;
+
+    if (handle == NULL) {
+        int error;
+
+        /* Later pieces of a request that was refused at its first one. */
+        if (fragment && header->offset != 0 && session->context->hg_class->limits.connections)
+            return 0;
+        error = dispatch_begin(session, header, &handle);
+        if (error != 0 || handle == NULL)
+            return error;
+    }
+    whole = hg_receive_copy(handle, header, payload);
+    if (whole > 0)
+        dispatch_received(handle, header);
+    return whole < 0 ? whole : 0;
+}
+
+/* --- into the queue and out of it -------------------------------------------------------------------- */
+
+/* The request is taken up: RUNNING, and the origin's window has room for another. Under the owner's lock. */
+static bool dispatch_take(struct hg_handle *handle)
+{
+    struct hg_session *session = handle->session;
+
+    if (session != NULL)
+        hg_session_taken(session);
+    hg_handle_move(handle, HG_HANDLE_RUNNING);
+    return true;
+}
+
+static bool dispatch_take_locked(struct hg_completion *completion)
+{
+    return dispatch_take(util_container_of(completion, struct hg_handle, completion));
+}
+
+static void dispatch_run(struct hg_completion *completion)
+{
+    struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
+    hg_rpc_cb_t callback = atomic_load_explicit(&handle->rpc->callback, memory_order_relaxed);
+
+    if (handle->owner != handle->info.context) {
+        util_lock_take(&handle->owner->lock);
+        (void)dispatch_take(handle);
+        util_lock_drop(&handle->owner->lock);
+    }
+    if (!handle->create_told && handle->info.hg_class->handle_create != NULL)
+        (void)handle->info.hg_class->handle_create(handle, handle->info.hg_class->handle_create_arg);
+    handle->create_told = true;
+    (void)callback(handle);
+}
+
+/* Opened by the context that the origin meant. */
+static void dispatch_hand_over(struct hg_parcel *parcel, struct hg_context *home)
+{
+    struct hg_handle *handle = util_container_of(parcel, struct hg_handle, parcel);
+
+    hg_queue_push_locked(home, &handle->completion);
+}
+
+static void dispatch_discard(struct hg_parcel *parcel)
+{
+    struct hg_handle *handle = util_container_of(parcel, struct hg_handle, parcel);
+
+    util_lock_take(&handle->owner->lock);
+    (void)dispatch_take(handle); /* unref then answers that nobody did */
+    hg_handle_unref_locked(handle);
+    util_lock_drop(&handle->owner->lock);
+}
+
+/* The context that the request is for: where it arrived, unless it says otherwise. */
+static struct hg_context *dispatch_home(struct hg_handle *handle)
+{
+    struct hg_context *home = hg_context_by_id(handle->info.hg_class, handle->target_context);
+
+    return home != NULL ? home : handle->owner;
+}
+
+void hg_dispatch_ready_locked(struct hg_handle *handle)
+{
+    struct hg_context *home = dispatch_home(handle);
+
+    util_list_remove(&handle->link);
+    hg_handle_move(handle, HG_HANDLE_READY);
+    handle->info.context = home;
+    handle->completion.run = dispatch_run;
+    handle->completion.take_locked = home == handle->owner ? dispatch_take_locked : NULL;
+    if (home == handle->owner) {
+        hg_queue_push_locked(home, &handle->completion);
+        return;
+    }
+    handle->parcel.open_locked = dispatch_hand_over;
+    handle->parcel.discard = dispatch_discard;
+    hg_queue_post(home, &handle->parcel);
+}
+
+void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag)
+{
+    struct hg_handle *handle = dispatch_find_receiving(session, tag);
+
+    if (handle == NULL)
+        return;
+    hg_session_taken(session);
+    hg_receive_abandon_locked(handle);
+}

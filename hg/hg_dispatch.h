@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_dispatch.h
+ * The target's way in: from a request message to the user's RPC callback. Needs the context's lock.
+ */
+
+#ifndef HG_HG_DISPATCH_H
+#define HG_HG_DISPATCH_H
+
+#include <stdint.h>
+
+struct hg_context;
+struct hg_handle;
+struct hg_header;
+struct hg_session;
+
+/** A request (or a piece of one) has arrived on a session. -EBADMSG: it breaks the protocol. */
+int hg_dispatch_request_locked(struct hg_session *session, const struct hg_header *header,
+                               const unsigned char *payload);
+
+/** A whole request is at hand (state IDLE or RECEIVING): hands it to the completion queue of the context that is meant. */
+void hg_dispatch_ready_locked(struct hg_handle *handle);
+
+/** Looks up the RPC: HG_SUCCESS and handle->rpc, or what to answer. */
+int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle);
+
+/** The origin no longer waits: takes the request back if it has not begun to run. */
+void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag);
+
+#endif

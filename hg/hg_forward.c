@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The origin's way out: HG_Forward, HG_Cancel, and how a call ends here. The input is encoded before the
+ * lock is taken and before anything is changed, so a call that is refused leaves no trace. Every call that was
+ * taken ends in hg_handle_complete_locked, once, whoever ends it: a response, a time-out, a cancel, the end of
+ * its session.
+ */
+
+#include "hg/hg_forward.h"
+
+#include <errno.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_deadline.h"
+#include "hg/hg_error.h"
+#include "hg/hg_fragment.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_overflow.h"
+#include "hg/hg_payload.h"
+#include "hg/hg_self.h"
+#include "mercury.h"
+
+/* The request has been put into the outbox whole: it counts against the window, and waits for its end. */
+static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
+{
+    struct hg_session *session = handle->session;
+    bool leaves = handle->no_response && handle->exposure == NULL;
+
+    session->requests_sent++;
+    session->context->counters.rpc_req_sent++;
+    session->context->counters.rpc_oneway_sent += handle->no_response;
+    handle->frame_number = frame_number;
+    util_list_remove(&handle->link);
+    util_list_push(leaves ? &session->leaving : &session->calls, &handle->link);
+    hg_handle_move(handle, HG_HANDLE_SENT);
+}
+
+int hg_forward_send_locked(struct hg_handle *handle)
+{
+    struct hg_header header = {
+        .type = HG_MESSAGE_REQUEST,
+        .flags = handle->no_response ? HG_MESSAGE_NO_RESPONSE : 0,
+        .tag = handle->tag,
+        .rpc_id = handle->info.id,
+        .remaining_us = hg_deadline_remaining_us(handle),
+        .target_context = handle->info.context_id,
+        .origin_context = handle->owner->id,
+    };
+    struct hg_outbox_payload payload;
+    uint64_t frame_number = 0;
+    int error;
+
+    hg_payload_view(handle, &payload);
+    error = hg_fragment_send(handle, &header, &payload, &frame_number);
+    if (error == -EAGAIN)
+        return error;
+    if (error != 0) {
+        hg_handle_complete_locked(handle, hg_error_from(error));
+        return 0;
+    }
+    forward_sent(handle, frame_number);
+    return 0;
+}
+
+/* Hands the encoded call to its session, or to this class itself. An error leaves the call as it was. */
+static int forward_submit(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+    struct hg_session *session = handle->session;
+    int error;
+
+    handle->to_self = handle->info.addr->self && !owner->hg_class->options.no_loopback;
+    if (handle->to_self)
+        return hg_self_forward_locked(handle);
+    if (session != NULL && session->state != HG_SESSION_OPEN) {
+        hg_handle_drop_session_locked(handle);
+        session = NULL;
+    }
+    if (session == NULL) {
+        error = hg_session_get(owner, handle->info.addr, handle->info.context_id, &session);
+        if (error != 0)
+            return error;
+        hg_session_ref(session);
+        handle->session = session;
+    }
+    util_list_push(&session->waiting_requests, &handle->link);
+    hg_session_kick(session);
+    return 0;
+}
+
+static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callback, void *arg)
+{
+    int error;
+
+    if (hg_handle_state(handle) != HG_HANDLE_IDLE)
+        return hg_error_set(HG_BUSY, "HG_Forward: the handle is %s", hg_handle_state_text(hg_handle_state(handle)));
+    error = hg_context_slot_get(handle->owner, handle, &handle->tag);
+    if (error != 0)
+        return hg_error_from(error);
+    hg_handle_drop_received_locked(handle);
+    handle->callback = callback;
+    handle->callback_arg = arg;
+    handle->release_tag = 0;
+    handle->no_response = atomic_load_explicit(&handle->rpc->no_response, memory_order_relaxed);
+    hg_handle_ref(handle);
+    hg_deadline_begin_locked(handle);
+    hg_handle_move(handle, HG_HANDLE_WAITING);
+    error = forward_submit(handle);
+    if (error == 0)
+        return HG_SUCCESS;
+    /* Taken back: as if it had never been. The count cannot reach 0, since the caller has a reference. */
+    hg_context_slot_put(handle->owner, handle->tag);
+    hg_deadline_end_locked(handle);
+    atomic_store_explicit(&handle->state, HG_HANDLE_IDLE, memory_order_relaxed);
+    (void)atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_relaxed);
+    return hg_error_from(error);
+}
+
+hg_return_t HG_Forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct)
+{
+    struct hg_context *owner;
+    hg_return_t ret;
+
+    if (handle == NULL || handle->target)
+        return hg_error_set(HG_INVALID_ARG, "HG_Forward: %s",
+                            handle == NULL ? "the handle is NULL" : "the handle is that of a received request");
+    if (handle->info.addr == NULL || handle->rpc == NULL)
+        return hg_error_set(HG_INVALID_ARG, "HG_Forward: the handle has no %s",
+                            handle->info.addr == NULL ? "target address" : "RPC id");
+    if (hg_handle_state(handle) != HG_HANDLE_IDLE)
+        return hg_error_set(HG_BUSY, "HG_Forward: the handle is %s", hg_handle_state_text(hg_handle_state(handle)));
+    ret = hg_payload_encode(handle, HG_INPUT, in_struct);
+    if (ret != HG_SUCCESS)
+        return ret;
+    owner = handle->owner;
+    util_lock_take(&owner->lock);
+    hg_overflow_free_locked(handle);
+    ret = forward_begin_locked(handle, callback, arg);
+    util_lock_drop(&owner->lock);
+    return ret;
+}
+
+/* --- the end of a call ----------------------------------------------------------------------------- */
+
+/* Leaves the completion queue: from here on the handle may be forwarded again, also in its own callback. */
+static bool forward_take_locked(struct hg_completion *completion)
+{
+    struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
+
+    hg_handle_move(handle, HG_HANDLE_IDLE);
+    return true;
+}
+
+static void forward_run(struct hg_completion *completion)
+{
+    struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
+    struct hg_cb_info info = {
+        .info.forward.handle = handle,
+        .arg = handle->callback_arg,
+        .type = HG_CB_FORWARD,
+        .ret = handle->ret,
+    };
+
+    if (handle->callback != NULL)
+        (void)handle->callback(&info);
+    hg_handle_unref(handle);
+}
+
+void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret)
+{
+    struct hg_context *owner = handle->owner;
+
+    if (handle->pull != NULL)
+        hg_overflow_abandon_locked(handle);
+    if (handle->release_tag != 0)
+        hg_session_control(handle->session, HG_MESSAGE_RELEASE, handle->release_tag);
+    handle->release_tag = 0;
+    hg_overflow_free_locked(handle);
+    hg_context_slot_put(owner, handle->tag);
+    handle->tag = 0;
+    hg_deadline_end_locked(handle);
+    util_list_remove(&handle->link);
+    handle->ret = ret;
+    hg_handle_move(handle, HG_HANDLE_COMPLETED);
+    handle->completion.take_locked = forward_take_locked;
+    handle->completion.run = forward_run;
+    hg_queue_push_locked(owner, &handle->completion);
+}
+
+hg_return_t HG_Cancel(hg_handle_t handle)
+{
+    struct hg_context *owner;
+    enum hg_handle_state state;
+
+    if (handle == NULL)
+        return HG_INVALID_ARG;
+    owner = handle->owner;
+    util_lock_take(&owner->lock);
+    state = hg_handle_state(handle);
+    if (state == HG_HANDLE_WAITING || state == HG_HANDLE_SENT || state == HG_HANDLE_PULLING) {
+        owner->counters.cancels++;
+        if (handle->session != NULL && state != HG_HANDLE_PULLING &&
+            (state == HG_HANDLE_SENT || handle->encoded.sent > 0))
+            hg_session_control(handle->session, HG_MESSAGE_CANCEL, handle->tag);
+        hg_handle_complete_locked(handle, HG_CANCELED);
+    }
+    util_lock_drop(&owner->lock);
+    return HG_SUCCESS;
+}

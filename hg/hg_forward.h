@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_forward.h
+ * The origin's way out: from HG_Forward() to the outbox. Needs the owner context's lock.
+ */
+
+#ifndef HG_HG_FORWARD_H
+#define HG_HG_FORWARD_H
+
+struct hg_handle;
+
+/** Puts the request of a handle in state WAITING into its session's outbox. 0: it is SENT, or has ended with an
+ *  error that its callback will tell. -EAGAIN: no room, it goes on waiting. */
+int hg_forward_send_locked(struct hg_handle *handle);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Handles: where they come from and go back to, their references, and the table of their moves. Handles
+ * are kept for reuse by the context that made them, with the buffers that they have grown; those of
+ * received requests also keep the user's data from one request to the next, as Mercury's do.
+ */
+
+#include "hg/hg_handle.h"
+
+#include <assert.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_deadline.h"
+#include "hg/hg_overflow.h"
+#include "hg/hg_respond.h"
+#include "util/util_alloc.h"
+#include "util/util_log.h"
+
+/* Handles of each kind that a context keeps for reuse; more are freed. */
+#define HANDLE_IDLE_MAX 4096U
+
+#define MOVE(state) (1U << (state))
+
+/* From each state, the states that may follow. */
+static const unsigned int handle_moves[HG_HANDLE_STATES] __attribute__((unused)) = {
+    [HG_HANDLE_IDLE] = MOVE(HG_HANDLE_WAITING) | MOVE(HG_HANDLE_RECEIVING) | MOVE(HG_HANDLE_READY),
+    [HG_HANDLE_WAITING] = MOVE(HG_HANDLE_SENT) | MOVE(HG_HANDLE_COMPLETED),
+    [HG_HANDLE_SENT] = MOVE(HG_HANDLE_PULLING) | MOVE(HG_HANDLE_COMPLETED),
+    [HG_HANDLE_PULLING] = MOVE(HG_HANDLE_COMPLETED),
+    [HG_HANDLE_COMPLETED] = MOVE(HG_HANDLE_IDLE),
+    [HG_HANDLE_RECEIVING] = MOVE(HG_HANDLE_READY) | MOVE(HG_HANDLE_IDLE),
+    [HG_HANDLE_READY] = MOVE(HG_HANDLE_RUNNING) | MOVE(HG_HANDLE_IDLE),
+    [HG_HANDLE_RUNNING] = MOVE(HG_HANDLE_RESPONDING) | MOVE(HG_HANDLE_RESPONDED),
+    [HG_HANDLE_RESPONDING] = MOVE(HG_HANDLE_RESPONDED),
+    [HG_HANDLE_RESPONDED] = MOVE(HG_HANDLE_IDLE),
+};
+
+static const char *const handle_state_texts[HG_HANDLE_STATES] = {
+    [HG_HANDLE_IDLE] = "idle",           [HG_HANDLE_WAITING] = "waiting",     [HG_HANDLE_SENT] = "sent",
+    [HG_HANDLE_PULLING] = "pulling",     [HG_HANDLE_COMPLETED] = "completed", [HG_HANDLE_RECEIVING] = "receiving",
+    [HG_HANDLE_READY] = "ready",         [HG_HANDLE_RUNNING] = "running",     [HG_HANDLE_RESPONDING] = "responding",
+    [HG_HANDLE_RESPONDED] = "responded",
+};
+
+const char *hg_handle_state_text(enum hg_handle_state state)
+{
+    return handle_state_texts[state];
+}
+
+void hg_handle_move(struct hg_handle *handle, enum hg_handle_state to)
+{
+    enum hg_handle_state from = hg_handle_state(handle);
+
+    util_lock_assert_held(&handle->owner->lock);
+    assert((handle_moves[from] & MOVE(to)) != 0);
+    (void)from;
+    atomic_store_explicit(&handle->state, to, memory_order_relaxed);
+}
+
+static struct hg_handle *handle_create(struct hg_context *context, bool target)
+{
+    struct hg_handle *handle = util_calloc(1, sizeof(*handle));
+
+    if (handle == NULL)
+        return NULL;
+    handle->owner = context;
+    handle->target = target;
+    handle->info.hg_class = context->hg_class;
+    handle->deadline_ns = UINT64_MAX;
+    util_list_init(&handle->link);
+    util_list_init(&handle->idle_link);
+    util_list_init(&handle->completion.link);
+    util_timer_init(&handle->timer, hg_deadline_fired);
+    util_list_push(&context->handles_all, &handle->all_link);
+    return handle;
+}
+
+struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, bool *fresh)
+{
+    struct util_list *idle = target ? &context->handles_idle_target : &context->handles_idle_origin;
+    struct util_list *node = util_list_first(idle);
+    struct hg_handle *handle;
+
+    util_lock_assert_held(&context->lock);
+    *fresh = node == NULL;
+    if (node == NULL) {
+        handle = handle_create(context, target);
+        if (handle == NULL)
+            return NULL;
+    } else {
+        handle = util_container_of(node, struct hg_handle, idle_link);
+        util_list_remove(node);
+        context->handles_idle_count[target]--;
+    }
+    handle->info.context = context;
+    handle->info.addr = NULL;
+    handle->info.id = 0;
+    handle->info.context_id = 0;
+    atomic_store_explicit(&handle->refs, 1, memory_order_relaxed);
+    return handle;
+}
+
+void hg_handle_destroy(struct hg_handle *handle)
+{
+    hg_user_data_free(&handle->user);
+    util_list_remove(&handle->all_link);
+    util_list_remove(&handle->idle_link);
+    util_free(handle->encoded.buf);
+    util_free(handle->encoded.extra);
+    util_free(handle);
+}
+
+void hg_handle_drop_received_locked(struct hg_handle *handle)
+{
+    struct hg_handle_received *received = &handle->received;
+
+    if (received->from_heap)
+        util_free(received->buf);
+    else if (received->buf != NULL)
+        util_bufs_put(&handle->owner->bufs, received->buf);
+    *received = (struct hg_handle_received){0};
+}
+
+void hg_handle_drop_session_locked(struct hg_handle *handle)
+{
+    if (handle->session == NULL)
+        return;
+    hg_session_unref(handle->session);
+    handle->session = NULL;
+}
+
+/* Back to the context's cache, or to the heap when that is full. The user's data of an origin handle ends here. */
+static void handle_recycle_locked(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+
+    assert(hg_handle_state(handle) == HG_HANDLE_IDLE);
+    hg_handle_drop_received_locked(handle);
+    hg_handle_drop_session_locked(handle);
+    hg_overflow_free_locked(handle);
+    util_free(handle->encoded.extra);
+    handle->encoded.extra = NULL;
+    handle->encoded.extra_size = 0;
+    hg_addr_unref(handle->info.addr);
+    handle->info.addr = NULL;
+    handle->rpc = NULL;
+    handle->timeout_us = 0;
+    handle->deadline_ns = UINT64_MAX;
+    handle->to_self = false;
+    handle->release_tag = 0;
+    if (owner->handles_idle_count[handle->target] >= HANDLE_IDLE_MAX) {
+        hg_handle_destroy(handle);
+        return;
+    }
+    util_list_push_front(handle->target ? &owner->handles_idle_target : &owner->handles_idle_origin,
+                         &handle->idle_link);
+    owner->handles_idle_count[handle->target]++;
+}
+
+void hg_handle_ref(struct hg_handle *handle)
+{
+    /* Relaxed: whoever adds a reference holds one. */
+    (void)atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+}
+
+/* True when the caller dropped the last reference and everything that others did with theirs is visible. */
+static bool handle_last_ref(struct hg_handle *handle)
+{
+    int before = atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel);
+
+    assert(before > 0);
+    return before == 1;
+}
+
+/* The last reference went. A handler that ended without answering is answered for; the answer holds a reference
+ * again, and the handle comes back here when it has left. */
+static void handle_ended_locked(struct hg_handle *handle)
+{
+    if (hg_handle_state(handle) == HG_HANDLE_RUNNING && hg_respond_instead_locked(handle))
+        return;
+    if (handle->target && hg_handle_state(handle) == HG_HANDLE_RESPONDED)
+        hg_handle_move(handle, HG_HANDLE_IDLE);
+    handle_recycle_locked(handle);
+}
+
+void hg_handle_unref(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+
+    if (!handle_last_ref(handle))
+        return;
+    if (!handle->target)
+        hg_user_data_free(&handle->user); /* runs the user's code, hence before the lock */
+    util_lock_take(&owner->lock);
+    handle_ended_locked(handle);
+    util_lock_drop(&owner->lock);
+}
+
+void hg_handle_unref_locked(struct hg_handle *handle)
+{
+    if (handle_last_ref(handle))
+        handle_ended_locked(handle);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_handle.h
+ * What an hg_handle_t points at: one call, at the origin or at the target.
+ *
+ * References: the user's from HG_Create() or for the RPC callback, one per HG_Get_input/output, one for a
+ * call or response under way (dropped after its callback). The last one returns the handle to its context.
+ *
+ * Life (moves are made by hg_handle_move(), which asserts them):
+ *
+ *     origin   IDLE -> WAITING -> SENT -> PULLING -> COMPLETED -> IDLE
+ *     target   IDLE -> RECEIVING -> READY -> RUNNING -> RESPONDING -> RESPONDED -> IDLE
+ *
+ * A call may go from every state between IDLE and COMPLETED straight to COMPLETED (cancel, time-out, end of the
+ * session). The state is written under the owner context's lock.
+ */
+
+#ifndef HG_HG_HANDLE_H
+#define HG_HG_HANDLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hg/hg_class.h"
+#include "hg/hg_context.h"
+#include "hg/hg_header.h"
+#include "hg/hg_queue.h"
+#include "hg/hg_session.h"
+#include "util/util_timer.h"
+
+enum hg_handle_state {
+    HG_HANDLE_IDLE,
+    HG_HANDLE_WAITING,    /**< origin: encoded, waits for window or room in the outbox */
+    HG_HANDLE_SENT,       /**< origin: in the outbox or beyond; waits for the response, or to leave (one-way) */
+    HG_HANDLE_PULLING,    /**< origin: pulls a large output */
+    HG_HANDLE_COMPLETED,  /**< origin: in the completion queue */
+    HG_HANDLE_RECEIVING,  /**< target: fragments or the pull of a large input are under way */
+    HG_HANDLE_READY,      /**< target: in the completion queue */
+    HG_HANDLE_RUNNING,    /**< target: the user has it */
+    HG_HANDLE_RESPONDING, /**< target: the response waits for room, to leave, or to be pulled */
+    HG_HANDLE_RESPONDED,  /**< target: answered, or nothing to answer */
+    HG_HANDLE_STATES
+};
+
+struct hg_overflow_exposure; /* hg_overflow.h */
+struct hg_overflow_pull;
+
+/** Encoded data on its way out. The buffer stays with the handle from call to call. */
+struct hg_handle_encoded {
+    unsigned char *buf; /**< owned; room for an eager payload; allocated with the first use */
+    size_t buf_size;
+    size_t size; /**< bytes used in buf */
+    void *extra; /**< owned; all encoded data when it did not fit behind the user's offset in buf */
+    size_t extra_size;
+    size_t sent; /**< bytes already in the outbox, of a payload that goes in fragments */
+};
+
+/** A received payload. */
+struct hg_handle_received {
+    unsigned char *buf; /**< owned: from context->bufs, or from the heap */
+    size_t size;
+    size_t eager_size; /**< the part that came in the message itself; equal to size unless it overflowed */
+    bool from_heap;
+    uint64_t pieces;      /**< bit per fragment that has arrived; the last fragment has bit 63 */
+    uint32_t missing;     /**< bytes of fragments still to come */
+    uint32_t piece_size;  /**< of every fragment but the last; 0: none of those has come */
+    uint32_t last_offset; /**< of the last fragment, once it has come */
+};
+
+struct hg_handle {
+    struct hg_info info; /**< what HG_Get_info() shows; addr is a reference */
+
+    /* Identity. */
+    struct hg_context *owner; /**< the context that it was received by or created on: its lock, pools and session */
+    struct hg_rpc *rpc;       /**< borrowed from the class's table */
+    bool target;
+    bool no_response;       /**< of this call */
+    uint8_t target_context; /**< target: the context that the origin meant */
+    atomic_int refs;
+
+    /* The call; under owner->lock. */
+    _Atomic(enum hg_handle_state) state; /**< written under the lock; read without it only to refuse misuse early */
+    struct hg_session *session;          /**< a reference, or NULL: not resolved yet, or a call to oneself */
+    uint64_t tag;                        /**< origin: ours, 0 when not in the table; target: the origin's */
+    uint64_t release_tag;                /**< target: ours, for the release of a large output */
+    bool create_told;                    /**< target: the handle-create callback has seen this handle */
+    bool to_self;                        /**< a call to this very class */
+    struct util_list link;               /**< in one of the session's queues */
+    uint64_t frame_number;               /**< the frame that must leave before the handle ends */
+    struct util_timer timer;
+    uint64_t timeout_us;                   /**< of this handle; 0: as the RPC or the class says */
+    uint64_t deadline_ns;                  /**< UINT64_MAX: none */
+    struct hg_overflow_exposure *exposure; /**< owned: our payload, for the peer to pull */
+    struct hg_overflow_pull *pull;         /**< the peer's payload, being pulled; owned by the transfer */
+    uint32_t status;                       /**< target: what the response carries */
+
+    /* Completion. */
+    hg_cb_t callback;
+    void *callback_arg;
+    hg_return_t ret;
+    struct hg_completion completion;
+    struct hg_parcel parcel; /**< target: on its way between owner and info.context, where they differ */
+
+    /* Payloads. */
+    struct hg_handle_encoded encoded;   /**< origin: input, target: output */
+    struct hg_handle_received received; /**< origin: output, target: input */
+
+    struct util_list all_link;  /**< owner->handles_all */
+    struct util_list idle_link; /**< cached in the owner */
+    struct hg_user_data user;
+};
+
+/** A handle for a call (origin) or for a received request (target), state IDLE, one reference. Needs the lock.
+ *  NULL: no memory. The handle-create callback is the caller's care. */
+struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, bool *fresh);
+
+void hg_handle_ref(struct hg_handle *handle);
+/** Drops a reference; the last one ends the handle (and answers in the handler's place if it did not). No lock held. */
+void hg_handle_unref(struct hg_handle *handle);
+/** The same under the owner's lock. */
+void hg_handle_unref_locked(struct hg_handle *handle);
+
+/** Frees memory that the handle keeps between lives; when the context goes. */
+void hg_handle_destroy(struct hg_handle *handle);
+
+/** Gives back what was received. */
+void hg_handle_drop_received_locked(struct hg_handle *handle);
+/** Points the handle to no session. */
+void hg_handle_drop_session_locked(struct hg_handle *handle);
+
+/** Makes a move of the table above; asserts that it is one. */
+void hg_handle_move(struct hg_handle *handle, enum hg_handle_state to);
+const char *hg_handle_state_text(enum hg_handle_state state);
+
+static inline enum hg_handle_state hg_handle_state(const struct hg_handle *handle)
+{
+    /* Relaxed: exact under the lock; without it only a hint to refuse misuse. */
+    return atomic_load_explicit(&handle->state, memory_order_relaxed);
+}
+
+/** Ends a call at the origin with @p ret: leaves every queue and table, then the completion queue. Needs the lock; the
+ *  state is WAITING, SENT or PULLING. */
+void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_header.h
+ * The header of one message: the only place that knows its layout.
+ *
+ * A message is its header, its payload, and zeros up to the next multiple of 8. The header is a
+ * common part of 16 bytes, then the parts that the type and the flags call for, in this order:
+ *
+ *     0  u8   type                      (enum hg_message_type)
+ *     1  u8   header size / 8           a larger header than expected is accepted, its end skipped
+ *     2  u16  flags                     (HG_MESSAGE_*; unknown ones are ignored)
+ *     4  u32  payload size in bytes     of this message
+ *     8  u64  tag                       of the call, chosen by its origin
+ *   request:
+ *    16  u64  RPC id
+ *    24  u32  remaining time, us        0: no deadline; saturates
+ *    28  u8   target context id
+ *    29  u8   origin context id
+ *    30  u16  zero
+ *   response and nack:
+ *    16  u32  status                    (hg_return_t)
+ *    20  u32  zero
+ *   with HG_MESSAGE_FRAGMENT (the whole header is repeated in each fragment):
+ *     +  u32  total payload size
+ *     +  u32  offset of this piece
+ *   response with HG_MESSAGE_MORE_DATA:
+ *     +  u64  tag to be named in the release message
+ *
+ * Pure functions, any thread.
+ */
+
+#ifndef HG_HG_HEADER_H
+#define HG_HG_HEADER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum hg_message_type {
+    HG_MESSAGE_REQUEST = 1,
+    HG_MESSAGE_RESPONSE = 2,
+    HG_MESSAGE_NACK = 3,    /**< the request was not executed; status says why */
+    HG_MESSAGE_CANCEL = 4,  /**< the origin no longer waits for this tag */
+    HG_MESSAGE_RELEASE = 5, /**< the receiver's overflow buffer behind this tag may go */
+    HG_MESSAGE_PING = 6,    /**< answered by a pong, without running any code of the user */
+    HG_MESSAGE_PONG = 7,
+};
+
+/* Flags. */
+#define HG_MESSAGE_NO_RESPONSE 1U /**< request: nobody waits for a response */
+#define HG_MESSAGE_MORE_DATA   2U /**< the payload is a descriptor of where the real payload can be got */
+#define HG_MESSAGE_FRAGMENT    4U /**< the payload is one piece of a larger one */
+
+/** The largest header that is ever written. */
+#define HG_HEADER_MAX 48U
+
+struct hg_header {
+    uint8_t type;
+    uint16_t flags;
+    uint32_t payload_size;
+    uint64_t tag;
+    uint64_t rpc_id;        /**< request */
+    uint32_t remaining_us;  /**< request */
+    uint8_t target_context; /**< request */
+    uint8_t origin_context; /**< request */
+    uint32_t status;        /**< response, nack */
+    uint32_t total_size;    /**< fragment */
+    uint32_t offset;        /**< fragment */
+    uint64_t release_tag;   /**< response with more data */
+};
+
+/** Bytes that hg_header_encode() will write. */
+size_t hg_header_size(const struct hg_header *header);
+
+/** Writes the header to @p out, which has room for hg_header_size() bytes, and returns that size. */
+size_t hg_header_encode(const struct hg_header *header, unsigned char *out);
+
+/** Reads the message that starts at @p bytes, of which @p size are there. 0 and *@p message_size = all its
+ *  bytes with padding, *@p payload inside @p bytes; -EBADMSG when anything does not fit or the type is unknown. */
+int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *header, const unsigned char **payload,
+                     size_t *message_size);
+
+#endif

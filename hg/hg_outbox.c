@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Packs messages for one peer into frames and offers the frames to the transport. It decides nothing
+ * about when (the session does) and knows nothing of handles: it only counts frames, so that the session
+ * can tell which handles' bytes have left. Needs the context's lock throughout.
+ *
+ * Room for the hello is kept as long as the peer has not used our id. The frame header is written last, when the frame
+ * is offered: by then the peer's id may have become known, and the credit is fresh.
+ */
+
+#include "hg/hg_outbox.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hg/hg_context.h"
+#include "hg/hg_frame.h"
+#include "hg/hg_session.h"
+#include "util/util_bytes.h"
+
+void hg_outbox_init(struct hg_outbox *outbox)
+{
+    memset(outbox, 0, sizeof(*outbox));
+    outbox->refused_tail = &outbox->refused;
+}
+
+size_t hg_outbox_payload_max(const struct hg_session *session, size_t header_size)
+{
+    size_t used = HG_FRAME_HEADER_SIZE + header_size;
+
+    if (!session->local_used)
+        used += HG_FRAME_HELLO_MAX;
+    return session->context->hg_class->limits.frame_max - used;
+}
+
+/* Begins a frame: room for its header, and the hello where the peer still needs it. */
+static struct na_frame *outbox_open(struct hg_session *session)
+{
+    struct na_frame *frame = na_frame_get(session->context->na);
+
+    if (frame == NULL)
+        return NULL;
+    frame->next = NULL;
+    frame->size = HG_FRAME_HEADER_SIZE;
+    util_bytes_put16(frame->data + 8, 0);
+    if (!session->local_used) {
+        struct hg_frame_hello hello;
+
+        hg_session_hello(session, &hello);
+        hg_frame_encode_hello(&hello, frame->data + HG_FRAME_HEADER_SIZE);
+        frame->size += hg_frame_hello_size(&hello);
+        util_bytes_put16(frame->data + 8, HG_FRAME_HELLO);
+    }
+    session->outbox.open = frame;
+    return frame;
+}
+
+/* Writes the frame header with what is known now. The flags were decided when the frame was opened. */
+static void outbox_seal(struct hg_session *session, struct na_frame *frame)
+{
+    struct hg_frame_header header = {
+        .flags = util_bytes_get16(frame->data + 8),
+        .size = (uint32_t)frame->size,
+        .session_index = session->remote_known ? session->remote_index : 0,
+        .session_key = session->remote_known ? session->remote_key : 0,
+        .incarnation = (uint32_t)session->remote_incarnation,
+        .credit = session->local_taken,
+    };
+
+    hg_frame_encode(&header, frame->data);
+}
+
+/* Offers one frame; true when the transport took it. */
+static bool outbox_offer(struct hg_session *session, struct na_frame *frame)
+{
+    struct qs_counters *counters = &session->context->counters;
+
+    outbox_seal(session, frame);
+    if (na_send(session->route, frame) != 0) {
+        counters->sends_refused++;
+        return false;
+    }
+    session->outbox.sent++;
+    session->credit_told = session->local_taken;
+    session->announce = false;
+    counters->frames_sent++;
+    return true;
+}
+
+static bool outbox_offer_refused(struct hg_session *session)
+{
+    struct hg_outbox *outbox = &session->outbox;
+
+    while (outbox->refused != NULL) {
+        struct na_frame *frame = outbox->refused;
+        struct na_frame *next = frame->next;
+
+        if (!outbox_offer(session, frame))
+            return false;
+        outbox->refused = next;
+        outbox->refused_count--;
+    }
+    outbox->refused_tail = &outbox->refused;
+    return true;
+}
+
+/* Ends the open frame: it leaves, or queues behind those that wait already. */
+static void outbox_close_frame(struct hg_session *session)
+{
+    struct hg_outbox *outbox = &session->outbox;
+    struct na_frame *frame = outbox->open;
+
+    outbox->open = NULL;
+    outbox->filled++;
+    if (outbox->refused == NULL && outbox_offer(session, frame))
+        return;
+    frame->next = NULL;
+    *outbox->refused_tail = frame;
+    outbox->refused_tail = &frame->next;
+    outbox->refused_count++;
+}
+
+/* A frame with @need bytes of room, or NULL. */
+static struct na_frame *outbox_room(struct hg_session *session, size_t need)
+{
+    struct hg_outbox *outbox = &session->outbox;
+    const struct na_limits *limits = &session->context->hg_class->limits;
+
+    if (outbox->open != NULL) {
+        if (outbox->open->size + need <= limits->batch_size)
+            return outbox->open;
+        if (outbox->refused_count >= HG_OUTBOX_REFUSED_MAX)
+            return NULL;
+        outbox_close_frame(session);
+    }
+    if (outbox->refused_count >= HG_OUTBOX_REFUSED_MAX)
+        return NULL;
+    return outbox_open(session);
+}
+
+int hg_outbox_add(struct hg_session *session, const struct hg_header *header, const struct hg_outbox_payload *payload,
+                  uint64_t *frame_number)
+{
+    size_t header_size = hg_header_size(header);
+    size_t size = header_size + payload->head_size + payload->tail_size;
+    size_t padded = util_bytes_align8(size);
+    struct na_frame *frame;
+    unsigned char *at;
+
+    if (padded > hg_outbox_payload_max(session, 0))
+        return -EMSGSIZE;
+    frame = outbox_room(session, padded);
+    if (frame == NULL)
+        return -EAGAIN;
+    at = frame->data + frame->size;
+    at += hg_header_encode(header, at);
+    if (payload->head_size > 0)
+        memcpy(at, payload->head, payload->head_size);
+    at += payload->head_size;
+    if (payload->tail_size > 0)
+        memcpy(at, payload->tail, payload->tail_size);
+    memset(at + payload->tail_size, 0, padded - size);
+    frame->size += padded;
+    if (frame_number != NULL)
+        *frame_number = session->outbox.filled;
+    return 0;
+}
+
+bool hg_outbox_flush(struct hg_session *session)
+{
+    struct hg_outbox *outbox = &session->outbox;
+
+    if (!outbox_offer_refused(session))
+        return false;
+    if (outbox->open == NULL && session->announce && outbox_open(session) == NULL)
+        return false;
+    if (outbox->open != NULL)
+        outbox_close_frame(session);
+    return outbox->refused == NULL;
+}
+
+void hg_outbox_clear(struct hg_session *session)
+{
+    struct hg_outbox *outbox = &session->outbox;
+
+    na_frame_put(session->context->na, outbox->open);
+    while (outbox->refused != NULL) {
+        struct na_frame *frame = outbox->refused;
+
+        outbox->refused = frame->next;
+        na_frame_put(session->context->na, frame);
+    }
+    hg_outbox_init(outbox);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_overflow.h
+ * Payloads too large for messages: they stay with the sender, registered; a descriptor goes in their place,
+ * and the receiver pulls. All functions need the owner context's lock.
+ *
+ * The message's payload is then: u32 size of the inline part, u32 zero, the inline part (the user's own bytes
+ * in front of the encoded data) padded to 8, the descriptor (bulk/bulk_wire.h).
+ */
+
+#ifndef HG_HG_OVERFLOW_H
+#define HG_HG_OVERFLOW_H
+
+#include "hg/hg_outbox.h"
+
+struct hg_handle;
+
+/** Registers the handle's encoded data for reading and makes the payload that goes in its place; both are kept by the
+ *  handle until hg_overflow_free_locked(). */
+int hg_overflow_expose_locked(struct hg_handle *handle, struct hg_outbox_payload *payload);
+
+/** Starts pulling the payload that the received message (handle->received) describes. @p done is called once, under the
+ *  lock, with 0 and the whole payload in handle->received, or with an error. */
+int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_handle *handle, int error));
+
+/** Stops a pull: done will not be called any more. The memory that the pull writes to stays until the transport is
+ *  through with it. */
+void hg_overflow_abandon_locked(struct hg_handle *handle);
+
+/** Ends the exposure, if any: no peer reaches the data afterwards where the provider can revoke. */
+void hg_overflow_free_locked(struct hg_handle *handle);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_progress.h
+ * Making progress on a context: HG_Progress() and the event calls, and the turn that they are made of.
+ */
+
+#ifndef HG_HG_PROGRESS_H
+#define HG_HG_PROGRESS_H
+
+#include <stdbool.h>
+
+struct hg_context;
+
+/** Offers to the transport what sessions have gathered or could not send before. Needs the context's lock. */
+void hg_progress_flush_locked(struct hg_context *context);
+
+/** One turn: network, inbox, timers, bulk, waiting sessions. Needs the context's lock. Returns the number of events. */
+unsigned int hg_progress_turn_locked(struct hg_context *context);
+
+#endif

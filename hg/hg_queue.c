@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The completion queue and HG_Trigger. Entries leave under the context's lock, one at a time, and run
+ * without it. While a thread runs callbacks of a context, messages that they cause are gathered; they leave
+ * when the queue is empty or the outermost run ends, at the latest 20 us after the first of them (checked
+ * between callbacks: a callback that itself runs long has nothing waiting before it, because a run that finds
+ * callbacks slow flushes after each).
+ */
+
+#include "hg/hg_queue.h"
+
+#include "hg/hg_context.h"
+#include "hg/hg_error.h"
+#include "hg/hg_progress.h"
+#include "hg/hg_session.h"
+#include "mercury.h"
+#include "util/util_clock.h"
+
+/* How long a message may wait for the end of the callbacks (measured: no gain beyond). */
+#define QUEUE_DEFER_NS (20U * 1000U)
+/* A callback longer than this is slow: what it caused leaves before the next one runs. */
+#define QUEUE_SLOW_NS (5U * 1000U)
+
+/* The context whose callbacks this thread is running, innermost. */
+static _Thread_local const struct hg_context *queue_running;
+
+bool hg_queue_in_callback(const struct hg_context *context)
+{
+    return queue_running == context;
+}
+
+static void queue_wake_locked(struct hg_context *context)
+{
+    if (context->cond_waiters > 0)
+        (void)pthread_cond_broadcast(&context->cond);
+    /* Relaxed: written under the lock that we hold. */
+    if (atomic_load_explicit(&context->armed, memory_order_relaxed)) {
+        context->counters.wakeups++;
+        na_wake(context->na);
+    }
+}
+
+void hg_queue_push_locked(struct hg_context *context, struct hg_completion *completion)
+{
+    util_lock_assert_held(&context->lock);
+    util_list_push(&context->ready, &completion->link);
+    context->ready_count++;
+    if (context->ready_count == 1)
+        queue_wake_locked(context);
+}
+
+void hg_queue_post(struct hg_context *context, struct hg_parcel *parcel)
+{
+    util_lock_take(&context->inbox_lock);
+    util_list_push(&context->inbox, &parcel->link);
+    /* Release: the reader that sees the count sees the parcel's contents after taking inbox_lock anyway; the order
+     * matters against `armed`, see hg_progress.c, hence seq_cst. */
+    atomic_fetch_add(&context->inbox_count, 1);
+    util_lock_drop(&context->inbox_lock);
+    if (atomic_load(&context->armed))
+        na_wake(context->na);
+}
+
+unsigned int hg_queue_drain_inbox_locked(struct hg_context *context)
+{
+    struct util_list parcels;
+    struct util_list *node;
+    unsigned int count = 0;
+
+    if (atomic_load_explicit(&context->inbox_count, memory_order_acquire) == 0)
+        return 0;
+    util_list_init(&parcels);
+    util_lock_take(&context->inbox_lock);
+    util_list_splice(&parcels, &context->inbox);
+    atomic_store(&context->inbox_count, 0);
+    util_lock_drop(&context->inbox_lock);
+    while ((node = util_list_pop(&parcels)) != NULL) {
+        struct hg_parcel *parcel = util_container_of(node, struct hg_parcel, link);
+
+        parcel->open_locked(parcel, context);
+        count++;
+    }
+    return count;
+}
+
+/* The next entry, off the queue and with its own effects taken; NULL when there is none: then the end of the
+ * outermost run (@outermost) has come, and what its callbacks caused leaves. */
+static struct hg_completion *queue_pop(struct hg_context *context, bool outermost)
+{
+    struct hg_completion *completion = NULL;
+    struct util_list *node;
+
+    util_lock_take(&context->lock);
+    (void)hg_queue_drain_inbox_locked(context);
+    while (completion == NULL && (node = util_list_pop(&context->ready)) != NULL) {
+        completion = util_container_of(node, struct hg_completion, link);
+        context->ready_count--;
+        if (completion->take_locked != NULL && !completion->take_locked(completion))
+            completion = NULL;
+    }
+    if (completion == NULL && outermost)
+        hg_progress_flush_locked(context);
+    util_lock_drop(&context->lock);
+    return completion;
+}
+
+/* After the last callback that the caller wanted: while entries remain queued, the next run may send. */
+static void queue_flush_end(struct hg_context *context)
+{
+    if (atomic_load_explicit(&context->due_since_ns, memory_order_relaxed) == 0)
+        return;
+    util_lock_take(&context->lock);
+    if (util_list_empty(&context->ready))
+        hg_progress_flush_locked(context);
+    util_lock_drop(&context->lock);
+}
+
+/* After a callback: sends what has waited long enough. @before_ns is when the callback began. */
+static void queue_flush_due(struct hg_context *context, uint64_t before_ns, uint64_t now_ns)
+{
+    /* Read without the lock: only this thread defers while it runs callbacks; another's deferral is its own care. */
+    uint64_t since_ns = atomic_load_explicit(&context->due_since_ns, memory_order_relaxed);
+
+    if (since_ns == 0 || (now_ns - before_ns < QUEUE_SLOW_NS && now_ns - since_ns < QUEUE_DEFER_NS))
+        return;
+    util_lock_take(&context->lock);
+    hg_progress_flush_locked(context);
+    util_lock_drop(&context->lock);
+}
+
+unsigned int hg_queue_run(struct hg_context *context, unsigned int max_count)
+{
+    const struct hg_context *outer = queue_running;
+    unsigned int count = 0;
+    uint64_t before_ns = util_clock_now_ns();
+
+    while (count < max_count) {
+        struct hg_completion *completion = queue_pop(context, outer != context);
+        uint64_t now_ns;
+
+        if (completion == NULL)
+            return count;
+        queue_running = context;
+        completion->run(completion);
+        queue_running = outer;
+        count++;
+        now_ns = util_clock_now_ns();
+        queue_flush_due(context, before_ns, now_ns);
+        before_ns = now_ns;
+    }
+    if (outer != context)
+        queue_flush_end(context);
+    return count;
+}
+
+/* Waits until the queue has something, at most until @deadline_ns; false on time-out. */
+static bool queue_wait(struct hg_context *context, uint64_t deadline_ns)
+{
+    bool found;
+
+    util_lock_take(&context->lock);
+    context->cond_waiters++;
+    hg_progress_flush_locked(context);
+    while (util_list_empty(&context->ready) && util_lock_cond_wait(&context->lock, &context->cond, deadline_ns) == 0)
+        continue;
+    context->cond_waiters--;
+    found = !util_list_empty(&context->ready);
+    util_lock_drop(&context->lock);
+    return found;
+}
+
+hg_return_t HG_Trigger(hg_context_t *context, unsigned int timeout, unsigned int max_count,
+                       unsigned int *actual_count_p)
+{
+    unsigned int count;
+    uint64_t deadline_ns = 0;
+
+    if (context == NULL)
+        return HG_INVALID_ARG;
+    count = hg_queue_run(context, max_count);
+    while (count == 0 && max_count > 0 && timeout > 0) {
+        if (deadline_ns == 0)
+            deadline_ns = util_clock_deadline_ms(timeout);
+        if (!queue_wait(context, deadline_ns))
+            break;
+        count = hg_queue_run(context, max_count);
+    }
+    if (actual_count_p != NULL)
+        *actual_count_p = count;
+    return count > 0 || max_count == 0 ? HG_SUCCESS : HG_TIMEOUT;
+}
+
+hg_return_t HG_Event_trigger(hg_context_t *context, unsigned int max_count, unsigned int *actual_count_p)
+{
+    unsigned int count;
+
+    if (context == NULL)
+        return HG_INVALID_ARG;
+    count = hg_queue_run(context, max_count);
+    if (actual_count_p != NULL)
+        *actual_count_p = count;
+    return HG_SUCCESS;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Frames in: which session a frame belongs to, what its header and hello say, and its messages, one after
+ * the other, to the file that handles their type. Everything here comes from the network. A frame that breaks
+ * the protocol ends the session that it came on; one that belongs to nobody is counted and dropped; neither
+ * touches other peers.
+ */
+
+#include "hg/hg_receive.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_context.h"
+#include "hg/hg_dispatch.h"
+#include "hg/hg_fragment.h"
+#include "hg/hg_frame.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_overflow.h"
+#include "hg/hg_reply.h"
+#include "hg/hg_respond.h"
+#include "hg/hg_session.h"
+#include "util/util_clock.h"
+#include "util/util_log.h"
+
+/* The largest payload that may come in fragments, whatever the peer's frame size. */
+#define RECEIVE_TOTAL_MAX  (HG_FRAGMENT_MAX * 65536U)
+#define RECEIVE_LAST_PIECE ((uint64_t)1 << 63)
+
+/* --- payloads -------------------------------------------------------------------------------------- */
+
+int hg_receive_reserve(struct hg_handle *handle, const struct hg_header *header)
+{
+    struct hg_handle_received *received = &handle->received;
+    bool fragments = (header->flags & HG_MESSAGE_FRAGMENT) != 0;
+    size_t size = fragments ? header->total_size : header->payload_size;
+
+    if (size > RECEIVE_TOTAL_MAX)
+        return -EBADMSG;
+    hg_handle_drop_received_locked(handle);
+    received->buf = util_bufs_get(&handle->owner->bufs, size == 0 ? 1 : size);
+    if (received->buf == NULL)
+        return -ENOMEM;
+    received->size = size;
+    received->eager_size = size;
+    if (fragments) {
+        size_t offset = handle->info.hg_class->user_offset[handle->target ? 0 : 1];
+
+        received->missing = header->total_size;
+        received->eager_size = offset < size ? offset : size;
+    }
+    return 0;
+}
+
+/* Whether the pieces that have come are all there is, without holes. */
+static bool receive_is_whole(const struct hg_handle_received *received)
+{
+    uint64_t count = received->piece_size == 0 ? 0 : received->last_offset / received->piece_size;
+
+    if (received->piece_size != 0 && received->last_offset % received->piece_size != 0)
+        return false;
+    return count < 63 && received->pieces == (RECEIVE_LAST_PIECE | (((uint64_t)1 << count) - 1));
+}
+
+/* Notes one piece; false when it contradicts the others. */
+static bool receive_note_piece(struct hg_handle_received *received, const struct hg_header *header)
+{
+    uint64_t bit;
+
+    if (header->total_size != received->size || header->payload_size > received->missing)
+        return false;
+    if (header->offset + header->payload_size == header->total_size) {
+        bit = RECEIVE_LAST_PIECE;
+        received->last_offset = header->offset;
+    } else {
+        if (received->piece_size == 0)
+            received->piece_size = header->payload_size;
+        if (header->payload_size != received->piece_size || header->offset % received->piece_size != 0 ||
+            header->offset / received->piece_size >= 63)
+            return false;
+        bit = (uint64_t)1 << (header->offset / received->piece_size);
+    }
+    if ((received->pieces & bit) != 0)
+        return false;
+    received->pieces |= bit;
+    received->missing -= header->payload_size;
+    return true;
+}
+
+int hg_receive_copy(struct hg_handle *handle, const struct hg_header *header, const unsigned char *payload)
+{
+    struct hg_handle_received *received = &handle->received;
+
+    if ((header->flags & HG_MESSAGE_FRAGMENT) == 0) {
+        memcpy(received->buf, payload, header->payload_size);
+        return 1;
+    }
+    if (!receive_note_piece(received, header))
+        return -EBADMSG;
+    memcpy(received->buf + header->offset, payload, header->payload_size);
+    if (received->missing > 0)
+        return 0;
+    return receive_is_whole(received) ? 1 : -EBADMSG;
+}
+
+void hg_receive_abandon_locked(struct hg_handle *handle)
+{
+    if (handle->pull != NULL)
+        hg_overflow_abandon_locked(handle);
+    util_list_remove(&handle->link);
+    hg_handle_move(handle, HG_HANDLE_IDLE);
+    hg_handle_unref_locked(handle);
+}
+
+/* --- messages -------------------------------------------------------------------------------------- */
+
+/* A buffer of ours that the peer had to pull from is no longer needed. */
+static void receive_release(struct hg_session *session, uint64_t tag)
+{
+    struct hg_handle *handle = hg_context_slot_find(session->context, tag);
+
+    if (handle == NULL || handle->session != session)
+        return;
+    if (handle->target)
+        hg_respond_released_locked(session, tag);
+    else if (handle->no_response)
+        hg_handle_complete_locked(handle, HG_SUCCESS);
+}
+
+static int receive_message(struct hg_session *session, const struct hg_header *header, const unsigned char *payload)
+{
+    switch (header->type) {
+    case HG_MESSAGE_REQUEST:
+        return hg_dispatch_request_locked(session, header, payload);
+    case HG_MESSAGE_RESPONSE:
+    case HG_MESSAGE_NACK:
+        return hg_reply_receive_locked(session, header, payload);
+    case HG_MESSAGE_CANCEL:
+        hg_dispatch_cancelled_locked(session, header->tag);
+        return 0;
+    case HG_MESSAGE_RELEASE:
+        receive_release(session, header->tag);
+        return 0;
+    case HG_MESSAGE_PING:
+        hg_session_control(session, HG_MESSAGE_PONG, header->tag);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* All messages of a frame. The session may end on the way, and is kept in memory by the caller. */
+static int receive_messages(struct hg_session *session, const unsigned char *bytes, size_t size)
+{
+    while (size > 0 && session->state == HG_SESSION_OPEN) {
+        struct hg_header header;
+        const unsigned char *payload;
+        size_t message_size;
+        int error = hg_header_decode(bytes, size, &header, &payload, &message_size);
+
+        if (error == 0)
+            error = receive_message(session, &header, payload);
+        if (error != 0)
+            return error;
+        bytes += message_size;
+        size -= message_size;
+    }
+    return 0;
+}
+
+/* --- frames ---------------------------------------------------------------------------------------- */
+
+/* What a frame was decoded to. */
+struct receive_frame {
+    struct hg_frame_header header;
+    struct hg_frame_hello hello;
+    bool has_hello;
+    size_t body_offset;
+};
+
+/* An open session with the sender of a hello, or NULL. Only where frames come without a route. */
+static struct hg_session *receive_find_sender(struct hg_context *context, const struct hg_frame_hello *hello)
+{
+    util_list_each (node, &context->sessions) {
+        struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        if (session->target_context == hello->context && strcmp(session->addr->text, hello->class_address) == 0)
+            return session;
+    }
+    return NULL;
+}
+
+/* The session of a frame that came without a route. */
+static struct hg_session *receive_session_by_id(struct hg_context *context, const struct receive_frame *frame)
+{
+    struct hg_session *session = NULL;
+
+    if (frame->header.session_key != 0 && frame->header.incarnation == (uint32_t)context->hg_class->incarnation)
+        session = hg_session_find(context, frame->header.session_index, frame->header.session_key);
+    if (session != NULL) {
+        session->local_used = true;
+        return session;
+    }
+    if (!frame->has_hello)
+        return NULL;
+    session = receive_find_sender(context, &frame->hello);
+    if (session != NULL && session->remote_incarnation != 0 &&
+        session->remote_incarnation != frame->hello.incarnation) {
+        hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address */
+        session = NULL;
+    }
+    if (session == NULL && hg_session_accept(context, NULL, &frame->hello, &session) != 0)
+        return NULL;
+    return session;
+}
+
+/* The session of a frame on a route. */
+static struct hg_session *receive_session_by_route(struct hg_context *context, struct na_route *route,
+                                                   const struct receive_frame *frame)
+{
+    struct hg_session *session = na_route_user(route);
+
+    if (session == NULL) {
+        if (!frame->has_hello || hg_session_accept(context, route, &frame->hello, &session) != 0)
+            return NULL;
+    }
+    if (frame->header.session_key == 0)
+        return session;
+    if (frame->header.session_index != session->local_index || frame->header.session_key != session->local_key ||
+        frame->header.incarnation != (uint32_t)context->hg_class->incarnation)
+        return NULL;
+    session->local_used = true;
+    return session;
+}
+
+static int receive_frame_on(struct hg_session *session, const struct receive_frame *frame, const unsigned char *bytes,
+                            size_t size)
+{
+    int error = 0;
+
+    if (session->last_heard_ns != 0)
+        session->last_heard_ns = util_clock_now_ns();
+    if (frame->has_hello)
+        error = hg_session_learn(session, &frame->hello);
+    if (error == 0)
+        error = hg_session_credit(session, frame->header.credit);
+    if (error == 0)
+        error = receive_messages(session, bytes + frame->body_offset, size - frame->body_offset);
+    if (error == -EBADMSG || error == -EPROTO)
+        session->context->counters.bad_frames++;
+    if (error == -ESTALE)
+        session->context->counters.stale_frames++;
+    return error;
+}
+
+/* The peer speaks a version that we do not: tells it so where there is a way back. */
+static void receive_foreign(struct hg_context *context, struct na_route *route)
+{
+    struct na_frame *frame = route != NULL ? na_frame_get(context->na) : NULL;
+
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_WIRE, "a frame from %s has a version that is not understood",
+                     route != NULL ? na_route_text(route) : "an unknown peer");
+    if (frame == NULL)
+        return;
+    hg_frame_encode_refusal(frame->data);
+    frame->size = HG_FRAME_REFUSAL_SIZE;
+    if (na_send(route, frame) != 0)
+        na_frame_put(context->na, frame);
+}
+
+/* A frame that is none, or that belongs to nobody. On a route this ends the route: nothing good will follow. */
+static void receive_reject(struct hg_context *context, struct na_route *route, enum hg_frame_kind kind)
+{
+    struct hg_session *session = route != NULL ? na_route_user(route) : NULL;
+
+    context->counters.bad_frames++;
+    if (kind == HG_FRAME_KIND_FOREIGN_VERSION)
+        receive_foreign(context, route);
+    else
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_WIRE, "%s from %s is dropped",
+                         kind == HG_FRAME_KIND_REFUSAL ? "a refusal of our protocol version" : "a malformed frame",
+                         route != NULL ? na_route_text(route) : "an unknown peer");
+    if (session != NULL)
+        hg_session_end(session, kind == HG_FRAME_KIND_GARBAGE ? -EPROTO : -EPROTONOSUPPORT);
+    else if (route != NULL)
+        na_route_close(route);
+}
+
+static void receive_frame(void *arg, struct na_route *route, const void *data, size_t size)
+{
+    struct hg_context *context = arg;
+    struct hg_session *session;
+    struct receive_frame frame;
+    enum hg_frame_kind kind =
+        hg_frame_decode(data, size, &frame.header, &frame.hello, &frame.has_hello, &frame.body_offset);
+    int error;
+
+    context->counters.frames_recv++;
+    if (kind != HG_FRAME_KIND_FRAME) {
+        receive_reject(context, route, kind);
+        return;
+    }
+    session = route != NULL ? receive_session_by_route(context, route, &frame) : receive_session_by_id(context, &frame);
+    if (session == NULL) {
+        context->counters.stale_frames++;
+        if (route != NULL)
+            receive_reject(context, route, HG_FRAME_KIND_GARBAGE);
+        return;
+    }
+    hg_session_ref(session);
+    error = receive_frame_on(session, &frame, data, size);
+    if (error != 0 && error != -ENOMEM)
+        hg_session_end(session, error == -EBADMSG ? -EPROTO : error);
+    /* Credit may have opened the window, and the hello may have to be answered. */
+    if (session->state == HG_SESSION_OPEN && (session->announce || !util_list_empty(&session->waiting_requests)))
+        hg_session_kick(session);
+    hg_session_unref(session);
+}
+
+static void receive_accept(void *arg, struct na_route *route)
+{
+    struct hg_context *context = arg;
+
+    context->counters.route_up++;
+    if (context->unposted || context->closing)
+        na_route_close(route);
+}
+
+static void receive_route_up(void *arg, struct na_route *route)
+{
+    struct hg_context *context = arg;
+    struct hg_session *session = na_route_user(route);
+
+    context->counters.route_up++;
+    if (session != NULL)
+        hg_session_kick(session);
+}
+
+static void receive_route_down(void *arg, struct na_route *route, int error)
+{
+    struct hg_context *context = arg;
+    struct hg_session *session = na_route_user(route);
+
+    context->counters.route_down++;
+    if (session != NULL)
+        hg_session_end(session, error);
+    else
+        na_route_close(route);
+}
+
+const struct na_upcalls hg_receive_upcalls = {
+    .frame = receive_frame,
+    .accept = receive_accept,
+    .route_up = receive_route_up,
+    .route_down = receive_route_down,
+};

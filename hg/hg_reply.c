@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The origin's way in. The tag finds the call by its place and generation in the context's table, so a
+ * reply to a call that has ended (or was never made) finds nobody: it is counted and dropped.
+ */
+
+#include "hg/hg_reply.h"
+
+#include <errno.h>
+
+#include "hg/hg_error.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_overflow.h"
+#include "hg/hg_receive.h"
+#include "util/util_log.h"
+
+/* A status from the wire, made safe. */
+static hg_return_t reply_status(uint32_t status)
+{
+    return status < HG_RETURN_MAX ? (hg_return_t)status : HG_PROTOCOL_ERROR;
+}
+
+static void reply_pulled(struct hg_handle *handle, int error)
+{
+    if (error != 0)
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "an output could not be pulled: %d", error);
+    hg_handle_complete_locked(handle, hg_error_from(error));
+}
+
+static void reply_pull(struct hg_handle *handle, const struct hg_header *header)
+{
+    int error;
+
+    hg_overflow_free_locked(handle); /* the input has been taken: the peer has answered */
+    handle->release_tag = header->release_tag;
+    hg_handle_move(handle, HG_HANDLE_PULLING);
+    error = hg_overflow_pull_locked(handle, reply_pulled);
+    if (error != 0)
+        reply_pulled(handle, error);
+}
+
+/* A reply that names no call of this session: the call was cancelled or timed out. What the peer keeps for it may go. */
+static void reply_stale(struct hg_session *session, const struct hg_header *header)
+{
+    session->context->counters.stale_frames++;
+    if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
+        hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
+}
+
+int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *header, const unsigned char *payload)
+{
+    struct hg_context *context = session->context;
+    struct hg_handle *handle = hg_context_slot_find(context, header->tag);
+    int whole;
+
+    if (handle == NULL || handle->session != session || hg_handle_state(handle) != HG_HANDLE_SENT || handle->target) {
+        reply_stale(session, header);
+        return 0;
+    }
+    if (handle->received.buf == NULL) {
+        int error = hg_receive_reserve(handle, header);
+
+        if (error == -ENOMEM) {
+            hg_handle_complete_locked(handle, HG_NOMEM);
+            return 0;
+        }
+        if (error != 0)
+            return error;
+    }
+    whole = hg_receive_copy(handle, header, payload);
+    if (whole <= 0)
+        return whole;
+    context->counters.rpc_resp_recv++;
+    if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
+        reply_pull(handle, header);
+    else
+        hg_handle_complete_locked(handle, reply_status(header->status));
+    return 0;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The target's way back. A response ends when the transport has taken its frame, or, for one that the origin
+ * pulls, when the origin has released it. A handler that gives up its last reference without answering is
+ * answered for, so no origin waits for an answer that cannot come.
+ */
+
+#include "hg/hg_respond.h"
+
+#include <errno.h>
+
+#include "hg/hg_error.h"
+#include "hg/hg_fragment.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_overflow.h"
+#include "hg/hg_payload.h"
+#include "hg/hg_self.h"
+#include "mercury.h"
+#include "util/util_log.h"
+
+static void respond_run(struct hg_completion *completion)
+{
+    struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
+    struct hg_cb_info info = {
+        .info.respond.handle = handle,
+        .arg = handle->callback_arg,
+        .type = HG_CB_RESPOND,
+        .ret = handle->ret,
+    };
+
+    (void)handle->callback(&info);
+    hg_handle_unref(handle);
+}
+
+static void respond_hand_over(struct hg_parcel *parcel, struct hg_context *home)
+{
+    struct hg_handle *handle = util_container_of(parcel, struct hg_handle, parcel);
+
+    hg_queue_push_locked(home, &handle->completion);
+}
+
+static void respond_discard(struct hg_parcel *parcel)
+{
+    hg_handle_unref(util_container_of(parcel, struct hg_handle, parcel));
+}
+
+/* The response has ended: the handle leaves every queue and table, and the user is told if he asked for it. */
+static void respond_end(struct hg_handle *handle, hg_return_t ret)
+{
+    struct hg_context *home = handle->info.context;
+
+    util_list_remove(&handle->link);
+    hg_overflow_free_locked(handle);
+    if (handle->release_tag != 0)
+        hg_context_slot_put(handle->owner, handle->release_tag);
+    handle->release_tag = 0;
+    handle->ret = ret;
+    hg_handle_move(handle, HG_HANDLE_RESPONDED);
+    if (handle->callback == NULL) {
+        hg_handle_unref_locked(handle);
+        return;
+    }
+    handle->completion.take_locked = NULL;
+    handle->completion.run = respond_run;
+    handle->parcel.open_locked = respond_hand_over;
+    handle->parcel.discard = respond_discard;
+    if (home == handle->owner)
+        hg_queue_push_locked(home, &handle->completion);
+    else
+        hg_queue_post(home, &handle->parcel);
+}
+
+int hg_respond_send_locked(struct hg_handle *handle)
+{
+    struct hg_session *session = handle->session;
+    struct hg_header header = {
+        .type = HG_MESSAGE_RESPONSE,
+        .tag = handle->tag,
+        .status = handle->status,
+    };
+    struct hg_outbox_payload payload;
+    int error;
+
+    hg_payload_view(handle, &payload);
+    error = hg_fragment_send(handle, &header, &payload, &handle->frame_number);
+    if (error == -EAGAIN)
+        return error;
+    session->context->counters.rpc_resp_sent++;
+    if (error != 0) {
+        /* The origin must hear something: the error, without a payload. */
+        hg_respond_status_locked(session, &header, hg_error_from(error));
+        respond_end(handle, hg_error_from(error));
+        return 0;
+    }
+    util_list_remove(&handle->link);
+    util_list_push(handle->exposure != NULL ? &session->calls : &session->leaving, &handle->link);
+    return 0;
+}
+
+void hg_respond_left_locked(struct hg_handle *handle)
+{
+    respond_end(handle, HG_SUCCESS);
+}
+
+void hg_respond_failed_locked(struct hg_handle *handle, hg_return_t ret)
+{
+    respond_end(handle, ret);
+}
+
+void hg_respond_released_locked(struct hg_session *session, uint64_t tag)
+{
+    struct hg_handle *handle = hg_context_slot_find(session->context, tag);
+
+    if (handle != NULL && handle->session == session && handle->exposure != NULL)
+        respond_end(handle, HG_SUCCESS);
+}
+
+void hg_respond_status_locked(struct hg_session *session, const struct hg_header *request, hg_return_t status)
+{
+    const struct hg_header header = {
+        .type = request->type == HG_MESSAGE_REQUEST ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE,
+        .tag = request->tag,
+        .status = (uint32_t)status,
+    };
+    const struct hg_outbox_payload nothing = {0};
+
+    if (session->state != HG_SESSION_OPEN)
+        return;
+    if (hg_outbox_add(session, &header, &nothing, NULL) != 0) {
+        /* No room. Refusals are as small as controls, and wait like them. */
+        hg_session_refuse_later(session, &header);
+        return;
+    }
+    hg_session_kick(session);
+}
+
+/* Hands the response, encoded and in state RESPONDING, to where the request came from. */
+static void respond_submit(struct hg_handle *handle)
+{
+    struct hg_session *session = handle->session;
+
+    if (handle->to_self) {
+        int error = hg_self_respond_locked(handle);
+
+        respond_end(handle, hg_error_from(error));
+        return;
+    }
+    if (session->state != HG_SESSION_OPEN) {
+        respond_end(handle, hg_error_from(session->error));
+        return;
+    }
+    util_list_push(&session->waiting_responses, &handle->link);
+    hg_session_kick(session);
+}
+
+bool hg_respond_instead_locked(struct hg_handle *handle)
+{
+    if (handle->no_response) {
+        hg_handle_move(handle, HG_HANDLE_RESPONDED);
+        return false;
+    }
+    util_log_limited(
+        UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+        "the handler of RPC id %#llx dropped its last reference without answering; HG_OTHER_ERROR is answered instead",
+        (unsigned long long)handle->info.id);
+    hg_handle_ref(handle);
+    handle->callback = NULL;
+    handle->status = HG_OTHER_ERROR;
+    handle->encoded.size = 0;
+    handle->encoded.extra_size = 0;
+    handle->encoded.sent = 0;
+    hg_handle_move(handle, HG_HANDLE_RESPONDING);
+    respond_submit(handle);
+    return true;
+}
+
+/* Whether the handle can be answered now. */
+static hg_return_t respond_check(hg_handle_t handle)
+{
+    if (handle == NULL || !handle->target)
+        return hg_error_set(HG_INVALID_ARG, "HG_Respond: %s",
+                            handle == NULL ? "the handle is NULL"
+                                           : "the handle was not received, so there is nobody to answer");
+    if (handle->no_response)
+        return hg_error_set(HG_OPNOTSUPPORTED, "HG_Respond: the origin wants no response to RPC id %#llx",
+                            (unsigned long long)handle->info.id);
+    if (hg_handle_state(handle) != HG_HANDLE_RUNNING)
+        return hg_error_set(HG_BUSY, "HG_Respond: the handle is %s, answered already",
+                            hg_handle_state_text(hg_handle_state(handle)));
+    return HG_SUCCESS;
+}
+
+hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *out_struct)
+{
+    struct hg_context *owner;
+    hg_return_t ret = respond_check(handle);
+
+    if (ret == HG_SUCCESS)
+        ret = hg_payload_encode(handle, HG_OUTPUT, out_struct);
+    if (ret != HG_SUCCESS)
+        return ret;
+    owner = handle->owner;
+    util_lock_take(&owner->lock);
+    ret = respond_check(handle);
+    if (ret == HG_SUCCESS) {
+        handle->callback = callback;
+        handle->callback_arg = arg;
+        handle->status = HG_SUCCESS;
+        hg_handle_ref(handle);
+        hg_handle_move(handle, HG_HANDLE_RESPONDING);
+        respond_submit(handle);
+    }
+    util_lock_drop(&owner->lock);
+    return ret;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * The registration table and the public calls on it (HG_Register and its family). See hg_rpc.h for how
+ * lookups do without a lock: a reader loads the array with acquire, then an entry with acquire; both were
+ * published with release after they were complete, and neither is freed before the class is.
+ */
+
+#include "hg/hg_rpc.h"
+
+#include <errno.h>
+
+#include "hg/hg_class.h"
+#include "hg/hg_error.h"
+#include "util/util_alloc.h"
+#include "util/util_detail.h"
+#include "util/util_hash.h"
+#include "util/util_log.h"
+
+#define RPC_SLOTS_FIRST 64U
+#define RPC_COUNT_MAX   (1U << 20)
+
+static struct hg_rpc_slots *rpc_slots_create(uint32_t count)
+{
+    struct hg_rpc_slots *slots = util_calloc(1, sizeof(*slots) + (size_t)count * sizeof(slots->slot[0]));
+
+    if (slots != NULL)
+        slots->mask = count - 1;
+    return slots;
+}
+
+int hg_rpc_table_init(struct hg_rpc_table *table)
+{
+    struct hg_rpc_slots *slots = rpc_slots_create(RPC_SLOTS_FIRST);
+
+    if (slots == NULL)
+        return -ENOMEM;
+    util_lock_init(&table->lock);
+    atomic_init(&table->slots, slots);
+    table->count = 0;
+    return 0;
+}
+
+void hg_rpc_table_fini(struct hg_rpc_table *table)
+{
+    struct hg_rpc_slots *slots = atomic_load(&table->slots);
+    uint32_t i;
+
+    if (slots == NULL)
+        return;
+    for (i = 0; i <= slots->mask; i++) {
+        struct hg_rpc *rpc = atomic_load(&slots->slot[i]);
+        void *data = rpc != NULL ? atomic_load(&rpc->data) : NULL;
+
+        if (data != NULL && rpc->data_free != NULL)
+            rpc->data_free(data);
+        util_free(rpc);
+    }
+    while (slots != NULL) {
+        struct hg_rpc_slots *older = slots->older;
+
+        util_free(slots);
+        slots = older;
+    }
+    util_lock_fini(&table->lock);
+}
+
+/* The entry with this id, registered or not. */
+static struct hg_rpc *rpc_find_any(struct hg_rpc_table *table, hg_id_t id)
+{
+    struct hg_rpc_slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire);
+    uint32_t i = (uint32_t)util_hash_u64(id) & slots->mask;
+
+    for (;; i = (i + 1) & slots->mask) {
+        struct hg_rpc *rpc = atomic_load_explicit(&slots->slot[i], memory_order_acquire);
+
+        if (rpc == NULL || rpc->id == id)
+            return rpc;
+    }
+}
+
+struct hg_rpc *hg_rpc_find(struct hg_rpc_table *table, hg_id_t id)
+{
+    struct hg_rpc *rpc = rpc_find_any(table, id);
+
+    /* Acquire: pairs with hg_rpc_add, so that a registered entry is seen with its procs. */
+    if (rpc != NULL && !atomic_load_explicit(&rpc->registered, memory_order_acquire))
+        return NULL;
+    return rpc;
+}
+
+static void rpc_insert(struct hg_rpc_slots *slots, struct hg_rpc *rpc)
+{
+    uint32_t i = (uint32_t)util_hash_u64(rpc->id) & slots->mask;
+
+    while (atomic_load_explicit(&slots->slot[i], memory_order_relaxed) != NULL)
+        i = (i + 1) & slots->mask;
+    atomic_store_explicit(&slots->slot[i], rpc, memory_order_release);
+}
+
+/* Keeps the array at most half full, so that every lookup meets a free place. */
+static int rpc_grow(struct hg_rpc_table *table)
+{
+    struct hg_rpc_slots *old = atomic_load(&table->slots);
+    struct hg_rpc_slots *slots;
+    uint32_t i;
+
+    if ((table->count + 1) * 2 <= old->mask + 1)
+        return 0;
+    if (table->count >= RPC_COUNT_MAX)
+        return util_detail_set(-ENOSPC, "%u RPCs are registered already", table->count);
+    slots = rpc_slots_create((old->mask + 1) * 2);
+    if (slots == NULL)
+        return -ENOMEM;
+    slots->older = old;
+    for (i = 0; i <= old->mask; i++) {
+        struct hg_rpc *rpc = atomic_load_explicit(&old->slot[i], memory_order_relaxed);
+
+        if (rpc != NULL)
+            rpc_insert(slots, rpc);
+    }
+    atomic_store_explicit(&table->slots, slots, memory_order_release);
+    return 0;
+}
+
+static int rpc_add_locked(struct hg_rpc_table *table, hg_id_t id, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
+                          hg_rpc_cb_t callback)
+{
+    struct hg_rpc *rpc = rpc_find_any(table, id);
+    bool fresh = rpc == NULL;
+
+    if (fresh) {
+        int error = rpc_grow(table);
+
+        if (error != 0)
+            return error;
+        rpc = util_calloc(1, sizeof(*rpc));
+        if (rpc == NULL)
+            return -ENOMEM;
+        rpc->id = id;
+    }
+    atomic_store_explicit(&rpc->in_proc, in_proc, memory_order_relaxed);
+    atomic_store_explicit(&rpc->out_proc, out_proc, memory_order_relaxed);
+    atomic_store_explicit(&rpc->callback, callback, memory_order_relaxed);
+    atomic_store_explicit(&rpc->registered, true, memory_order_release);
+    if (fresh) {
+        table->count++;
+        rpc_insert(atomic_load(&table->slots), rpc);
+    }
+    return 0;
+}
+
+int hg_rpc_add(struct hg_rpc_table *table, hg_id_t id, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
+               hg_rpc_cb_t callback)
+{
+    int error;
+
+    util_lock_take(&table->lock);
+    error = rpc_add_locked(table, id, in_proc, out_proc, callback);
+    util_lock_drop(&table->lock);
+    return error;
+}
+
+/* The registered entry for a public call that needs one. */
+static hg_return_t rpc_get(const hg_class_t *hg_class, hg_id_t id, struct hg_rpc **rpc)
+{
+    if (hg_class == NULL)
+        return HG_INVALID_ARG;
+    /* Lookups do not change the table; Mercury's signatures have const classes. */
+    *rpc = hg_rpc_find(&((hg_class_t *)(uintptr_t)hg_class)->rpcs, id);
+    if (*rpc == NULL) {
+        (void)util_detail_set(-ENOENT, "RPC id %#llx is not registered", (unsigned long long)id);
+        return HG_NOENTRY;
+    }
+    return HG_SUCCESS;
+}
+
+static hg_id_t rpc_id_of_name(const char *name)
+{
+    return util_hash_string64(name) & UINT32_MAX;
+}
+
+hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, hg_proc_cb_t in_proc_cb, hg_proc_cb_t out_proc_cb,
+                         hg_rpc_cb_t rpc_cb)
+{
+    hg_id_t id;
+
+    if (hg_class == NULL || func_name == NULL)
+        return 0;
+    id = rpc_id_of_name(func_name);
+    if (HG_Register(hg_class, id, in_proc_cb, out_proc_cb, rpc_cb) != HG_SUCCESS)
+        return 0;
+    return id;
+}
+
+hg_return_t HG_Registered_name(hg_class_t *hg_class, const char *func_name, hg_id_t *id_p, uint8_t *flag_p)
+{
+    hg_id_t id;
+
+    if (hg_class == NULL || func_name == NULL)
+        return HG_INVALID_ARG;
+    id = rpc_id_of_name(func_name);
+    if (id_p != NULL)
+        *id_p = id;
+    return flag_p != NULL ? HG_Registered(hg_class, id, flag_p) : HG_SUCCESS;
+}
+
+hg_return_t HG_Register(hg_class_t *hg_class, hg_id_t id, hg_proc_cb_t in_proc_cb, hg_proc_cb_t out_proc_cb,
+                        hg_rpc_cb_t rpc_cb)
+{
+    if (hg_class == NULL || id == 0)
+        return HG_INVALID_ARG;
+    return hg_error_from(hg_rpc_add(&hg_class->rpcs, id, in_proc_cb, out_proc_cb, rpc_cb));
+}
+
+hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
+{
+    struct hg_rpc *rpc = NULL;
+    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+    void (*data_free)(void *);
+    void *data;
+
+    if (ret != HG_SUCCESS)
+        return ret;
+    util_lock_take(&hg_class->rpcs.lock);
+    atomic_store_explicit(&rpc->registered, false, memory_order_release);
+    atomic_store_explicit(&rpc->no_response, false, memory_order_relaxed);
+    atomic_store_explicit(&rpc->timeout_us, 0, memory_order_relaxed);
+    data = atomic_exchange(&rpc->data, NULL);
+    data_free = rpc->data_free;
+    rpc->data_free = NULL;
+    util_lock_drop(&hg_class->rpcs.lock);
+    if (data != NULL && data_free != NULL)
+        data_free(data);
+    return HG_SUCCESS;
+}
+
+hg_return_t HG_Registered(hg_class_t *hg_class, hg_id_t id, uint8_t *flag_p)
+{
+    if (hg_class == NULL || flag_p == NULL)
+        return HG_INVALID_ARG;
+    *flag_p = hg_rpc_find(&hg_class->rpcs, id) != NULL;
+    return HG_SUCCESS;
+}
+
+hg_return_t HG_Registered_proc_cb(hg_class_t *hg_class, hg_id_t id, uint8_t *flag_p, hg_proc_cb_t *in_proc_cb_p,
+                                  hg_proc_cb_t *out_proc_cb_p)
+{
+    struct hg_rpc *rpc;
+
+    if (hg_class == NULL || flag_p == NULL)
+        return HG_INVALID_ARG;
+    rpc = hg_rpc_find(&hg_class->rpcs, id);
+    *flag_p = rpc != NULL;
+    if (rpc == NULL)
+        return HG_SUCCESS;
+    if (in_proc_cb_p != NULL)
+        *in_proc_cb_p = atomic_load_explicit(&rpc->in_proc, memory_order_relaxed);
+    if (out_proc_cb_p != NULL)
+        *out_proc_cb_p = atomic_load_explicit(&rpc->out_proc, memory_order_relaxed);
+    return HG_SUCCESS;
+}
+
+hg_return_t HG_Register_data(hg_class_t *hg_class, hg_id_t id, void *data, void (*free_callback)(void *))
+{
+    struct hg_rpc *rpc = NULL;
+    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+
+    if (ret != HG_SUCCESS)
+        return ret;
+    util_lock_take(&hg_class->rpcs.lock);
+    atomic_store(&rpc->data, data);
+    rpc->data_free = free_callback;
+    util_lock_drop(&hg_class->rpcs.lock);
+    return HG_SUCCESS;
+}
+
+void *HG_Registered_data(hg_class_t *hg_class, hg_id_t id)
+{
+    struct hg_rpc *rpc = NULL;
+
+    if (rpc_get(hg_class, id, &rpc) != HG_SUCCESS)
+        return NULL;
+    return atomic_load(&rpc->data);
+}
+
+hg_return_t HG_Registered_disable_response(hg_class_t *hg_class, hg_id_t id, uint8_t disable)
+{
+    struct hg_rpc *rpc = NULL;
+    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+
+    if (ret == HG_SUCCESS)
+        atomic_store_explicit(&rpc->no_response, disable != 0, memory_order_relaxed);
+    return ret;
+}
+
+hg_return_t HG_Registered_disabled_response(hg_class_t *hg_class, hg_id_t id, uint8_t *disabled_p)
+{
+    struct hg_rpc *rpc = NULL;
+    hg_return_t ret = disabled_p == NULL ? HG_INVALID_ARG : rpc_get(hg_class, id, &rpc);
+
+    if (ret == HG_SUCCESS)
+        *disabled_p = atomic_load_explicit(&rpc->no_response, memory_order_relaxed);
+    return ret;
+}
+
+hg_return_t qs_registered_set_timeout(hg_class_t *hg_class, hg_id_t id, uint64_t timeout_us)
+{
+    struct hg_rpc *rpc = NULL;
+    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+
+    if (ret == HG_SUCCESS)
+        atomic_store_explicit(&rpc->timeout_us, timeout_us, memory_order_relaxed);
+    return ret;
+}

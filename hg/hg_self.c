@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Calls to one's own address. A message is a parcel with a header and a payload on the heap, posted to the
+ * inbox of the context that is meant; when that context opens it, the handle of the request adopts the payload,
+ * and the response finds its call by tag, just as if it had come over the network.
+ */
+
+#include "hg/hg_self.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_dispatch.h"
+#include "hg/hg_error.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_payload.h"
+#include "util/util_alloc.h"
+#include "util/util_detail.h"
+
+struct hg_self_message {
+    struct hg_parcel parcel;
+    struct hg_header header;
+    uint8_t origin; /* the context that waits for the response */
+    size_t size;
+    size_t eager_size;
+    void *payload; /* owned until a handle adopts it */
+};
+
+static void self_free(struct hg_self_message *message)
+{
+    util_free(message->payload);
+    util_free(message);
+}
+
+static struct hg_self_message *self_create(const struct hg_handle *handle)
+{
+    struct hg_self_message *message = util_calloc(1, sizeof(*message));
+    struct hg_outbox_payload payload;
+
+    if (message == NULL)
+        return NULL;
+    hg_payload_view(handle, &payload);
+    message->size = hg_payload_size(&payload);
+    message->eager_size = payload.tail_size > 0 ? payload.head_size : message->size;
+    message->payload = util_malloc(message->size == 0 ? 1 : message->size);
+    if (message->payload == NULL) {
+        util_free(message);
+        return NULL;
+    }
+    if (payload.head_size > 0)
+        memcpy(message->payload, payload.head, payload.head_size);
+    if (payload.tail_size > 0)
+        memcpy((unsigned char *)message->payload + payload.head_size, payload.tail, payload.tail_size);
+    return message;
+}
+
+/* Posts to a context of the class; -ENOENT when there is none with that id. @own is the context whose lock is held. */
+static int self_post(struct hg_context *own, uint8_t id, struct hg_self_message *message)
+{
+    struct hg_class *hg_class = own->hg_class;
+    struct hg_context *context;
+
+    if (id == own->id) {
+        hg_queue_post(own, &message->parcel);
+        return 0;
+    }
+    /* The lock keeps the other context from going away between the look and the post. */
+    util_lock_take(&hg_class->context_lock);
+    context = hg_context_by_id(hg_class, id);
+    if (context != NULL)
+        hg_queue_post(context, &message->parcel);
+    util_lock_drop(&hg_class->context_lock);
+    return context != NULL ? 0 : util_detail_set(-ENOENT, "there is no context %u in this class", id);
+}
+
+static void self_adopt(struct hg_handle *handle, struct hg_self_message *message)
+{
+    handle->received.buf = message->payload;
+    handle->received.from_heap = true;
+    handle->received.size = message->size;
+    handle->received.eager_size = message->eager_size;
+    message->payload = NULL;
+}
+
+/* Opens a response: the call is found by its tag, if it still waits. */
+static void self_open_response(struct hg_parcel *parcel, struct hg_context *context)
+{
+    struct hg_self_message *message = util_container_of(parcel, struct hg_self_message, parcel);
+    struct hg_handle *handle = hg_context_slot_find(context, message->header.tag);
+
+    if (handle != NULL && !handle->target && handle->to_self && hg_handle_state(handle) == HG_HANDLE_SENT) {
+        hg_handle_drop_received_locked(handle);
+        self_adopt(handle, message);
+        context->counters.rpc_resp_recv++;
+        hg_handle_complete_locked(handle, (hg_return_t)message->header.status);
+    } else {
+        context->counters.stale_frames++;
+    }
+    self_free(message);
+}
+
+static void self_discard(struct hg_parcel *parcel)
+{
+    self_free(util_container_of(parcel, struct hg_self_message, parcel));
+}
+
+/* Answers a request that will not run, by turning its message round. Owns the message. */
+static void self_refuse(struct hg_context *context, struct hg_self_message *message, hg_return_t status)
+{
+    if ((message->header.flags & HG_MESSAGE_NO_RESPONSE) != 0) {
+        self_free(message);
+        return;
+    }
+    message->header.status = (uint32_t)status;
+    message->size = 0;
+    message->eager_size = 0;
+    message->parcel.open_locked = self_open_response;
+    message->parcel.discard = self_discard;
+    if (self_post(context, message->origin, message) != 0)
+        self_free(message);
+}
+
+/* A request that is never opened: the origin hears that nobody did. */
+static void self_open_request(struct hg_parcel *parcel, struct hg_context *context)
+{
+    struct hg_self_message *message = util_container_of(parcel, struct hg_self_message, parcel);
+    struct hg_handle *handle;
+    hg_return_t status;
+    bool fresh;
+
+    handle = context->closing || context->unposted ? NULL : hg_handle_get_locked(context, true, &fresh);
+    status = handle == NULL ? HG_CANCELED : (hg_return_t)hg_dispatch_find_rpc(context, message->header.rpc_id, handle);
+    if (status != HG_SUCCESS) {
+        if (handle != NULL)
+            hg_handle_unref_locked(handle);
+        self_refuse(context, message, status);
+        return;
+    }
+    hg_addr_ref(context->hg_class->self);
+    handle->info.addr = context->hg_class->self;
+    handle->info.id = message->header.rpc_id;
+    handle->info.context_id = message->origin;
+    handle->target_context = context->id;
+    handle->tag = message->header.tag;
+    handle->to_self = true;
+    handle->no_response = (message->header.flags & HG_MESSAGE_NO_RESPONSE) != 0;
+    self_adopt(handle, message);
+    self_free(message);
+    context->counters.rpc_req_recv++;
+    hg_dispatch_ready_locked(handle);
+}
+
+int hg_self_forward_locked(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+    struct hg_self_message *message = self_create(handle);
+    int error;
+
+    if (message == NULL)
+        return -ENOMEM;
+    message->origin = owner->id;
+    message->header.flags = handle->no_response ? HG_MESSAGE_NO_RESPONSE : 0;
+    message->header.tag = handle->tag;
+    message->header.rpc_id = handle->info.id;
+    message->parcel.open_locked = self_open_request;
+    message->parcel.discard = self_discard;
+    error = self_post(owner, handle->info.context_id, message);
+    if (error != 0) {
+        self_free(message);
+        return error;
+    }
+    owner->counters.rpc_req_sent++;
+    owner->counters.rpc_oneway_sent += handle->no_response;
+    hg_handle_move(handle, HG_HANDLE_SENT);
+    if (handle->no_response)
+        hg_handle_complete_locked(handle, HG_SUCCESS);
+    return 0;
+}
+
+int hg_self_respond_locked(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+    struct hg_self_message *message = self_create(handle);
+    int error;
+
+    if (message == NULL)
+        return -ENOMEM;
+    message->header.tag = handle->tag;
+    message->header.status = handle->status;
+    message->parcel.open_locked = self_open_response;
+    message->parcel.discard = self_discard;
+    error = self_post(owner, handle->info.context_id, message);
+    if (error != 0)
+        self_free(message);
+    owner->counters.rpc_resp_sent++;
+    return error;
+}

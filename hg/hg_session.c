@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Sessions: making, finding and ending them, what the hello and the credit teach, and when what waits may
+ * go on. What the messages mean is elsewhere (hg_forward, hg_respond, hg_receive); how they are packed is in
+ * hg_outbox. Needs the context's lock throughout.
+ */
+
+#include "hg/hg_session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hg/hg_addr.h"
+#include "hg/hg_context.h"
+#include "hg/hg_error.h"
+#include "hg/hg_forward.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_receive.h"
+#include "hg/hg_respond.h"
+#include "util/util_alloc.h"
+#include "util/util_clock.h"
+#include "util/util_detail.h"
+#include "util/util_log.h"
+#include "util/util_rand.h"
+
+#define SESSION_SLOTS_FIRST    16U
+#define SESSION_SLOTS_MAX      (1U << 20)
+#define SESSION_CONTROLS_FIRST 16U
+
+/* User-space addresses have 47 bits, which leaves room for the context id. */
+static uint64_t session_map_key(const struct hg_addr *addr, uint8_t target_context)
+{
+    return (uint64_t)(uintptr_t)addr | (uint64_t)target_context << 56;
+}
+
+static int session_slots_grow(struct hg_context *context)
+{
+    uint32_t count = context->session_slot_count == 0 ? SESSION_SLOTS_FIRST : context->session_slot_count * 2;
+    struct hg_session **slots;
+
+    if (count > SESSION_SLOTS_MAX)
+        return util_detail_set(-ENOSPC, "%u sessions are open already", context->session_slot_count);
+    slots = util_realloc(context->session_slots, count * sizeof(struct hg_session *));
+    if (slots == NULL)
+        return -ENOMEM;
+    memset(slots + context->session_slot_count, 0, (count - context->session_slot_count) * sizeof(struct hg_session *));
+    context->session_slot_hint = context->session_slot_count;
+    context->session_slots = slots;
+    context->session_slot_count = count;
+    return 0;
+}
+
+/* Gives the session a receive id: a free place and an unguessable key that is new each time. */
+static int session_slot_get(struct hg_session *session)
+{
+    struct hg_context *context = session->context;
+    uint32_t i;
+
+    for (i = 0; i < context->session_slot_count; i++) {
+        uint32_t index = (context->session_slot_hint + i) % context->session_slot_count;
+
+        if (context->session_slots[index] == NULL) {
+            context->session_slot_hint = index + 1;
+            context->session_slots[index] = session;
+            session->local_index = index;
+            session->local_key = (uint32_t)util_rand_u64() | 1U;
+            return 0;
+        }
+    }
+    if (session_slots_grow(context) != 0)
+        return -ENOMEM;
+    return session_slot_get(session);
+}
+
+static struct hg_session *session_create(struct hg_context *context, struct hg_addr *addr, uint8_t target_context)
+{
+    struct hg_session *session = util_calloc(1, sizeof(*session));
+
+    if (session == NULL)
+        return NULL;
+    session->context = context;
+    session->target_context = target_context;
+    session->state = HG_SESSION_OPEN;
+    session->refs = 1;
+    session->window = HG_SESSION_WINDOW;
+    util_list_init(&session->link);
+    util_list_init(&session->due_link);
+    util_list_init(&session->waiting_requests);
+    util_list_init(&session->waiting_responses);
+    util_list_init(&session->leaving);
+    util_list_init(&session->calls);
+    util_list_init(&session->receiving);
+    hg_outbox_init(&session->outbox);
+    if (session_slot_get(session) != 0) {
+        util_free(session);
+        return NULL;
+    }
+    hg_addr_ref(addr);
+    session->addr = addr;
+    util_list_push(&context->sessions, &session->link);
+    return session;
+}
+
+/* Takes the session out of every table, so that nobody finds it. */
+static void session_unlink(struct hg_session *session)
+{
+    struct hg_context *context = session->context;
+
+    if (session->mapped)
+        (void)util_map_remove(&context->session_map, session_map_key(session->addr, session->target_context));
+    session->mapped = false;
+    context->session_slots[session->local_index] = NULL;
+    util_list_remove(&session->link);
+    util_list_remove(&session->due_link);
+}
+
+void hg_session_ref(struct hg_session *session)
+{
+    session->refs++;
+}
+
+void hg_session_unref(struct hg_session *session)
+{
+    if (--session->refs > 0)
+        return;
+    hg_addr_unref(session->addr);
+    util_free(session->controls);
+    util_free(session);
+}
+
+static void session_map(struct hg_session *session)
+{
+    session->mapped = util_map_put(&session->context->session_map,
+                                   session_map_key(session->addr, session->target_context), session) == 0;
+}
+
+int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
+                   struct hg_session **session_out)
+{
+    struct hg_session *session = util_map_get(&context->session_map, session_map_key(addr, target_context));
+    int error;
+
+    util_lock_assert_held(&context->lock);
+    if (session != NULL) {
+        *session_out = session;
+        return 0;
+    }
+    session = session_create(context, addr, target_context);
+    if (session == NULL)
+        return -ENOMEM;
+    error = na_route_open(context->na, addr->text, target_context, session, &session->route);
+    if (error != 0) {
+        session_unlink(session);
+        hg_session_unref(session);
+        return error;
+    }
+    session_map(session);
+    *session_out = session;
+    return 0;
+}
+
+struct hg_session *hg_session_find_peer(struct hg_context *context, const struct hg_addr *addr, uint8_t target_context)
+{
+    util_lock_assert_held(&context->lock);
+    return util_map_get(&context->session_map, session_map_key(addr, target_context));
+}
+
+int hg_session_accept(struct hg_context *context, struct na_route *route, const struct hg_frame_hello *hello,
+                      struct hg_session **session_out)
+{
+    struct hg_addr *addr = hg_addr_intern(context->hg_class, hello->class_address);
+    struct hg_session *session = addr != NULL ? session_create(context, addr, hello->context) : NULL;
+    int error = session == NULL ? -ENOMEM : 0;
+
+    hg_addr_unref(addr);
+    if (error != 0)
+        return error;
+    session->accepted = true;
+    if (route != NULL) {
+        session->route = route;
+        na_route_set_user(route, session);
+    } else {
+        const char *where = hello->route_address[0] != '\0' ? hello->route_address : hello->class_address;
+
+        error = na_route_open(context->na, where, hello->context, session, &session->route);
+    }
+    if (error != 0) {
+        session_unlink(session);
+        hg_session_unref(session);
+        return error;
+    }
+    session_map(session);
+    *session_out = session;
+    return 0;
+}
+
+struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, uint32_t key)
+{
+    struct hg_session *session;
+
+    if (index >= context->session_slot_count)
+        return NULL;
+    session = context->session_slots[index];
+    return session != NULL && session->local_key == key ? session : NULL;
+}
+
+int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
+{
+    if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
+        return -ESTALE;
+    if (hello->peer_incarnation != 0 && hello->peer_incarnation != session->context->hg_class->incarnation)
+        return -ESTALE;
+    if (!session->remote_known)
+        session->announce = true; /* answered at once, also when no response is owed */
+    session->remote_incarnation = hello->incarnation;
+    session->remote_index = hello->session_index;
+    session->remote_key = hello->session_key;
+    session->remote_known = true;
+    session->window = hello->window;
+    return 0;
+}
+
+int hg_session_credit(struct hg_session *session, uint32_t credit)
+{
+    uint32_t fresh = credit - session->requests_taken;
+
+    if (fresh > session->requests_sent - session->requests_taken) {
+        /* Frames may overtake each other where the provider does not keep order: an older credit is no news. */
+        return session->requests_taken - credit <= HG_SESSION_WINDOW * 2 ? 0 : -EPROTO;
+    }
+    session->requests_taken = credit;
+    return 0;
+}
+
+void hg_session_taken(struct hg_session *session)
+{
+    session->local_taken++;
+    if (session->local_taken - session->credit_told < HG_SESSION_WINDOW / 4 || session->state != HG_SESSION_OPEN)
+        return;
+    session->announce = true;
+    hg_session_kick(session);
+}
+
+void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *hello)
+{
+    const struct hg_class *hg_class = session->context->hg_class;
+
+    hello->incarnation = hg_class->incarnation;
+    hello->peer_incarnation = session->remote_incarnation;
+    hello->session_index = session->local_index;
+    hello->session_key = session->local_key;
+    hello->features = 0;
+    hello->window = HG_SESSION_WINDOW;
+    hello->context = session->context->id;
+    hello->target_context = session->target_context;
+    strcpy(hello->class_address, na_class_address(hg_class->na));
+    hello->route_address[0] = '\0';
+    if (!hg_class->limits.connections)
+        strcpy(hello->route_address, na_context_address(session->context->na));
+}
+
+static int session_send_control(struct hg_session *session, const struct hg_session_control *control)
+{
+    const struct hg_header header = {.type = control->type, .tag = control->tag, .status = control->status};
+    const struct hg_outbox_payload nothing = {0};
+
+    return hg_outbox_add(session, &header, &nothing, NULL);
+}
+
+static int session_grow_controls(struct hg_session *session)
+{
+    uint32_t capacity = session->control_capacity == 0 ? SESSION_CONTROLS_FIRST : session->control_capacity * 2;
+    struct hg_session_control *controls;
+
+    if (capacity > HG_SESSION_CONTROLS_MAX)
+        return -ENOSPC;
+    controls = util_realloc(session->controls, capacity * sizeof(*controls));
+    if (controls == NULL)
+        return -ENOMEM;
+    session->controls = controls;
+    session->control_capacity = capacity;
+    return 0;
+}
+
+static void session_queue_control(struct hg_session *session, const struct hg_session_control *control)
+{
+    if (session->control_count == session->control_capacity && session_grow_controls(session) != 0) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_SESSION,
+                         "a control message (type %u) to %s was dropped: %u wait already", control->type,
+                         session->addr->text, session->control_count);
+        return;
+    }
+    session->controls[session->control_count++] = *control;
+}
+
+void hg_session_refuse_later(struct hg_session *session, const struct hg_header *header)
+{
+    const struct hg_session_control control = {.type = header->type, .tag = header->tag, .status = header->status};
+
+    session_queue_control(session, &control);
+    hg_session_kick(session);
+}
+
+void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag)
+{
+    const struct hg_session_control control = {.type = type, .tag = tag};
+
+    if (session->state != HG_SESSION_OPEN)
+        return;
+    if (session->control_count > 0 || session_send_control(session, &control) != 0)
+        session_queue_control(session, &control);
+    hg_session_kick(session);
+}
+
+/* Moves the waiting control messages into the outbox; true when none is left. */
+static bool session_pump_controls(struct hg_session *session)
+{
+    uint32_t done = 0;
+
+    while (done < session->control_count && session_send_control(session, &session->controls[done]) == 0)
+        done++;
+    if (done == 0)
+        return session->control_count == 0;
+    session->control_count -= done;
+    memmove(session->controls, session->controls + done, session->control_count * sizeof(session->controls[0]));
+    return session->control_count == 0;
+}
+
+/* One-way calls and responses whose frame the transport has taken have ended. */
+static void session_end_left(struct hg_session *session)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(&session->leaving)) != NULL) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (handle->frame_number >= session->outbox.sent)
+            return;
+        if (handle->target)
+            hg_respond_left_locked(handle);
+        else
+            hg_handle_complete_locked(handle, HG_SUCCESS);
+    }
+}
+
+/* True when nothing waits for room in the outbox any more (the window may still be closed). */
+static bool session_pump_waiting(struct hg_session *session)
+{
+    struct util_list *node;
+
+    if (!session_pump_controls(session))
+        return false;
+    while ((node = util_list_first(&session->waiting_responses)) != NULL)
+        if (hg_respond_send_locked(util_container_of(node, struct hg_handle, link)) == -EAGAIN)
+            return false;
+    while (hg_session_window_open(session) && (node = util_list_first(&session->waiting_requests)) != NULL)
+        if (hg_forward_send_locked(util_container_of(node, struct hg_handle, link)) == -EAGAIN)
+            return false;
+    return true;
+}
+
+bool hg_session_pump(struct hg_session *session)
+{
+    for (;;) {
+        uint64_t sent = session->outbox.sent;
+        bool moved = session_pump_waiting(session);
+        bool flushed = hg_outbox_flush(session);
+
+        session_end_left(session);
+        if (!flushed)
+            return false;
+        if (moved)
+            return true;
+        if (session->outbox.sent == sent)
+            return false; /* no frame to be had: they come back as transmissions end */
+    }
+}
+
+void hg_session_kick(struct hg_session *session)
+{
+    struct hg_context *context = session->context;
+
+    if (session->state != HG_SESSION_OPEN)
+        return;
+    if (hg_queue_in_callback(context) && atomic_load_explicit(&context->hg_class->batching, memory_order_relaxed)) {
+        if (util_list_empty(&session->due_link))
+            util_list_push(&context->due_sessions, &session->due_link);
+        if (atomic_load_explicit(&context->due_since_ns, memory_order_relaxed) == 0)
+            atomic_store_explicit(&context->due_since_ns, util_clock_now_ns(), memory_order_relaxed);
+        return;
+    }
+    if (hg_session_pump(session)) {
+        util_list_remove(&session->due_link);
+        return;
+    }
+    if (util_list_empty(&session->due_link))
+        util_list_push(&context->due_sessions, &session->due_link);
+    /* Somebody may sleep without knowing that there is something to retry. */
+    if (atomic_load_explicit(&context->armed, memory_order_relaxed))
+        na_wake(context->na);
+}
+
+static void session_end_calls(struct util_list *handles, hg_return_t ret)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(handles)) != NULL) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (handle->target)
+            hg_respond_failed_locked(handle, ret);
+        else
+            hg_handle_complete_locked(handle, ret);
+    }
+}
+
+void hg_session_end(struct hg_session *session, int error)
+{
+    hg_return_t ret = hg_error_from(error);
+    struct util_list *node;
+
+    if (session->state == HG_SESSION_ENDED)
+        return;
+    UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "session with %s ends: %s", session->addr->text, strerror(-error));
+    session->state = HG_SESSION_ENDED;
+    session->error = error;
+    session_unlink(session);
+    hg_outbox_clear(session);
+    if (session->route != NULL) {
+        bulk_env_fail_route(&session->context->bulk, session->route, error);
+        na_route_close(session->route);
+        session->route = NULL;
+    }
+    session_end_calls(&session->waiting_requests, ret);
+    session_end_calls(&session->calls, ret);
+    session_end_calls(&session->leaving, ret);
+    session_end_calls(&session->waiting_responses, ret);
+    while ((node = util_list_first(&session->receiving)) != NULL)
+        hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
+    session->control_count = 0;
+    hg_session_unref(session);
+}

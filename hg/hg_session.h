@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_session.h
+ * What one local context shares with one context of one remote process: a route, the receive ids that the
+ * two gave each other, flow control, wait queues and the outbox. One peer process may therefore have several
+ * sessions, one for each pair of contexts that talk; none is shared by two contexts, so none needs a lock
+ * beyond its context's.
+ *
+ * Flow control counts requests that were sent and not yet taken up for execution at the peer (credits ride in
+ * frame headers), never calls that wait for an answer. Beyond the window a request waits here, linked
+ * through its own handle, so waiting needs no memory and has no limit of its own.
+ *
+ * A session ends when its route ends, when the peer turns out to have a new incarnation, or when the peer breaks
+ * the protocol. Its calls then end with the reason, and it leaves the tables; handles that still point at it
+ * keep the memory. All functions need the context's lock.
+ */
+
+#ifndef HG_HG_SESSION_H
+#define HG_HG_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hg/hg_frame.h"
+#include "hg/hg_outbox.h"
+#include "mercury_types.h"
+#include "na/na.h"
+#include "util/util_list.h"
+
+/** Requests of one peer that a context holds before they are taken up: the window told in the hello. */
+#define HG_SESSION_WINDOW 512U
+/** Control messages that may wait in one session; later cancels are dropped, releases end the session. */
+#define HG_SESSION_CONTROLS_MAX 65536U
+
+struct hg_context;
+struct hg_handle;
+
+enum hg_session_state {
+    HG_SESSION_OPEN,  /**< connecting or connected */
+    HG_SESSION_ENDED, /**< in no table any more; see error */
+};
+
+/** A control message that waits for room. */
+struct hg_session_control {
+    uint8_t type;
+    uint32_t status;
+    uint64_t tag;
+};
+
+struct hg_session {
+    /* Identity. */
+    struct hg_context *context; /**< owner */
+    struct hg_addr *addr;       /**< the peer; a reference */
+    struct na_route *route;     /**< owned; NULL once ended */
+    uint8_t target_context;     /**< the peer's context */
+    bool mapped;                /**< HG_Forward finds it in context->session_map */
+    bool accepted;              /**< the peer came to us */
+
+    /* Life. */
+    enum hg_session_state state;
+    uint32_t refs;             /**< one for being open, one per handle that points here */
+    int error;                 /**< why it ended: negative errno */
+    struct util_list link;     /**< context->sessions while open */
+    struct util_list due_link; /**< context->due_sessions: has something to offer to the transport */
+
+    /* Receive ids. */
+    uint32_t local_index; /**< ours, what the peer writes into its frames */
+    uint32_t local_key;
+    uint32_t remote_index; /**< the peer's, valid if remote_known */
+    uint32_t remote_key;
+    uint64_t remote_incarnation; /**< 0 until the hello */
+    bool remote_known;
+    bool local_used; /**< the peer has used our id: the hello need not be repeated */
+    bool announce;   /**< hello or credit must leave even without a message */
+
+    /* Flow control, all modulo 2^32. */
+    uint32_t window; /**< of the peer; a default until its hello */
+    uint32_t requests_sent;
+    uint32_t requests_taken; /**< of ours, as the peer's credit says */
+    uint32_t local_taken;    /**< of the peer's, by our HG_Trigger */
+    uint32_t local_received; /**< of the peer's */
+    uint32_t credit_told;    /**< local_taken in the last frame that left */
+
+    /* Queues. */
+    struct hg_outbox outbox;
+    struct util_list waiting_requests;  /**< handles: the window or the outbox is full */
+    struct util_list waiting_responses; /**< handles: the outbox is full */
+    struct util_list leaving;   /**< handles that end when their frame has been taken: one-way calls, responses */
+    struct util_list calls;     /**< origin handles that wait for the peer */
+    struct util_list receiving; /**< target handles whose fragments or overflow are still coming */
+    struct hg_session_control *controls;
+    uint32_t control_count;
+    uint32_t control_capacity;
+
+    uint64_t
+        last_heard_ns; /**< when the last good frame came, by util_clock; kept only where nobody tells of a death */
+};
+
+/** The session for calls to context @p target_context of @p addr, opened if need be. */
+int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
+                   struct hg_session **session_out);
+
+/** The open session with context @p target_context of @p addr that hg_session_get() would give, or NULL: nothing is opened. */
+struct hg_session *hg_session_find_peer(struct hg_context *context, const struct hg_addr *addr, uint8_t target_context);
+
+/** Makes a session for a peer that came to us. @p route may be NULL (no connections): one is opened to the address in
+ *  the hello. Its own reference is the table's. */
+int hg_session_accept(struct hg_context *context, struct na_route *route, const struct hg_frame_hello *hello,
+                      struct hg_session **session_out);
+
+void hg_session_ref(struct hg_session *session);
+void hg_session_unref(struct hg_session *session);
+
+/** The open session that has this receive id, or NULL. */
+struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, uint32_t key);
+
+/** Learns from a hello. -ESTALE: the peer is another incarnation than before. */
+int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello);
+/** Takes over a credit; -EPROTO when it is not possible. */
+int hg_session_credit(struct hg_session *session, uint32_t credit);
+
+/** Notes that one request of the peer was taken up (or dropped): announces credit when enough have gathered. */
+void hg_session_taken(struct hg_session *session);
+
+/** Fills in our hello for this session. */
+void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *hello);
+
+/** Sends or queues a control message. */
+void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag);
+
+/** Queues a small message (an answer without payload) for which the outbox had no room. */
+void hg_session_refuse_later(struct hg_session *session, const struct hg_header *header);
+
+/** Marks the session as having something to send, and sends it now unless the calling thread will flush soon. */
+void hg_session_kick(struct hg_session *session);
+
+/** Moves waiting controls, responses and requests into the outbox while there is room, then flushes it. True when
+ *  nothing waits for the transport any more. */
+bool hg_session_pump(struct hg_session *session);
+
+/** Ends the session: every call and every queue of it ends with @p error. */
+void hg_session_end(struct hg_session *session, int error);
+
+/** Requests in the window. */
+static inline bool hg_session_window_open(const struct hg_session *session)
+{
+    return session->requests_sent - session->requests_taken < session->window;
+}
+
+#endif

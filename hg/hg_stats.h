@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_stats.h
+ * Counters, always on: each context has its own, written under its lock, so they cost one addition and
+ * no sharing. Reading sums the contexts of a class (hg_stats_read()), plus what closed ones left behind.
+ */
+
+#ifndef HG_HG_STATS_H
+#define HG_HG_STATS_H
+
+#include <stdint.h>
+
+#include "quicksilver.h"
+
+struct hg_class;
+
+/** Adds every field of @p more to @p sum. */
+void hg_stats_add(struct qs_counters *sum, const struct qs_counters *more);
+
+/** Sums the counters of all contexts of the class. Takes each context's lock in turn. */
+void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * \file quicksilver.h
+ * What Quicksilver has beyond the Mercury interface. It includes all of that, so this header is enough for a new
+ * program. The rules at the top of mercury.h hold here, too.
+ */
+
+#ifndef QUICKSILVER_H
+#define QUICKSILVER_H
+
+#include "mercury.h"
+#include "mercury_bulk.h"
+#include "mercury_macros.h"
+#include "mercury_proc.h"
+#include "mercury_proc_bulk.h"
+#include "mercury_proc_string.h"
+
+/** The version of Quicksilver that a program compiles against. */
+#define QS_VERSION_MAJOR 0
+#define QS_VERSION_MINOR 1
+#define QS_VERSION_PATCH 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** \name Time-outs of calls
+ * A call that is not answered in time ends with HG_TIMEOUT in its callback. The most special setting counts: that of
+ * the handle, else that of the RPC, else that of the class; by default there is none and a call waits for ever. A
+ * setting counts for calls forwarded after it. All times are microseconds, 0 removes the setting, and UINT64_MAX means
+ * "no time-out" where a more general setting would apply.
+ * \{ */
+
+/**
+ * Set the time-out of all calls that a class makes.
+ *
+ * \param hg_class [IN]   the class
+ * \param timeout_us [IN] microseconds; 0 for none
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us);
+
+/**
+ * Set the time-out of all calls of an RPC that a class makes.
+ *
+ * \param hg_class [IN]   the class
+ * \param id [IN]         the RPC
+ * \param timeout_us [IN] microseconds; 0 for that of the class
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_NOENTRY if the id is not registered
+ */
+HG_PUBLIC hg_return_t qs_registered_set_timeout(hg_class_t *hg_class, hg_id_t id, uint64_t timeout_us);
+
+/**
+ * Set the time-out of the next calls of a handle, until HG_Reset() clears it.
+ *
+ * \param handle [IN]     the handle, without a call in progress
+ * \param timeout_us [IN] microseconds; 0 for that of the RPC or class
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while a call is in progress
+ */
+HG_PUBLIC hg_return_t qs_handle_set_timeout(hg_handle_t handle, uint64_t timeout_us);
+
+/** \}
+ * \name Errors
+ * \{ */
+
+/**
+ * Say in words why the calling thread's last failed call failed: what was tried, on which object, and the reason.
+ *
+ * \return a sentence, empty if nothing has failed yet; valid until the thread's next call into the library
+ */
+HG_PUBLIC const char *qs_error_detail(void) HG_WARN_UNUSED_RESULT;
+
+/** \}
+ * \name What this machine and this build can do
+ * \{ */
+
+/** A protocol on a device. */
+struct qs_transport_info {
+    const char *protocol; /**< as HG_Init() takes it: "tcp", "shm", "verbs" ... */
+    const char *provider; /**< what carries it, for example the libfabric provider "tcp;ofi_rxm" */
+    const char *domain;   /**< the device, "" if none */
+    const char *device;   /**< its network interface, "" if none */
+    const char *address;  /**< the local address, "" if none */
+    int usable;           /**< 1 if HG_Init() can use it now, 0 if not */
+    const char *why;      /**< if not, the reason; else "" */
+};
+
+/**
+ * List the protocols and devices of this machine, those that cannot be used included.
+ *
+ * \param list_p [OUT]  the list, to be freed with qs_transport_list_free(); its strings belong to it
+ * \param count_p [OUT] how many entries
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG or HG_NOMEM
+ */
+HG_PUBLIC hg_return_t qs_transport_list(struct qs_transport_info **list_p, size_t *count_p);
+
+/**
+ * Free a list of protocols and devices.
+ *
+ * \param list [IN]  the list, or NULL
+ * \param count [IN] its number of entries
+ */
+HG_PUBLIC void qs_transport_list_free(struct qs_transport_info *list, size_t count);
+
+/**
+ * Get the version of the library at hand, for example "0.1.0".
+ *
+ * \return a constant string
+ */
+HG_PUBLIC const char *qs_version_text(void) HG_WARN_UNUSED_RESULT;
+
+/**
+ * Get the version of the libfabric at hand (not the one that the library was compiled against), for example "1.17".
+ *
+ * \return a constant string
+ */
+HG_PUBLIC const char *qs_libfabric_version(void) HG_WARN_UNUSED_RESULT;
+
+/**
+ * Get the choices that the library was built with, as words separated by blanks.
+ *
+ * \return a constant string
+ */
+HG_PUBLIC const char *qs_build_features(void) HG_WARN_UNUSED_RESULT;
+
+/** \}
+ * \name Measuring
+ * \{ */
+
+/**
+ * Turn batching on or off: whether messages for one peer that are sent in one turn may leave together in one frame. It
+ * is on by default, costs nothing when there is one message only, and is turned off to measure what it brings.
+ *
+ * \param hg_class [IN] the class
+ * \param batching [IN] true for on
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_batching(hg_class_t *hg_class, bool batching);
+
+/** What a class has done since HG_Init(). Each counter only grows. New ones are added at the end. */
+struct qs_counters {
+    uint64_t rpc_req_sent;    /**< requests sent */
+    uint64_t rpc_req_recv;    /**< requests received */
+    uint64_t rpc_resp_sent;   /**< responses sent */
+    uint64_t rpc_resp_recv;   /**< responses received */
+    uint64_t rpc_oneway_sent; /**< of the requests sent, those that want no response */
+    uint64_t frames_sent;     /**< fabric messages sent, each with one or more of the above */
+    uint64_t frames_recv;     /**< fabric messages received */
+    uint64_t sends_refused;   /**< times that the fabric had no room and a message waited */
+    uint64_t bad_frames;      /**< fabric messages dropped because they broke the protocol */
+    uint64_t stale_frames;    /**< dropped because they were meant for, or came from, an earlier incarnation */
+    uint64_t unknown_rpc;     /**< requests for an RPC that is not registered */
+    uint64_t timeouts;        /**< calls ended by their time-out */
+    uint64_t cancels;         /**< calls ended by HG_Cancel() */
+    uint64_t route_up;        /**< connections made */
+    uint64_t route_down;      /**< connections ended */
+    uint64_t overflow_in;     /**< inputs too large for an eager message */
+    uint64_t overflow_out;    /**< outputs too large for an eager message */
+    uint64_t bulk_ops;        /**< bulk transfers completed */
+    uint64_t bulk_bytes;      /**< bytes moved by them */
+    uint64_t wakeups;         /**< times that a sleeping thread was woken by another */
+    uint64_t sleeps;          /**< times that a thread in progress went to sleep */
+};
+
+/**
+ * Read the counters of a class: the sums over its contexts, a snapshot without a lock.
+ *
+ * \param hg_class [IN] the class
+ * \param out [OUT]     where to
+ * \param out_size [IN] sizeof(struct qs_counters) as the caller was compiled; more than the library knows is zeroed
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters *out, size_t out_size);
+
+/** \} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QUICKSILVER_H */

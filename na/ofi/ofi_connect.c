@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Ways out.
+ *
+ * Whatever is wrong with the peer rather than with the arguments is told by route_down in a later
+ * turn, even where libfabric knows it at once, so that a caller has one place to handle it. Callers
+ * serialise per context.
+ */
+#include "na/ofi/ofi_connect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "na/ofi/ofi_av.h"
+#include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_fabric.h"
+#include "na/ofi/ofi_route.h"
+#include "util/util_bytes.h"
+#include "util/util_clock.h"
+#include "util/util_detail.h"
+#include "util/util_log.h"
+
+/* Layout: magic 4, version 1, target 1, source 1, zero 1, id 8. */
+enum { PRIVATE_VERSION = 1 };
+static const unsigned char private_magic[4] = {'q', 's', 'n', 'a'};
+
+void ofi_connect_private_encode(const struct ofi_connect_private *in, unsigned char out[OFI_CONNECT_PRIVATE_SIZE])
+{
+    memcpy(out, private_magic, sizeof(private_magic));
+    out[4] = PRIVATE_VERSION;
+    out[5] = in->target;
+    out[6] = in->source;
+    out[7] = 0;
+    util_bytes_put64(out + 8, in->id);
+}
+
+int ofi_connect_private_decode(const void *bytes, size_t size, struct ofi_connect_private *out)
+{
+    const unsigned char *in = bytes;
+
+    if (size < OFI_CONNECT_PRIVATE_SIZE || memcmp(in, private_magic, sizeof(private_magic)) != 0 ||
+        in[4] != PRIVATE_VERSION)
+        return -EPROTO;
+    out->target = in[5];
+    out->source = in[6];
+    out->id = util_bytes_get64(in + 8);
+    return 0;
+}
+
+int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info)
+{
+    struct ofi_context *context = route->owner;
+    struct ofi_class *owner = context->owner;
+    struct fid_ep *ep;
+    int ret = fi_endpoint(owner->domain, info, &ep, route);
+
+    if (ret != 0)
+        return ret;
+    ret = fi_ep_bind(ep, &owner->cm.eq->fid, 0);
+    if (ret == 0)
+        ret = fi_ep_bind(ep, &context->endpoint.cq->fid, FI_TRANSMIT | FI_RECV);
+    if (ret == 0)
+        ret = fi_ep_bind(ep, &context->endpoint.rx->fid, 0);
+    if (ret == 0)
+        ret = fi_enable(ep);
+    if (ret != 0) {
+        (void)fi_close(&ep->fid);
+        return ret;
+    }
+    route->ep = ep;
+    return 0;
+}
+
+/* Starts a connection; a failure at once is the peer's or the network's, so it becomes route_down. */
+static void connect_start(struct ofi_route *route, const struct ofi_address *address)
+{
+    struct ofi_connect_private private = {
+        .id = route->id, .target = route->base.target_context, .source = route->owner->base.index};
+    unsigned char bytes[OFI_CONNECT_PRIVATE_SIZE];
+    int ret;
+
+    ofi_connect_private_encode(&private, bytes);
+    ofi_route_start_clock(route);
+    ret = ofi_connect_endpoint(route, route->owner->owner->connect_info);
+    if (ret == 0)
+        ret = fi_connect(route->ep, address->bytes, bytes, sizeof(bytes));
+    if (ret != 0) {
+        UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s can be started: %s", route->base.text,
+                      ofi_error_text(ret));
+        ofi_route_end(route, ofi_error_connect(ret));
+    }
+}
+
+/* A datagram route is up at once; whether anybody is there turns out when sending, or earlier where
+ * there are doorbells. */
+static int connect_datagram(struct ofi_route *route, const struct ofi_address *address)
+{
+    struct ofi_context *context = route->owner;
+    int ret = 0;
+
+    if (context->doorbell != NULL)
+        ret = ofi_doorbell_connect(context->doorbell, ofi_address_endpoint_name(address), route, &route->link);
+    if (ret == 0)
+        ret = ofi_av_get(context->owner, address, route->base.text, &route->av_entry);
+    if (ret == 0) {
+        route->ep = context->endpoint.tx;
+        route->addr = route->av_entry->addr;
+        ofi_route_up(route);
+        return 0;
+    }
+    if (ret == -ENOMEM || ret == -EMFILE || ret == -ENOSPC || ret == -EINVAL)
+        return ret;
+    ofi_route_end(route, ofi_error_connect(ret));
+    return 0;
+}
+
+int ofi_connect_route_open(struct na_context *base, const char *text, uint8_t target_context, void *user,
+                           struct na_route **route_out)
+{
+    struct ofi_context *context = ofi_context_of(base);
+    struct ofi_class *owner = context->owner;
+    struct ofi_address address;
+    struct ofi_route *route;
+    int ret = ofi_fabric_peer_address(owner, text, &address);
+
+    if (ret == 0)
+        ret = ofi_route_create(context, OFI_ROUTE_STATE_CONNECTING, &route);
+    if (ret != 0)
+        return ret;
+    route->base.user = user;
+    (void)ofi_address_text(&address, owner->base.protocol, route->base.text);
+    if (owner->connected) {
+        route->base.target_context = target_context;
+        connect_start(route, &address);
+    } else {
+        ret = connect_datagram(route, &address);
+    }
+    if (ret != 0) {
+        ofi_route_close(&route->base);
+        return ret;
+    }
+    *route_out = &route->base;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * libfabric's error numbers as errno values and as words.
+ *
+ * libfabric returns negative errno values and, from 256 on, its own; the rest of the library knows
+ * errno alone. Pure functions, any thread.
+ */
+#ifndef NA_OFI_OFI_ERROR_H
+#define NA_OFI_OFI_ERROR_H
+
+#include <sys/types.h>
+
+/* The negative errno for what libfabric returned (negative) or reported (positive); 0 for 0. */
+int ofi_error(ssize_t ret);
+
+/* The error with which a completion ended, as na_rma::done and route_down give it: cancelled by a
+ * connection's end becomes -ECONNRESET. */
+int ofi_error_completion(int err);
+
+/* The reason why a connection attempt failed, in the three values that route_down knows:
+ * -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, or -ECONNRESET. */
+int ofi_error_connect(int err);
+
+/* libfabric's words for it, sign ignored. Static text. */
+const char *ofi_error_text(ssize_t ret);
+
+#endif

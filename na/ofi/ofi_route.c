@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * The life of a route.
+ *
+ * A route's id is what its peer puts into each message: the low 24 bits are its place in the
+ * context's table, the rest is random, so that neither a late frame nor an invented one finds a
+ * route that it was not sent for. The endpoint of a connection is closed as soon as the connection
+ * is over; what libfabric still reports about it has then been queued already, so after the
+ * completion queue was seen empty nothing more can come, and what did not come back is taken back.
+ * An endpoint shared by all (datagrams) stays open: there, operations come back when they like.
+ */
+#include "na/ofi/ofi_route.h"
+
+#include <assert.h>
+
+#include "na/ofi/ofi_av.h"
+#include "na/ofi/ofi_listen.h"
+#include "na/ofi/ofi_rma.h"
+#include "na/ofi/ofi_send.h"
+#include "util/util_alloc.h"
+#include "util/util_clock.h"
+#include "util/util_detail.h"
+#include "util/util_log.h"
+#include "util/util_rand.h"
+
+enum {
+    INDEX_BITS = 24,
+    TABLE_FIRST = 64,
+    DRAIN_TURNS = 4096, /* a completion queue that is never empty has turned over by then */
+};
+#define NO_INDEX      UINT32_MAX
+#define CLOSE_WAIT_NS (UTIL_CLOCK_NS_PER_S)
+
+static const unsigned int moves[] = {
+    [OFI_ROUTE_STATE_CONNECTING] =
+        1U << OFI_ROUTE_STATE_UP | 1U << OFI_ROUTE_STATE_ENDING | 1U << OFI_ROUTE_STATE_CLOSED,
+    [OFI_ROUTE_STATE_ACCEPTING] =
+        1U << OFI_ROUTE_STATE_UP | 1U << OFI_ROUTE_STATE_ENDING | 1U << OFI_ROUTE_STATE_CLOSED,
+    [OFI_ROUTE_STATE_UP] =
+        1U << OFI_ROUTE_STATE_ENDING | 1U << OFI_ROUTE_STATE_CLOSING | 1U << OFI_ROUTE_STATE_CLOSED,
+    [OFI_ROUTE_STATE_ENDING] = 1U << OFI_ROUTE_STATE_DOWN | 1U << OFI_ROUTE_STATE_CLOSED,
+    [OFI_ROUTE_STATE_DOWN] = 1U << OFI_ROUTE_STATE_CLOSED,
+    [OFI_ROUTE_STATE_CLOSING] = 1U << OFI_ROUTE_STATE_CLOSED,
+    [OFI_ROUTE_STATE_CLOSED] = 0,
+};
+
+static void route_move(struct ofi_route *route, enum ofi_route_state state)
+{
+    assert((moves[route->state] & (1U << state)) != 0);
+    (void)moves; /* without asserts */
+    route->state = state;
+}
+
+/* --- table --------------------------------------------------------------------------------------- */
+
+static int table_grow(struct ofi_context *context)
+{
+    uint32_t capacity = context->route_capacity == 0 ? TABLE_FIRST : context->route_capacity * 2;
+    struct ofi_route **routes;
+    uint32_t *next;
+
+    if (capacity > 1U << INDEX_BITS)
+        return -ENOMEM;
+    routes = util_realloc(context->routes, capacity * sizeof(struct ofi_route *));
+    if (routes == NULL)
+        return -ENOMEM;
+    context->routes = routes;
+    next = util_realloc(context->route_next, capacity * sizeof(uint32_t));
+    if (next == NULL)
+        return -ENOMEM;
+    context->route_next = next;
+    context->route_capacity = capacity;
+    return 0;
+}
+
+static int table_take(struct ofi_context *context, struct ofi_route *route)
+{
+    if (context->route_free != NO_INDEX) {
+        route->index = context->route_free;
+        context->route_free = context->route_next[route->index];
+    } else {
+        if (context->route_count == context->route_capacity && table_grow(context) != 0)
+            return -ENOMEM;
+        route->index = context->route_count++;
+    }
+    context->routes[route->index] = route;
+    return 0;
+}
+
+static void table_give(struct ofi_context *context, struct ofi_route *route)
+{
+    context->routes[route->index] = NULL;
+    context->route_next[route->index] = context->route_free;
+    context->route_free = route->index;
+}
+
+int ofi_route_create(struct ofi_context *context, enum ofi_route_state state, struct ofi_route **route_out)
+{
+    struct ofi_route *route = util_calloc(1, sizeof(*route));
+
+    if (route == NULL || table_take(context, route) != 0) {
+        util_free(route);
+        return util_detail_set(-ENOMEM, "no memory for another route of %s", context->base.address);
+    }
+    route->base.transport = context->base.transport;
+    route->base.context = &context->base;
+    route->owner = context;
+    route->state = state;
+    route->id = (util_rand_u64() << INDEX_BITS) | route->index;
+    route->addr = FI_ADDR_UNSPEC;
+    route->inject_left = OFI_ROUTE_INJECT_RUN;
+    util_list_init(&route->state_node);
+    util_list_init(&route->event_node);
+    util_list_init(&route->tx);
+    util_list_init(&route->rma);
+    *route_out = route;
+    return 0;
+}
+
+static void route_free(struct ofi_route *route)
+{
+    assert(route->tx_count == 0 && route->rma_count == 0 && route->ep == NULL);
+    util_list_remove(&route->state_node);
+    table_give(route->owner, route);
+    util_free(route);
+}
+
+/* --- moves --------------------------------------------------------------------------------------- */
+
+/* Puts the route up for the next turn. */
+static void route_change(struct ofi_route *route)
+{
+    util_list_remove(&route->state_node);
+    util_list_push(&route->owner->changing, &route->state_node);
+}
+
+/* Gives up what the route uses in libfabric and beside it. */
+static void route_release(struct ofi_route *route)
+{
+    struct ofi_class *owner = route->owner->owner;
+
+    if (owner->connected) {
+        ofi_listen_close_connection(route);
+    } else {
+        ofi_av_put(owner, route->av_entry, route->error != 0);
+        route->av_entry = NULL;
+        ofi_doorbell_disconnect(route->link);
+        route->link = NULL;
+        route->ep = NULL;
+    }
+    route->end_turn = route->owner->turns;
+}
+
+void ofi_route_start_clock(struct ofi_route *route)
+{
+    route->deadline_ns = util_clock_now_ns() + route->owner->owner->connect_timeout_ns;
+    util_list_remove(&route->state_node);
+    util_list_push(&route->owner->connecting, &route->state_node);
+}
+
+void ofi_route_up(struct ofi_route *route)
+{
+    if (route->state != OFI_ROUTE_STATE_CONNECTING)
+        return;
+    route_move(route, OFI_ROUTE_STATE_UP);
+    route->announce = true;
+    route_change(route);
+}
+
+void ofi_route_end(struct ofi_route *route, int error)
+{
+    switch (route->state) {
+    case OFI_ROUTE_STATE_CONNECTING:
+    case OFI_ROUTE_STATE_ACCEPTING:
+    case OFI_ROUTE_STATE_UP:
+        if (route->state == OFI_ROUTE_STATE_ACCEPTING) /* its owner never heard of it */
+            route_move(route, OFI_ROUTE_STATE_CLOSED);
+        else
+            route_move(route, OFI_ROUTE_STATE_ENDING);
+        route->error = error;
+        break;
+    case OFI_ROUTE_STATE_CLOSING:
+        route_move(route, OFI_ROUTE_STATE_CLOSED);
+        break;
+    default:
+        return;
+    }
+    route_release(route);
+    route_change(route);
+}
+
+void ofi_route_sent(struct ofi_route *route)
+{
+    if (!route->contacted) {
+        route->contacted = true;
+        if (!route->owner->owner->connected && !route->announce)
+            util_list_remove(&route->state_node); /* from the list of attempts */
+    }
+    if (route->link != NULL)
+        ofi_doorbell_ring(route->link);
+}
+
+void ofi_route_refused(struct ofi_route *route)
+{
+    route->owner->refused = true;
+    /* Datagrams say nothing of an absent peer but this. */
+    if (!route->owner->owner->connected && !route->contacted && util_list_empty(&route->state_node))
+        ofi_route_start_clock(route);
+}
+
+void ofi_route_settled(struct ofi_route *route)
+{
+    bool waiting = route->state == OFI_ROUTE_STATE_CLOSED || route->state == OFI_ROUTE_STATE_CLOSING;
+
+    if (waiting && route->tx_count == 0 && route->rma_count == 0)
+        route_change(route);
+}
+
+void ofi_route_close(struct na_route *base)
+{
+    struct ofi_route *route = ofi_route_of(base);
+
+    if (route->state == OFI_ROUTE_STATE_UP && route->tx_count > 0 && route->rma_count == 0) {
+        route_move(route, OFI_ROUTE_STATE_CLOSING);
+        route->deadline_ns = util_clock_now_ns() + CLOSE_WAIT_NS;
+        util_list_remove(&route->state_node);
+        util_list_push(&route->owner->closing, &route->state_node);
+        return;
+    }
+    assert(route->state != OFI_ROUTE_STATE_CLOSED && route->state != OFI_ROUTE_STATE_CLOSING);
+    route_move(route, OFI_ROUTE_STATE_CLOSED);
+    ofi_rma_cancel_route(route);
+    route_release(route);
+    route_change(route);
+}
+
+/* --- receiving ------------------------------------------------------------------------------------- */
+
+static void route_announce_accept(struct ofi_route *route)
+{
+    struct ofi_context *context = route->owner;
+
+    route_move(route, OFI_ROUTE_STATE_UP);
+    util_list_remove(&route->state_node);
+    context->base.upcalls->accept(context->base.arg, &route->base);
+}
+
+struct ofi_route *ofi_route_receiving(struct ofi_context *context, uint64_t id)
+{
+    uint32_t index = (uint32_t)(id & ((1U << INDEX_BITS) - 1));
+    struct ofi_route *route = index < context->route_count ? context->routes[index] : NULL;
+
+    if (route == NULL || route->id != id)
+        return NULL;
+    /* A frame may overtake the event that the connection is there, since the two come by different
+     * queues. */
+    if (route->state == OFI_ROUTE_STATE_CONNECTING) {
+        ofi_listen_poll(context->owner, context);
+        ofi_listen_take_event(route);
+    }
+    if (route->state == OFI_ROUTE_STATE_ACCEPTING)
+        route_announce_accept(route);
+    if (route->state == OFI_ROUTE_STATE_UP || route->state == OFI_ROUTE_STATE_ENDING)
+        return route;
+    return NULL;
+}
+
+/* --- turns ------------------------------------------------------------------------------------------- */
+
+/* True when libfabric has said all that it will about an endpoint closed in an earlier turn. */
+static bool route_drained(const struct ofi_route *route)
+{
+    const struct ofi_context *context = route->owner;
+    uint32_t turns = context->turns - route->end_turn;
+
+    return (context->drained && turns > 0) || turns > DRAIN_TURNS;
+}
+
+/* Ends what libfabric lost with a connection. */
+static void route_reclaim(struct ofi_route *route)
+{
+    ofi_send_reclaim(route);
+    ofi_rma_reclaim(route);
+}
+
+/* One look at a changing route, which is off the list: true when it must be looked at again. Sets
+ * *upcalls; the route may be gone on return. */
+static bool route_step(struct ofi_route *route, int *upcalls)
+{
+    struct ofi_context *context = route->owner;
+    bool connected = context->owner->connected;
+
+    switch (route->state) {
+    case OFI_ROUTE_STATE_UP:
+        if (!route->announce)
+            return false;
+        route->announce = false;
+        (*upcalls)++;
+        context->base.upcalls->route_up(context->base.arg, &route->base);
+        return false;
+    case OFI_ROUTE_STATE_ENDING:
+        if (!route_drained(route))
+            return true;
+        if (connected)
+            route_reclaim(route);
+        /* An operation's done may have closed the route. */
+        if (route->state != OFI_ROUTE_STATE_ENDING)
+            return false;
+        route_move(route, OFI_ROUTE_STATE_DOWN);
+        (*upcalls)++;
+        context->base.upcalls->route_down(context->base.arg, &route->base, route->error);
+        return false;
+    case OFI_ROUTE_STATE_CLOSING:
+        route_move(route, OFI_ROUTE_STATE_CLOSED);
+        route_release(route);
+        return true;
+    case OFI_ROUTE_STATE_CLOSED:
+        if (connected && !route_drained(route))
+            return true;
+        if (connected)
+            route_reclaim(route);
+        if (route->tx_count == 0 && route->rma_count == 0)
+            route_free(route);
+        return false;
+    default:
+        return false;
+    }
+}
+
+static void route_expire(struct ofi_context *context, uint64_t now_ns)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(&context->connecting)) != NULL) {
+        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
+        if (route->deadline_ns > now_ns)
+            break;
+        UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s within %llu ms", route->base.text,
+                      (unsigned long long)(context->owner->connect_timeout_ns / UTIL_CLOCK_NS_PER_MS));
+        ofi_route_end(route, -ETIMEDOUT);
+    }
+    while ((node = util_list_first(&context->closing)) != NULL) {
+        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
+        if (route->deadline_ns > now_ns)
+            break;
+        route_change(route);
+    }
+}
+
+int ofi_route_turn(struct ofi_context *context)
+{
+    int upcalls = 0;
+    struct util_list batch;
+
+    if (!util_list_empty(&context->connecting) || !util_list_empty(&context->closing))
+        route_expire(context, util_clock_now_ns());
+    if (util_list_empty(&context->changing))
+        return 0;
+    /* Upcalls may put more routes on the list; those are for the next turn. */
+    util_list_init(&batch);
+    util_list_splice(&batch, &context->changing);
+    for (struct util_list *node = util_list_pop(&batch); node != NULL; node = util_list_pop(&batch)) {
+        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
+        if (route_step(route, &upcalls))
+            route_change(route);
+    }
+    return upcalls;
+}
+
+uint64_t ofi_route_deadline_ns(const struct ofi_context *context)
+{
+    uint64_t deadline_ns = UTIL_CLOCK_NEVER;
+    const struct util_list *node = util_list_first(&context->connecting);
+
+    if (node != NULL)
+        deadline_ns = util_container_of(node, struct ofi_route, state_node)->deadline_ns;
+    node = util_list_first(&context->closing);
+    if (node != NULL && util_container_of(node, struct ofi_route, state_node)->deadline_ns < deadline_ns)
+        deadline_ns = util_container_of(node, struct ofi_route, state_node)->deadline_ns;
+    return deadline_ns;
+}
+
+/* --- the end of a context -------------------------------------------------------------------------------- */
+
+void ofi_route_close_connections(struct ofi_context *context)
+{
+    for (uint32_t i = 0; i < context->route_count; i++) {
+        if (context->routes[i] != NULL && context->routes[i]->state != OFI_ROUTE_STATE_CLOSED)
+            route_release(context->routes[i]);
+    }
+}
+
+void ofi_route_free_all(struct ofi_context *context)
+{
+    for (uint32_t i = 0; i < context->route_count; i++) {
+        struct ofi_route *route = context->routes[i];
+        if (route == NULL)
+            continue;
+        ofi_send_reclaim(route);
+        ofi_rma_forget(route);
+        route_free(route);
+    }
+    util_free(context->routes);
+    util_free(context->route_next);
+    context->routes = NULL;
+    context->route_next = NULL;
+    context->route_count = 0;
+    context->route_capacity = 0;
+}

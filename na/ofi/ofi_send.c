@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Frames and their way into libfabric.
+ *
+ * Small frames are injected: libfabric copies them, nothing comes back, and the frame is free at
+ * once. Since some providers queue injected messages without a bound, at most INJECT_RUN of them
+ * leave a route in a row; the next frame asks for a completion whatever its size, and only when
+ * that comes is the run open again. Larger frames hold a slot until they complete; one route gets
+ * at most a quarter of a context's slots, so that one slow peer cannot stop the others. Callers
+ * serialise per context.
+ */
+#include "na/ofi/ofi_send.h"
+
+#include <string.h>
+
+#include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_mr.h"
+#include "na/ofi/ofi_route.h"
+#include "na/ofi/ofi_wait.h"
+#include "util/util_alloc.h"
+#include "util/util_log.h"
+
+enum {
+    CHUNK_FRAMES = 32,
+    CHUNKS_MAX = 64,       /* 2,048 frames for a context, with those that sessions are filling */
+    SLOTS = 1024,          /* frames that libfabric may hold for a context */
+    ROUTE_SLOTS = SLOTS / 4,
+    MEMORY_ALIGNMENT = 4096,
+};
+
+/* Adds a chunk of frames to the pool; quietly does nothing when that is not possible. */
+static void send_grow(struct ofi_context *context)
+{
+    struct ofi_send *send = &context->send;
+    size_t frame_max = context->owner->base.limits.frame_max;
+    struct ofi_frame_chunk *chunk;
+    void *desc = NULL;
+
+    if (send->chunk_count == CHUNKS_MAX)
+        return;
+    chunk = util_calloc(1, sizeof(*chunk));
+    if (chunk == NULL)
+        return;
+    chunk->frames = util_calloc(CHUNK_FRAMES, sizeof(*chunk->frames));
+    chunk->memory = util_aligned(MEMORY_ALIGNMENT, CHUNK_FRAMES * frame_max);
+    if (chunk->frames == NULL || chunk->memory == NULL ||
+        ofi_mr_local(context->owner, chunk->memory, CHUNK_FRAMES * frame_max, FI_SEND, &chunk->mr, &desc) != 0) {
+        util_free(chunk->memory);
+        util_free(chunk->frames);
+        util_free(chunk);
+        return;
+    }
+    for (size_t i = 0; i < CHUNK_FRAMES; i++) {
+        struct ofi_frame *frame = &chunk->frames[i];
+        frame->op.kind = OFI_OP_KIND_SEND;
+        frame->desc = desc;
+        frame->base.data = chunk->memory + i * frame_max;
+        frame->base.capacity = frame_max;
+        util_list_init(&frame->node);
+        frame->base.next = send->free;
+        send->free = &frame->base;
+    }
+    chunk->next = send->chunks;
+    send->chunks = chunk;
+    send->chunk_count++;
+}
+
+void ofi_send_close(struct ofi_context *context)
+{
+    struct ofi_frame_chunk *chunk = context->send.chunks;
+
+    while (chunk != NULL) {
+        struct ofi_frame_chunk *next = chunk->next;
+        if (chunk->mr != NULL)
+            (void)fi_close(&chunk->mr->fid);
+        util_free(chunk->memory);
+        util_free(chunk->frames);
+        util_free(chunk);
+        chunk = next;
+    }
+    memset(&context->send, 0, sizeof(context->send));
+}
+
+struct na_frame *ofi_send_frame_get(struct na_context *base)
+{
+    struct ofi_send *send = &ofi_context_of(base)->send;
+    struct na_frame *frame;
+
+    if (send->free == NULL)
+        send_grow(ofi_context_of(base));
+    frame = send->free;
+    if (frame == NULL)
+        return NULL;
+    send->free = frame->next;
+    frame->next = NULL;
+    frame->size = 0;
+    return frame;
+}
+
+void ofi_send_frame_put(struct na_context *base, struct na_frame *frame)
+{
+    struct ofi_send *send = &ofi_context_of(base)->send;
+
+    frame->next = send->free;
+    send->free = frame;
+}
+
+/* The calls differ by what the receiver needs to be told: over a connection, which route it is. */
+static ssize_t send_inject(struct ofi_route *route, const struct na_frame *frame)
+{
+    if (route->owner->owner->connected)
+        return fi_injectdata(route->ep, frame->data, frame->size, route->peer_id, FI_ADDR_UNSPEC);
+    return fi_inject(route->ep, frame->data, frame->size, route->addr);
+}
+
+static ssize_t send_post(struct ofi_route *route, struct ofi_frame *frame)
+{
+    if (route->owner->owner->connected)
+        return fi_senddata(route->ep, frame->base.data, frame->base.size, frame->desc, route->peer_id, FI_ADDR_UNSPEC,
+                           &frame->op.context);
+    return fi_send(route->ep, frame->base.data, frame->base.size, frame->desc, route->addr, &frame->op.context);
+}
+
+/* Sends without a completion: 1 done, 0 not a case for it, else the error. */
+static ssize_t send_try_inject(struct ofi_route *route, struct na_frame *frame)
+{
+    ssize_t ret;
+
+    if (frame->size > route->owner->owner->base.limits.inject_size || route->inject_left == 0)
+        return 0;
+    ret = send_inject(route, frame);
+    if (ret != 0)
+        return ret;
+    route->inject_left--;
+    ofi_send_frame_put(&route->owner->base, frame);
+    return 1;
+}
+
+static ssize_t send_with_slot(struct ofi_route *route, struct ofi_frame *frame)
+{
+    struct ofi_context *context = route->owner;
+    ssize_t ret;
+
+    if (context->send.inflight >= SLOTS || route->tx_count >= ROUTE_SLOTS)
+        return -FI_EAGAIN;
+    ret = send_post(route, frame);
+    if (ret != 0)
+        return ret;
+    frame->route = route;
+    util_list_push(&route->tx, &frame->node);
+    route->tx_count++;
+    context->send.inflight++;
+    return 1;
+}
+
+int ofi_send_frame(struct na_route *base, struct na_frame *frame)
+{
+    struct ofi_route *route = ofi_route_of(base);
+    ssize_t ret;
+
+    if (route->state == OFI_ROUTE_STATE_CONNECTING || route->state == OFI_ROUTE_STATE_ACCEPTING)
+        return -EAGAIN;
+    if (route->state != OFI_ROUTE_STATE_UP)
+        return route->error != 0 ? route->error : -ECONNRESET;
+    ret = send_try_inject(route, frame);
+    if (ret == 0)
+        ret = send_with_slot(route, util_container_of(frame, struct ofi_frame, base));
+    if (ret > 0) {
+        ofi_route_sent(route);
+        return 0;
+    }
+    if (ret == -FI_EAGAIN) {
+        ofi_route_refused(route);
+        return -EAGAIN;
+    }
+    util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI, "%s: a frame of %zu bytes was refused: %s",
+                     route->base.text, frame->size, ofi_error_text(ret));
+    ofi_route_end(route, ofi_error_completion((int)-ret));
+    return route->error;
+}
+
+/* Gives the slot and the frame back. */
+static void send_return(struct ofi_context *context, struct ofi_frame *frame)
+{
+    struct ofi_route *route = frame->route;
+
+    util_list_remove(&frame->node);
+    frame->route = NULL;
+    route->tx_count--;
+    context->send.inflight--;
+    ofi_send_frame_put(&context->base, &frame->base);
+}
+
+void ofi_send_done(struct ofi_context *context, struct ofi_frame *frame, int err)
+{
+    struct ofi_route *route = frame->route;
+
+    if (route == NULL) /* reclaimed before, and mentioned all the same */
+        return;
+    send_return(context, frame);
+    if (err == 0)
+        route->inject_left = OFI_ROUTE_INJECT_RUN;
+    else
+        ofi_route_end(route, ofi_error_completion(err));
+    ofi_route_settled(route);
+}
+
+void ofi_send_reclaim(struct ofi_route *route)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(&route->tx)) != NULL)
+        send_return(route->owner, util_container_of(node, struct ofi_frame, node));
+}

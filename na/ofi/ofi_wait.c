@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Sleeping until there is work.
+ *
+ * Before each sleep libfabric is asked whether its descriptors can be relied on (fi_trywait, or the
+ * wait sets that stand in for it); whatever arrives after a yes makes a descriptor readable. Only
+ * reading the event queue quiets its descriptor, so after each sleep one read is due. Providers
+ * whose peers serve our operations silently (shared memory) get a little patience instead of a
+ * descriptor: while something is pending there, the context stays awake at first and then looks
+ * every millisecond. ofi_wait_wake may be called by any thread and from signal handlers; the rest
+ * is serialised per context.
+ */
+#include "na/ofi/ofi_wait.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_route.h"
+#include "util/util_clock.h"
+#include "util/util_detail.h"
+
+#define ATTENTIVE_NS (200 * UTIL_CLOCK_NS_PER_US)
+#define RESTLESS_NS  UTIL_CLOCK_NS_PER_MS
+
+static int wait_add(int epoll_fd, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = 0}};
+
+    if (fd < 0)
+        return 0;
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+int ofi_wait_open(struct ofi_context *context)
+{
+    int ret;
+
+    context->wait.epoll_fd = -1;
+    context->wait.wake_fd = -1;
+    context->base.wait_fd = -1;
+    if (context->owner->never_block)
+        return 0;
+    context->wait.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    context->wait.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (context->wait.epoll_fd < 0 || context->wait.wake_fd < 0)
+        return util_detail_set(-errno, "no descriptor to wait with: %s", ofi_error_text(errno));
+    ret = wait_add(context->wait.epoll_fd, context->wait.wake_fd);
+    if (ret == 0)
+        ret = wait_add(context->wait.epoll_fd, context->endpoint.cq_fd);
+    if (ret == 0 && context->owner->connected)
+        ret = wait_add(context->wait.epoll_fd, context->owner->cm.eq_fd);
+    if (ret != 0)
+        return util_detail_set(ret, "%s gives a descriptor that cannot be waited for: %s", context->owner->base.provider,
+                               ofi_error_text(ret));
+    context->base.wait_fd = context->wait.epoll_fd;
+    return 0;
+}
+
+void ofi_wait_close(struct ofi_context *context)
+{
+    if (context->wait.wake_fd >= 0)
+        (void)close(context->wait.wake_fd);
+    if (context->wait.epoll_fd >= 0)
+        (void)close(context->wait.epoll_fd);
+    context->wait.wake_fd = -1;
+    context->wait.epoll_fd = -1;
+}
+
+/* True when the event queue is empty and will make its descriptor readable when it is not. */
+static bool wait_try_events(struct ofi_class *owner)
+{
+    bool safe;
+
+    if (!owner->connected || owner->cm.wait_set == NULL)
+        return true;
+    util_lock_take(&owner->cm.lock);
+    safe = ofi_compat_wait_try(owner->cm.wait_set) == 0;
+    /* The set says nothing of events that were queued before it was reset. */
+    if (safe)
+        safe = fi_eq_read(owner->cm.eq, NULL, NULL, 0, FI_PEEK) == -FI_EAGAIN;
+    util_lock_drop(&owner->cm.lock);
+    return safe;
+}
+
+static bool wait_try_queue(struct ofi_context *context)
+{
+    struct fid *fids[2] = {&context->endpoint.cq->fid, NULL};
+    int count = 1;
+
+    if (context->endpoint.wait_set != NULL)
+        return ofi_compat_wait_try(context->endpoint.wait_set) == 0;
+    if (context->endpoint.cq_fd < 0)
+        return true;
+    if (context->owner->connected)
+        fids[count++] = &context->owner->cm.eq->fid;
+    return fi_trywait(context->owner->fabric, fids, count) == 0;
+}
+
+/* Asks peers to ring, and looks once more: what came before they could see the request has not rung. */
+static bool wait_try_doorbell(struct ofi_context *context)
+{
+    if (context->doorbell == NULL)
+        return true;
+    ofi_doorbell_sleep_begin(context->doorbell);
+    /* Reading no entries makes libfabric look, and takes nothing. */
+    if (fi_cq_read(context->endpoint.cq, NULL, 0) == -FI_EAGAIN)
+        return true;
+    ofi_doorbell_sleep_end(context->doorbell);
+    return false;
+}
+
+/* Whether something is pending that will end without waking us. */
+static bool wait_is_restless(const struct ofi_context *context)
+{
+    return context->owner->provider->silent_peer &&
+           (context->refused || context->rma_inflight > 0 || context->send.inflight > 0);
+}
+
+/* Whether the context has work that needs no news from libfabric. */
+static bool wait_has_work(struct ofi_context *context)
+{
+    return atomic_load_explicit(&context->wait.woken, memory_order_acquire) ||
+           atomic_load_explicit(&context->handed_over, memory_order_acquire) ||
+           !util_list_empty(&context->changing) || !util_list_empty(&context->recv.idle);
+}
+
+/* Stays awake for a while after the last sign of life. */
+static bool wait_is_attentive(struct ofi_context *context)
+{
+    if (!wait_is_restless(context)) {
+        context->wait.attentive_ns = 0;
+        return false;
+    }
+    if (context->wait.attentive_ns == 0)
+        context->wait.attentive_ns = util_clock_now_ns() + ATTENTIVE_NS;
+    return util_clock_now_ns() < context->wait.attentive_ns;
+}
+
+bool ofi_wait_prepare(struct na_context *base)
+{
+    struct ofi_context *context = ofi_context_of(base);
+
+    if (wait_has_work(context) || wait_is_attentive(context))
+        return false;
+    if (!wait_try_events(context->owner)) {
+        atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
+        return false;
+    }
+    if (!wait_try_queue(context)) {
+        atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
+        return false;
+    }
+    return wait_try_doorbell(context);
+}
+
+void ofi_wait_finish(struct na_context *base)
+{
+    struct ofi_context *context = ofi_context_of(base);
+    uint64_t count;
+
+    if (context->doorbell != NULL)
+        ofi_doorbell_sleep_end(context->doorbell);
+    /* Relaxed: only asks for a read of the event queue, which has its own lock. */
+    atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
+    if (context->wait.wake_fd < 0)
+        return;
+    /* The flag goes first: a wake-up in between sets it again, and then forbids the next sleep. Acquire
+     * and release: what the waker wrote before waking is seen from here on. */
+    (void)atomic_exchange_explicit(&context->wait.woken, false, memory_order_acq_rel);
+    if (read(context->wait.wake_fd, &count, sizeof(count)) < 0)
+        return; /* nobody has written, or not yet */
+}
+
+void ofi_wait_wake(struct na_context *base)
+{
+    struct ofi_context *context = ofi_context_of(base);
+    const uint64_t one = 1;
+    int saved = errno;
+
+    if (context->wait.wake_fd >= 0 &&
+        !atomic_exchange_explicit(&context->wait.woken, true, memory_order_acq_rel)) {
+        if (write(context->wait.wake_fd, &one, sizeof(one)) < 0)
+            atomic_store_explicit(&context->wait.woken, false, memory_order_relaxed);
+    }
+    errno = saved;
+}
+
+uint64_t ofi_wait_deadline_ns(const struct na_context *base)
+{
+    const struct ofi_context *context = util_container_of(base, const struct ofi_context, base);
+    uint64_t deadline_ns = ofi_route_deadline_ns(context);
+
+    if (context->doorbell != NULL) {
+        uint64_t bell_ns = ofi_doorbell_next_deadline_ns(context->doorbell);
+        if (bell_ns < deadline_ns)
+            deadline_ns = bell_ns;
+    }
+    if (wait_is_restless(context)) {
+        uint64_t look_ns = util_clock_now_ns() + RESTLESS_NS;
+        if (look_ns < deadline_ns)
+            deadline_ns = look_ns;
+    }
+    return deadline_ns;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * The public log calls: what they switch, and where lines go.
+ */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mercury.h"
+#include "tests/support/support_guard.h"
+#include "util/util_log.h"
+
+TestSuite(log_api, .init = support_begin, .fini = support_end);
+
+/* Streams that are none, as some programs pass them: they must come through untouched. */
+#define ERROR_STREAM   ((FILE *)(uintptr_t)3)
+#define WARNING_STREAM ((FILE *)(uintptr_t)5)
+#define DEBUG_STREAM   ((FILE *)(uintptr_t)7)
+
+static FILE *seen_stream;
+static char seen_text[1024];
+static unsigned int seen_lines;
+
+static int catch_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int catch_line(FILE *stream, const char *format, ...)
+{
+    va_list args;
+    int size = 0;
+
+    seen_stream = stream;
+    seen_lines++;
+    va_start(args, format);
+    size = vsnprintf(seen_text, sizeof(seen_text), format, args);
+    va_end(args);
+    return size;
+}
+
+static void catch_begin(void)
+{
+    seen_lines = 0;
+    HG_Set_log_func(catch_line);
+    HG_Set_log_stream("error", ERROR_STREAM);
+    HG_Set_log_stream("warning", WARNING_STREAM);
+    HG_Set_log_stream("debug", DEBUG_STREAM);
+}
+
+static void catch_end(void)
+{
+    HG_Set_log_stream("error", NULL);
+    HG_Set_log_stream("warning", NULL);
+    HG_Set_log_stream("debug", NULL);
+    HG_Set_log_func(NULL);
+    HG_Set_log_level("error");
+}
+
+Test(log_api, each_level_goes_to_the_stream_set_for_it)
+{
+    catch_begin();
+    HG_Set_log_level("debug");
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "number %d", 1);
+    cr_assert_eq((void *)seen_stream, (void *)ERROR_STREAM);
+    cr_assert_not_null(strstr(seen_text, "number 1"));
+    UTIL_LOG_FATAL(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_eq((void *)seen_stream, (void *)ERROR_STREAM);
+    UTIL_LOG_WARNING(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_eq((void *)seen_stream, (void *)WARNING_STREAM);
+    UTIL_LOG_INFO(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_eq((void *)seen_stream, (void *)DEBUG_STREAM);
+    UTIL_LOG_DEBUG(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_eq((void *)seen_stream, (void *)DEBUG_STREAM);
+    catch_end();
+}
+
+Test(log_api, the_level_decides_what_is_written)
+{
+    catch_begin();
+    HG_Set_log_level("warning");
+    UTIL_LOG_INFO(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_eq(seen_lines, 0U);
+    UTIL_LOG_WARNING(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_geq(seen_lines, 1U);
+    seen_lines = 0;
+    HG_Set_log_level("none");
+    UTIL_LOG_FATAL(UTIL_LOG_AREA_RPC, "text");
+    cr_assert_eq(seen_lines, 0U);
+    catch_end();
+}
+
+Test(log_api, an_unknown_level_changes_nothing)
+{
+    catch_begin();
+    HG_Set_log_level("warning");
+    HG_Set_log_level("loud");
+    HG_Set_log_level(NULL);
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_WARNING));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_INFO));
+    HG_Set_log_stream("loud", ERROR_STREAM);
+    HG_Set_log_stream(NULL, ERROR_STREAM);
+    catch_end();
+}
+
+Test(log_api, areas_are_chosen_by_name)
+{
+    catch_begin();
+    HG_Set_log_level("info");
+    HG_Set_log_subsys("bulk,rpc");
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_INFO));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_POLL, UTIL_LOG_LEVEL_INFO));
+    HG_Set_log_subsys("hg");
+    HG_Set_log_subsys("~rpc");
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_INFO));
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_POLL, UTIL_LOG_LEVEL_INFO));
+    HG_Set_log_subsys(NULL);
+    HG_Set_log_subsys("hg");
+    catch_end();
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Promises of util_log: what is shown at which level, where it goes, how it is limited.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "tests/support/support_guard.h"
+#include "util/util_clock.h"
+#include "util/util_log.h"
+
+static char lines[65536];
+static unsigned int line_count;
+static FILE *last_stream;
+static uint64_t fake_now_ns;
+
+static int catch_line(FILE *stream, const char *format, ...)
+{
+    size_t length = strlen(lines);
+    va_list args;
+
+    last_stream = stream;
+    line_count++;
+    va_start(args, format);
+    (void)vsnprintf(lines + length, sizeof(lines) - length, format, args);
+    va_end(args);
+    return 0;
+}
+
+static uint64_t fake_clock(void)
+{
+    return fake_now_ns;
+}
+
+static void setup(void)
+{
+    support_begin();
+    util_log_set_level(UTIL_LOG_LEVEL_ERROR);
+    (void)util_log_set_areas("");
+    util_log_set_func(catch_line);
+}
+
+TestSuite(util_log, .init = setup, .fini = support_end);
+
+Test(util_log, errors_are_shown_by_default_and_warnings_are_not)
+{
+    UTIL_LOG_FATAL(UTIL_LOG_AREA_CLS, "one");
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "two %d", 2);
+    UTIL_LOG_WARNING(UTIL_LOG_AREA_RPC, "three");
+    UTIL_LOG_DEBUG(UTIL_LOG_AREA_RPC, "four");
+    cr_assert_eq(line_count, 2);
+    cr_assert_not_null(strstr(lines, "quicksilver fatal cls: util_log_test.c:"));
+    cr_assert_not_null(strstr(lines, ": two 2\n"));
+}
+
+Test(util_log, arguments_of_a_line_that_is_off_are_not_evaluated)
+{
+    int evaluated = 0;
+
+    UTIL_LOG_DEBUG(UTIL_LOG_AREA_RPC, "%d", ++evaluated);
+    cr_assert_eq(evaluated, 0);
+}
+
+Test(util_log, level_none_silences_everything)
+{
+    util_log_set_level(UTIL_LOG_LEVEL_NONE);
+    UTIL_LOG_FATAL(UTIL_LOG_AREA_CLS, "one");
+    cr_assert_eq(line_count, 0);
+}
+
+Test(util_log, areas_can_be_named_and_excluded)
+{
+    cr_assert_eq(util_log_set_areas("rpc,na"), 0);
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_ERROR));
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_OFI, UTIL_LOG_LEVEL_ERROR));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_FATAL));
+    cr_assert_eq(util_log_set_areas("~poll"), 0);
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_ERROR));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_POLL, UTIL_LOG_LEVEL_FATAL));
+    cr_assert_eq(util_log_set_areas("hg,~rpc_ref"), 0);
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_CLS, UTIL_LOG_LEVEL_ERROR));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_FATAL));
+    cr_assert_eq(util_log_set_areas(",,nonsense,rpc"), -EINVAL);
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_ERROR));
+}
+
+Test(util_log, level_of_one_area_stands_alone)
+{
+    util_log_set_area_level(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_DEBUG);
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_DEBUG));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_WARNING));
+    cr_assert_eq(util_log_get_level(), UTIL_LOG_LEVEL_ERROR);
+}
+
+Test(util_log, level_names_long_and_short)
+{
+    enum util_log_level level = UTIL_LOG_LEVEL_NONE;
+
+    cr_assert_eq(util_log_level_parse("warn", &level), 0);
+    cr_assert_eq(level, UTIL_LOG_LEVEL_WARNING);
+    cr_assert_eq(util_log_level_parse("debug", &level), 0);
+    cr_assert_eq(level, UTIL_LOG_LEVEL_DEBUG);
+    cr_assert_eq(util_log_level_parse("loud", &level), -EINVAL);
+    cr_assert_eq(level, UTIL_LOG_LEVEL_DEBUG);
+}
+
+Test(util_log, function_gets_the_stream_of_the_level_untouched)
+{
+    FILE *not_a_stream = (FILE *)(uintptr_t)7;
+
+    util_log_set_stream(UTIL_LOG_LEVEL_ERROR, not_a_stream);
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "x");
+    cr_assert_eq(last_stream, not_a_stream);
+    UTIL_LOG_FATAL(UTIL_LOG_AREA_RPC, "x");
+    cr_assert_eq(last_stream, stderr);
+    util_log_set_stream(UTIL_LOG_LEVEL_NONE, NULL);
+}
+
+Test(util_log, stream_without_function_gets_the_line)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    util_log_set_func(NULL);
+    util_log_set_stream(UTIL_LOG_LEVEL_ERROR, stream);
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_BULK, "into memory");
+    util_log_set_stream(UTIL_LOG_LEVEL_NONE, NULL);
+    fclose(stream);
+    cr_assert_not_null(strstr(text, "into memory\n"));
+    free(text);
+}
+
+Test(util_log, writing_keeps_errno)
+{
+    errno = EXDEV;
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "x");
+    cr_assert_eq(errno, EXDEV);
+}
+
+Test(util_log, overlong_line_is_cut)
+{
+    char big[5000];
+
+    memset(big, 'x', sizeof(big) - 1);
+    big[sizeof(big) - 1] = '\0';
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "%s", big);
+    cr_assert_eq(line_count, 1);
+    cr_assert(strlen(lines) < 1200);
+}
+
+static void limited_line(void)
+{
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_WIRE, "garbage");
+}
+
+Test(util_log, limited_call_site_writes_a_few_lines_a_second_and_counts_the_rest)
+{
+    fake_now_ns = 1;
+    util_clock_replace(fake_clock);
+    for (int i = 0; i < 100; i++)
+        limited_line();
+    cr_assert_eq(line_count, UTIL_LOG_LIMIT_LINES);
+    fake_now_ns += UTIL_CLOCK_NS_PER_S;
+    limited_line();
+    cr_assert_eq(line_count, UTIL_LOG_LIMIT_LINES + 2);
+    cr_assert_not_null(strstr(lines, "95 more lines"));
+}

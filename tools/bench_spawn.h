@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * A server process of our own: this very program as `hg_bench server`, started by exec, so that
+ * the two share no memory and no library state. It dies with us.
+ */
+#ifndef TOOLS_BENCH_SPAWN_H
+#define TOOLS_BENCH_SPAWN_H
+
+#include "tools/bench_options.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct bench_spawn {
+    pid_t pid;  /* 0 = none */
+    int status; /* of waitpid, once it has ended */
+    char address[512];
+    char error[256]; /* why start failed, or how it ended */
+};
+
+/* Starts a server that listens on `info` and waits for its address, for at most the time-out. On
+ * failure false and spawn->error. */
+bool bench_spawn_start(struct bench_spawn *spawn, const char *info, const struct bench_options *options);
+
+/* False as soon as the process has ended; then spawn->error says how. A system call. */
+bool bench_spawn_alive(struct bench_spawn *spawn);
+
+/* Asks it to leave, waits 2 s, then kills. False if it had died or did not leave cleanly. */
+bool bench_spawn_stop(struct bench_spawn *spawn);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * tool_lib.h for Quicksilver: the one file of the tools that includes quicksilver.h.
+ */
+#include "tools/tool_lib.h"
+
+#include <quicksilver.h>
+
+#include <stdlib.h>
+
+/* The list that the strings of a struct tool_transport array belong to, kept in front of it. */
+struct owned_list {
+    struct qs_transport_info *infos;
+    size_t count;
+    struct tool_transport transports[];
+};
+
+const char *tool_lib_name(void)
+{
+    return "Quicksilver";
+}
+
+const char *tool_lib_version(void)
+{
+    return qs_version_text();
+}
+
+const char *tool_lib_fabric_version(void)
+{
+    return qs_libfabric_version();
+}
+
+const char *tool_lib_features(void)
+{
+    return qs_build_features();
+}
+
+const char *tool_lib_detail(void)
+{
+    return qs_error_detail();
+}
+
+bool tool_lib_set_batching(hg_class_t *hg_class, bool batching)
+{
+    return qs_class_set_batching(hg_class, batching) == HG_SUCCESS;
+}
+
+/* "" is the library's "not known". */
+static const char *text_or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+hg_return_t tool_lib_transports(struct tool_transport **list, size_t *count)
+{
+    struct qs_transport_info *infos = NULL;
+    struct owned_list *owned;
+    size_t number = 0;
+    hg_return_t ret = qs_transport_list(&infos, &number);
+
+    if (ret != HG_SUCCESS)
+        return ret;
+    owned = calloc(1, sizeof(*owned) + number * sizeof(owned->transports[0]));
+    if (owned == NULL) {
+        qs_transport_list_free(infos, number);
+        return HG_NOMEM;
+    }
+    owned->infos = infos;
+    owned->count = number;
+    for (size_t i = 0; i < number; i++) {
+        struct tool_transport *transport = &owned->transports[i];
+
+        transport->protocol = text_or_null(infos[i].protocol);
+        transport->provider = text_or_null(infos[i].provider);
+        transport->domain = text_or_null(infos[i].domain);
+        transport->device = text_or_null(infos[i].device);
+        transport->address = text_or_null(infos[i].address);
+        transport->usable = infos[i].usable != 0;
+        transport->why = text_or_null(infos[i].why);
+    }
+    *list = owned->transports;
+    *count = number;
+    return HG_SUCCESS;
+}
+
+void tool_lib_transports_free(struct tool_transport *list, size_t count)
+{
+    struct owned_list *owned;
+
+    (void)count;
+    if (list == NULL)
+        return;
+    owned = (struct owned_list *)(void *)((char *)list - offsetof(struct owned_list, transports));
+    qs_transport_list_free(owned->infos, owned->count);
+    free(owned);
+}

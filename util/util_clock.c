@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * The clock: CLOCK_MONOTONIC through the vDSO, unless a test has put its own in place.
+ */
+#include "util/util_clock.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <time.h>
+
+/* NULL: the real clock. Relaxed suffices: a test swaps it while nothing else runs. */
+static uint64_t (*_Atomic replacement)(void);
+
+uint64_t util_clock_now_ns(void)
+{
+    uint64_t (*now)(void) = atomic_load_explicit(&replacement, memory_order_relaxed);
+    struct timespec ts;
+
+    if (__builtin_expect(now != NULL, 0))
+        return now();
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * UTIL_CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+void util_clock_replace(uint64_t (*now)(void))
+{
+    atomic_store_explicit(&replacement, now, memory_order_relaxed);
+}
+
+uint64_t util_clock_deadline_ns(uint64_t timeout_ns)
+{
+    uint64_t now_ns = util_clock_now_ns();
+
+    return timeout_ns > UTIL_CLOCK_NEVER - now_ns ? UTIL_CLOCK_NEVER : now_ns + timeout_ns;
+}
+
+uint64_t util_clock_deadline_ms(uint64_t timeout_ms)
+{
+    if (timeout_ms > UTIL_CLOCK_NEVER / UTIL_CLOCK_NS_PER_MS)
+        return UTIL_CLOCK_NEVER;
+    return util_clock_deadline_ns(timeout_ms * UTIL_CLOCK_NS_PER_MS);
+}
+
+int util_clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns, int max_ms)
+{
+    uint64_t rest_ms;
+
+    if (deadline_ns <= now_ns)
+        return 0;
+    rest_ms = (deadline_ns - now_ns - 1) / UTIL_CLOCK_NS_PER_MS + 1;
+    return rest_ms < (uint64_t)max_ms ? (int)rest_ms : max_ms;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * The one source of time. All deadlines of the library are points on this clock, in nanoseconds of
+ * CLOCK_MONOTONIC, as uint64_t; UTIL_CLOCK_NEVER stands for "no deadline".
+ *
+ * A test may replace the clock by a function of its own, and so run hours of protocol in
+ * microseconds. Blocking waits (util_lock_cond_wait, poll) still count real time: a simulation
+ * must not block.
+ */
+#ifndef UTIL_CLOCK_H
+#define UTIL_CLOCK_H
+
+#include <stdint.h>
+
+#define UTIL_CLOCK_NEVER UINT64_MAX
+
+#define UTIL_CLOCK_NS_PER_US UINT64_C(1000)
+#define UTIL_CLOCK_NS_PER_MS UINT64_C(1000000)
+#define UTIL_CLOCK_NS_PER_S  UINT64_C(1000000000)
+
+/* Now, by the clock in force. Any thread. */
+uint64_t util_clock_now_ns(void);
+
+/* Makes `now` the clock of the whole process; NULL restores the real one. `now` is called by any
+ * thread and must never go backwards. */
+void util_clock_replace(uint64_t (*now)(void));
+
+/* now + timeout, saturating at UTIL_CLOCK_NEVER. */
+uint64_t util_clock_deadline_ms(uint64_t timeout_ms);
+uint64_t util_clock_deadline_ns(uint64_t timeout_ns);
+
+/* Milliseconds from now_ns to deadline_ns, rounded up and limited to max_ms, as poll(2) wants
+ * them: 0 when the deadline has passed, max_ms when there is none. */
+int util_clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns, int max_ms);
+
+#endif /* UTIL_CLOCK_H */
