@@ -33,7 +33,7 @@ static struct hg_class *bulk_class(const struct hg_bulk *handle)
 /* The last reference to a handle that the user was given is gone. Its user word is the address that it is bound to. */
 static void bulk_released(struct hg_bulk *handle)
 {
-    hg_addr_unref((struct hg_addr *) atomic_load_explicit(&handle->user, memory_order_relaxed));
+    hg_addr_unref((struct hg_addr *)atomic_load_explicit(&handle->user, memory_order_relaxed));
 }
 
 hg_return_t HG_Bulk_create(hg_class_t *hg_class, uint32_t count, void **buf_ptrs, const hg_size_t *buf_sizes,

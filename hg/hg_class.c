@@ -122,6 +122,7 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
 
 static void class_free(struct hg_class *hg_class)
 {
+    hg_flusher_fini(&hg_class->flusher);
     hg_addr_unref(hg_class->self);
     hg_rpc_table_fini(&hg_class->rpcs);
     bulk_owner_fini(&hg_class->bulks);
@@ -144,6 +145,7 @@ static struct hg_class *class_create(const struct hg_init_info *options)
     }
     util_lock_init(&hg_class->addr_lock);
     util_lock_init(&hg_class->context_lock);
+    hg_flusher_init(&hg_class->flusher, (options->na_init_info.thread_mode & NA_THREAD_MODE_SINGLE) != 0);
     for (i = 0; i < HG_CLASS_ADDR_BUCKETS; i++)
         util_list_init(&hg_class->addr_buckets[i]);
     do

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "bulk/bulk_owner.h"
+#include "hg/hg_flusher.h"
 #include "hg/hg_rpc.h"
 #include "mercury.h"
 #include "na/na.h"
@@ -52,6 +53,8 @@ struct hg_class {
     struct util_list addr_buckets[HG_CLASS_ADDR_BUCKETS];
     struct util_lock context_lock; /**< creation and destruction of contexts, closed_counters */
     _Atomic(struct hg_context *) contexts[NA_CONTEXTS_MAX];
+
+    struct hg_flusher flusher;
 
     /* Open objects of the user: HG_Finalize says HG_BUSY while any is above 0. */
     atomic_uint context_count;

@@ -124,6 +124,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_list_init(&context->inbox);
     util_list_init(&context->sessions);
     util_list_init(&context->due_sessions);
+    util_list_init(&context->flush_link);
     util_list_init(&context->handles_idle_origin);
     util_list_init(&context->handles_idle_target);
     util_list_init(&context->handles_all);
@@ -333,6 +334,16 @@ static void context_drain(struct hg_context *context)
     (void)hg_queue_run(context, UINT32_MAX);
 }
 
+/* The user still holds something: the context goes on, without the sessions that it had. */
+static void context_reopen(struct hg_context *context)
+{
+    util_lock_take(&context->lock);
+    context->closing = false;
+    context->flush_asked = false;
+    context->flush_forgotten = false;
+    util_lock_drop(&context->lock);
+}
+
 hg_return_t HG_Context_destroy(hg_context_t *context)
 {
     struct hg_class *hg_class;
@@ -344,12 +355,13 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     util_lock_take(&context->lock);
     context->closing = true;
     util_lock_drop(&context->lock);
+    hg_flusher_forget(context);
     context_drain(context);
     open = context_open_handles(context);
     if (open > 0 || context_bulk_busy(context)) {
         UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open, %s", context->id, open,
                        context_bulk_busy(context) ? "a bulk transfer does not end" : "no bulk transfer is under way");
-        context->closing = false;
+        context_reopen(context);
         return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open", open, context->id);
     }
     util_lock_take(&hg_class->context_lock);

@@ -38,8 +38,8 @@ struct hg_context {
 
     /* Completion queue. */
     struct util_list ready;
-    uint32_t ready_count;
-    pthread_cond_t cond; /**< threads in HG_Trigger, or in HG_Progress behind another */
+    _Atomic uint32_t ready_count; /**< written under the lock, read as a hint without it */
+    pthread_cond_t cond;          /**< threads in HG_Trigger, or in HG_Progress behind another */
     uint32_t cond_waiters;
     bool progressing;            /**< one thread is inside HG_Progress's loop */
     atomic_bool armed;           /**< somebody sleeps, or may sleep, on the wait fd: na_wake() is needed */
@@ -57,6 +57,10 @@ struct hg_context {
     uint32_t session_slot_hint;
     _Atomic uint64_t
         due_since_ns; /**< written under the lock, read as a hint without it; since when something waits for the end of the callbacks; 0: nothing does */
+
+    struct util_list flush_link; /**< in the flusher's queue, under its lock */
+    bool flush_asked;            /**< the flusher knows that something waits */
+    bool flush_forgotten;        /**< under the flusher's lock: it must not queue the context any more */
 
     /* Calls. */
     struct hg_call_slot *call_slots;

@@ -177,10 +177,12 @@ int hg_dispatch_request_locked(struct hg_session *session, const struct hg_heade
     if (handle == NULL) {
         int error;
 
-        /* Later pieces of a request that was refused at its first one. */
-        if (fragment && header->offset != 0 && session->context->hg_class->limits.connections)
+        /* Later pieces of a request that was refused at the first one. */
+        if (fragment && header->tag == session->refused_tag)
             return 0;
         error = dispatch_begin(session, header, &handle);
+        if (fragment && error == 0 && handle == NULL)
+            session->refused_tag = header->tag;
         if (error != 0 || handle == NULL)
             return error;
     }

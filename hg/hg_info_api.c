@@ -49,7 +49,10 @@ const char *qs_version_text(void)
 
 const char *qs_libfabric_version(void)
 {
-    return na_transport_version();
+    const char *text = na_transport_version();
+    const char *number = strchr(text, ' ');
+
+    return number != NULL ? number + 1 : text;
 }
 
 const char *qs_build_features(void)

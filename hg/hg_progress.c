@@ -31,6 +31,8 @@
 #define PROGRESS_SPIN_NS (50U * 1000U)
 /* The sleep while something refused waits for the transport, which need not tell when there is room. */
 #define PROGRESS_RETRY_NS (1000U * 1000U)
+/* Idle turns between two looks at the clock. */
+#define PROGRESS_CLOCK_TURNS 4U
 /* Rounds of reading completions before a due timer may fire. */
 #define PROGRESS_DRAIN_ROUNDS 64U
 
@@ -74,9 +76,12 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
     if (events < 0)
         util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_POLL, "the transport of context %u reports error %d",
                          context->id, events);
-    count += hg_queue_drain_inbox_locked(context);
-    count += bulk_env_resume(&context->bulk);
-    hg_progress_flush_locked(context);
+    if (atomic_load_explicit(&context->inbox_count, memory_order_relaxed) > 0)
+        count += hg_queue_drain_inbox_locked(context);
+    if (!bulk_env_idle(&context->bulk))
+        count += bulk_env_resume(&context->bulk);
+    if (!util_list_empty(&context->due_sessions))
+        hg_progress_flush_locked(context);
     if (context->wheel.count > 0)
         count += progress_timers(context);
     return count;
@@ -153,13 +158,16 @@ static void progress_loop(struct hg_context *context, uint64_t deadline_ns)
 {
     bool can_sleep = na_wait_fd(context->na) >= 0;
     uint64_t spin_until_ns = 0;
+    unsigned int turn;
 
-    for (;;) {
+    for (turn = 0;; turn++) {
         unsigned int events = hg_progress_turn_locked(context);
         uint64_t now_ns;
 
         if (!util_list_empty(&context->ready) || deadline_ns == 0)
             return;
+        if (turn % PROGRESS_CLOCK_TURNS != 0 && events == 0 && util_lock_wanted(&context->lock) == 0)
+            continue; /* an idle turn costs little more than asking the clock */
         now_ns = util_clock_now_ns();
         if (now_ns >= deadline_ns)
             return;
@@ -203,6 +211,7 @@ hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout)
         progress_disarm(context);
         progress_loop(context, deadline_ns);
         context->progressing = false;
+        hg_flusher_check_locked(context);
         if (context->cond_waiters > 0)
             (void)pthread_cond_broadcast(&context->cond);
     }

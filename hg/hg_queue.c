@@ -23,8 +23,9 @@
 /* A callback longer than this is slow: what it caused leaves before the next one runs. */
 #define QUEUE_SLOW_NS (5U * 1000U)
 
-/* The context whose callbacks this thread is running, innermost. */
-static _Thread_local const struct hg_context *queue_running;
+/* The context whose callbacks this thread is running, innermost. One pointer of static TLS, which the C library
+ * has room for even when we are loaded by dlopen(); the general model costs a call for each access. */
+static _Thread_local const struct hg_context *queue_running __attribute__((tls_model("initial-exec")));
 
 bool hg_queue_in_callback(const struct hg_context *context)
 {
@@ -42,12 +43,20 @@ static void queue_wake_locked(struct hg_context *context)
     }
 }
 
+/* Changes the count under the lock and gives the new value. Relaxed: readers without the lock take it as a hint. */
+static uint32_t queue_count_add(struct hg_context *context, int change)
+{
+    uint32_t count = atomic_load_explicit(&context->ready_count, memory_order_relaxed) + (uint32_t)change;
+
+    atomic_store_explicit(&context->ready_count, count, memory_order_relaxed);
+    return count;
+}
+
 void hg_queue_push_locked(struct hg_context *context, struct hg_completion *completion)
 {
     util_lock_assert_held(&context->lock);
     util_list_push(&context->ready, &completion->link);
-    context->ready_count++;
-    if (context->ready_count == 1)
+    if (queue_count_add(context, 1) == 1)
         queue_wake_locked(context);
 }
 
@@ -96,12 +105,14 @@ static struct hg_completion *queue_pop(struct hg_context *context, bool outermos
     (void)hg_queue_drain_inbox_locked(context);
     while (completion == NULL && (node = util_list_pop(&context->ready)) != NULL) {
         completion = util_container_of(node, struct hg_completion, link);
-        context->ready_count--;
+        (void)queue_count_add(context, -1);
         if (completion->take_locked != NULL && !completion->take_locked(completion))
             completion = NULL;
     }
-    if (completion == NULL && outermost)
+    if (completion == NULL && outermost) {
         hg_progress_flush_locked(context);
+        hg_flusher_check_locked(context);
+    }
     util_lock_drop(&context->lock);
     return completion;
 }
@@ -114,31 +125,51 @@ static void queue_flush_end(struct hg_context *context)
     util_lock_take(&context->lock);
     if (util_list_empty(&context->ready))
         hg_progress_flush_locked(context);
+    hg_flusher_check_locked(context);
     util_lock_drop(&context->lock);
 }
 
-/* After a callback: sends what has waited long enough. @before_ns is when the callback began. */
-static void queue_flush_due(struct hg_context *context, uint64_t before_ns, uint64_t now_ns)
+/* Whether a run would find anything to do: entries, parcels, or messages that earlier runs have deferred. A hint, for
+ * the empty calls that busy loops make; what it misses, the next call finds. */
+static bool queue_has_work(struct hg_context *context)
 {
-    /* Read without the lock: only this thread defers while it runs callbacks; another's deferral is its own care. */
-    uint64_t since_ns = atomic_load_explicit(&context->due_since_ns, memory_order_relaxed);
+    return atomic_load_explicit(&context->ready_count, memory_order_relaxed) > 0 ||
+           atomic_load_explicit(&context->inbox_count, memory_order_relaxed) > 0 ||
+           atomic_load_explicit(&context->due_since_ns, memory_order_relaxed) > 0;
+}
 
-    if (since_ns == 0 || (now_ns - before_ns < QUEUE_SLOW_NS && now_ns - since_ns < QUEUE_DEFER_NS))
+/* Between two callbacks: sends what has waited long enough. *@before_ns is when the last callback began, 0 if that
+ * was not noted. Without another entry the run ends and sends anyway: the clock is not asked. */
+static void queue_flush_due(struct hg_context *context, uint64_t *before_ns)
+{
+    uint64_t since_ns;
+    uint64_t now_ns;
+
+    if (atomic_load_explicit(&context->ready_count, memory_order_relaxed) == 0)
         return;
-    util_lock_take(&context->lock);
-    hg_progress_flush_locked(context);
-    util_lock_drop(&context->lock);
+    now_ns = util_clock_now_ns();
+    /* Read without the lock: only this thread defers while it runs callbacks; another's deferral is its own care. */
+    since_ns = atomic_load_explicit(&context->due_since_ns, memory_order_relaxed);
+    if (since_ns != 0 &&
+        ((*before_ns != 0 && now_ns - *before_ns >= QUEUE_SLOW_NS) || now_ns - since_ns >= QUEUE_DEFER_NS)) {
+        util_lock_take(&context->lock);
+        hg_progress_flush_locked(context);
+        hg_flusher_check_locked(context);
+        util_lock_drop(&context->lock);
+    }
+    *before_ns = now_ns;
 }
 
 unsigned int hg_queue_run(struct hg_context *context, unsigned int max_count)
 {
     const struct hg_context *outer = queue_running;
     unsigned int count = 0;
-    uint64_t before_ns = util_clock_now_ns();
+    uint64_t before_ns = 0;
 
+    if (!queue_has_work(context))
+        return 0;
     while (count < max_count) {
         struct hg_completion *completion = queue_pop(context, outer != context);
-        uint64_t now_ns;
 
         if (completion == NULL)
             return count;
@@ -146,9 +177,7 @@ unsigned int hg_queue_run(struct hg_context *context, unsigned int max_count)
         completion->run(completion);
         queue_running = outer;
         count++;
-        now_ns = util_clock_now_ns();
-        queue_flush_due(context, before_ns, now_ns);
-        before_ns = now_ns;
+        queue_flush_due(context, &before_ns);
     }
     if (outer != context)
         queue_flush_end(context);

@@ -378,6 +378,17 @@ bool hg_session_pump(struct hg_session *session)
     }
 }
 
+/* Notes since when something waits for the end of the callbacks. When no callback is left to run it leaves at the
+ * end of this one: any time in the past will do, and the clock is not asked. */
+static void session_note_due(struct hg_context *context)
+{
+    uint64_t since_ns = 1;
+
+    if (atomic_load_explicit(&context->ready_count, memory_order_relaxed) > 0)
+        since_ns = util_clock_now_ns();
+    atomic_store_explicit(&context->due_since_ns, since_ns, memory_order_relaxed);
+}
+
 void hg_session_kick(struct hg_session *session)
 {
     struct hg_context *context = session->context;
@@ -388,7 +399,7 @@ void hg_session_kick(struct hg_session *session)
         if (util_list_empty(&session->due_link))
             util_list_push(&context->due_sessions, &session->due_link);
         if (atomic_load_explicit(&context->due_since_ns, memory_order_relaxed) == 0)
-            atomic_store_explicit(&context->due_since_ns, util_clock_now_ns(), memory_order_relaxed);
+            session_note_due(context);
         return;
     }
     if (hg_session_pump(session)) {
@@ -400,6 +411,7 @@ void hg_session_kick(struct hg_session *session)
     /* Somebody may sleep without knowing that there is something to retry. */
     if (atomic_load_explicit(&context->armed, memory_order_relaxed))
         na_wake(context->na);
+    hg_flusher_check_locked(context);
 }
 
 static void session_end_calls(struct util_list *handles, hg_return_t ret)

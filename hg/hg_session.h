@@ -90,6 +90,7 @@ struct hg_session {
     struct util_list leaving;   /**< handles that end when their frame has been taken: one-way calls, responses */
     struct util_list calls;     /**< origin handles that wait for the peer */
     struct util_list receiving; /**< target handles whose fragments or overflow are still coming */
+    uint64_t refused_tag; /**< of the last request that was refused at its first fragment: the others are dropped */
     struct hg_session_control *controls;
     uint32_t control_count;
     uint32_t control_capacity;

@@ -204,6 +204,9 @@ void ofi_route_sent(struct ofi_route *route)
 void ofi_route_refused(struct ofi_route *route)
 {
     route->owner->refused = true;
+    /* What refuses may be a peer that sleeps on our request to connect, or with its queue full. */
+    if (route->link != NULL)
+        ofi_doorbell_ring(route->link);
     /* Datagrams say nothing of an absent peer but this. */
     if (!route->owner->owner->connected && !route->contacted && util_list_empty(&route->state_node))
         ofi_route_start_clock(route);

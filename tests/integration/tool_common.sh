@@ -14,6 +14,7 @@ clean_up() {
     for pid in $kept; do
         kill -CONT "$pid" 2>/dev/null
         kill -KILL "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
     done
     rm -rf "$work"
 }

@@ -111,7 +111,7 @@ static bool suite_report(unsigned int number, const struct support_case *test, i
     unsigned int took_ms = (unsigned int)(took_us / 1000U);
 
     if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        printf("ok %u - %s # %u ms\n", number, test->name, took_ms);
+        printf("ok %u - %s\n# %u ms\n", number, test->name, took_ms);
         return true;
     }
     if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == SUPPORT_SKIPPED) {

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * HG_Cancel in every state of a call: exactly one callback, with HG_CANCELED or the result that was faster,
+ * and everything still works afterwards.
+ */
+#include <stdlib.h>
+
+#include "tests/contract/hg_contract.h"
+
+/* The window of requests that a target holds before they are taken up, and more. */
+enum { MORE_THAN_WINDOW = 700 };
+
+static void forward_after_cancel_calls_back_once(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
+    hg_pair_call_forward(&call, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    SUPPORT_CHECK(atomic_load(&call.calls) == 0); /* never inside HG_Cancel */
+    HG_PAIR_RET(hg_pair_call_wait(&call), HG_CANCELED);
+    /* The late reply finds nobody. */
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 1);
+    HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, pair.origin.ids[HG_PAIR_ECHO]));
+    hg_pair_call_forward(&call, &in);
+    HG_PAIR_OK(hg_pair_call_wait(&call));
+    SUPPORT_CHECK(hg_pair_counters(pair.origin.hg_class).cancels == 1);
+    hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
+static void cancel_before_anything_was_sent_calls_back_once(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
+    hg_pair_call_forward(&call, &in);
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    HG_PAIR_RET(hg_pair_call_wait(&call), HG_CANCELED);
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 1);
+    hg_pair_call_end(&call);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
+/* Calls beyond the window have not left: they are taken back, and the others go on. */
+static void cancel_of_a_waiting_call_leaves_the_others_alone(void)
+{
+    static struct hg_pair_call calls[MORE_THAN_WINDOW];
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, &(struct hg_pair_options){.silent_target = true});
+    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++) {
+        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
+        hg_pair_call_forward(&calls[i], &in);
+    }
+    for (unsigned int i = 0; i < 100; i++)
+        hg_pair_turn(&pair);
+    for (unsigned int i = 1; i < MORE_THAN_WINDOW; i += 2)
+        HG_PAIR_OK(HG_Cancel(calls[i].handle));
+    pair.options.silent_target = false;
+    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++) {
+        HG_PAIR_RET(hg_pair_call_wait(&calls[i]), i % 2 == 0 ? HG_SUCCESS : HG_CANCELED);
+        hg_pair_call_end(&calls[i]);
+    }
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
+static void cancel_after_the_reply_arrived_changes_nothing(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
+    hg_pair_call_forward(&call, &in);
+    /* Progress without HG_Trigger: the call is over, its callback has not run. */
+    for (struct hg_pair_patience patience = {0}; HG_Progress(pair.origin.contexts[0], 0) != HG_SUCCESS;) {
+        (void)hg_pair_step_target(&pair);
+        hg_pair_patience_check(&patience, "the reply arrives");
+    }
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    HG_PAIR_OK(hg_pair_call_wait(&call));
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 1);
+    hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
+/* At every point of a call whose payloads go in fragments or are pulled. */
+static void cancel_of_a_large_call_at_any_turn_calls_back_once(void)
+{
+    static const uint64_t sizes[] = {10, 30000, 400000};
+    unsigned int cancelled = 0;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    for (unsigned int i = 0; i < 3; i++) {
+        struct hg_pair_blob in = {.size = sizes[i], .data = calloc(1, sizes[i])};
+
+        for (unsigned int turns = 0; turns < 40; turns++) {
+            struct hg_pair_call call;
+
+            hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
+            hg_pair_call_forward(&call, &in);
+            for (unsigned int turn = 0; turn < turns; turn++)
+                (void)(turn % 2 == 0 ? hg_pair_step_target(&pair) : hg_pair_step_origin(&pair));
+            HG_PAIR_OK(HG_Cancel(call.handle));
+            SUPPORT_CHECK(hg_pair_call_wait(&call) == HG_SUCCESS || call.ret == HG_CANCELED);
+            cancelled += call.ret == HG_CANCELED;
+            hg_pair_call_end(&call);
+        }
+        hg_pair_settle(&pair);
+        hg_pair_check_works(&pair);
+        free(in.data);
+    }
+    SUPPORT_CHECK(cancelled > 0);
+    hg_pair_close(&pair);
+}
+
+static void cancel_of_a_oneway_call_calls_back_once(void)
+{
+    static const uint64_t sizes[] = {10, 30000, 400000};
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    for (unsigned int i = 0; i < 3; i++) {
+        struct hg_pair_blob in = {.size = sizes[i], .data = malloc(sizes[i])};
+
+        hg_pair_fill(in.data, in.size, in.size);
+        for (unsigned int turns = 0; turns < 20; turns++) {
+            struct hg_pair_call call;
+
+            hg_pair_call_begin(&pair, &call, HG_PAIR_QUIET);
+            hg_pair_call_forward(&call, &in);
+            for (unsigned int turn = 0; turn < turns; turn++)
+                (void)(turn % 2 == 0 ? hg_pair_step_target(&pair) : hg_pair_step_origin(&pair));
+            HG_PAIR_OK(HG_Cancel(call.handle));
+            SUPPORT_CHECK(hg_pair_call_wait(&call) == HG_SUCCESS || call.ret == HG_CANCELED);
+            hg_pair_call_end(&call);
+        }
+        hg_pair_settle(&pair);
+        hg_pair_check_works(&pair);
+        free(in.data);
+    }
+    SUPPORT_CHECK(atomic_load(&pair.bad_inputs) == 0);
+    hg_pair_close(&pair);
+}
+
+static void cancel_of_many_calls_with_a_busy_target_calls_each_back_once(void)
+{
+    enum { COUNT = 300 };
+    static struct hg_pair_call calls[COUNT];
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
+    for (unsigned int round = 0; round < 5; round++) {
+        for (unsigned int i = 0; i < COUNT; i++) {
+            hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
+            hg_pair_call_forward(&calls[i], &in);
+        }
+        for (unsigned int i = 0; i < COUNT; i++)
+            HG_PAIR_OK(HG_Cancel(calls[i].handle));
+        for (unsigned int i = 0; i < COUNT; i++) {
+            SUPPORT_CHECK(hg_pair_call_wait(&calls[i]) == HG_SUCCESS || calls[i].ret == HG_CANCELED);
+            hg_pair_call_end(&calls[i]);
+        }
+    }
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
+static void cancel_while_the_handle_is_idle_does_nothing(void)
+{
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    hg_pair_call_forward(&call, NULL);
+    HG_PAIR_OK(hg_pair_call_wait(&call));
+    hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
+const struct support_case hg_cancel_cases[] = {
+    SUPPORT_CASE(forward_after_cancel_calls_back_once),
+    SUPPORT_CASE(cancel_before_anything_was_sent_calls_back_once),
+    SUPPORT_CASE(cancel_of_a_waiting_call_leaves_the_others_alone),
+    SUPPORT_CASE(cancel_after_the_reply_arrived_changes_nothing),
+    SUPPORT_CASE(cancel_of_a_large_call_at_any_turn_calls_back_once),
+    SUPPORT_CASE(cancel_of_a_oneway_call_calls_back_once),
+    SUPPORT_CASE(cancel_of_many_calls_with_a_busy_target_calls_each_back_once),
+    SUPPORT_CASE(cancel_while_the_handle_is_idle_does_nothing),
+    {NULL, NULL, 0},
+};

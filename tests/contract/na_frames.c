@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * The contract of frames: they arrive whole and once, in both directions, and those that were
+ * refused are still the sender's.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tests/contract/na_contract.h"
+#include "tests/contract/na_node.h"
+#include "tests/support/support_guard.h"
+#include "util/util_rand.h"
+
+static void frames_go_both_ways_with_their_content(void)
+{
+    static const size_t sizes[] = {NODE_HEADER_SIZE, 281, 512, 1000, 4095, 4096, 4097, 8192, 12345};
+    struct node client;
+    struct node server;
+    struct na_route *route;
+    uint64_t count = 0;
+
+    node_open(&server, true);
+    node_open(&client, false);
+    route = node_route(&client, na_class_address(server.na_class));
+    for (size_t round = 0; round < 20; round++) {
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+            node_send_surely(&client, &server, route, NODE_KIND_ECHO, count++, sizes[i]);
+    }
+    node_send_surely(&client, &server, route, NODE_KIND_ECHO, count++, na_class_limits(client.na_class)->frame_max);
+    NODE_UNTIL(client.frames == count, 10000) node_pump_both(&client, &server);
+    SUPPORT_CHECK(server.frames == count);
+    SUPPORT_CHECK(client.frames == count);
+    SUPPORT_CHECK(server.bad_frames == 0 && client.bad_frames == 0);
+    SUPPORT_CHECK(server.out_of_order == 0 && client.out_of_order == 0);
+    na_route_close(route);
+    node_close(&client);
+    node_close(&server);
+}
+
+static void refused_frames_are_not_lost(void)
+{
+    enum { COUNT = 20000 };
+    struct util_prng prng;
+    struct node client;
+    struct node server;
+    struct na_route *route;
+    uint64_t sent = 0;
+    uint64_t refused = 0;
+
+    util_prng_init(&prng, support_seed());
+    node_open(&server, true);
+    node_open(&client, false);
+    route = node_route(&client, na_class_address(server.na_class));
+    NODE_UNTIL(sent == COUNT, 15000)
+    {
+        size_t size = NODE_HEADER_SIZE + (size_t)util_prng_below(&prng, 4000);
+        int ret = node_send(&client, route, NODE_KIND_DATA, sent, size);
+        SUPPORT_CHECK(ret == 0 || ret == -EAGAIN);
+        if (ret == 0) {
+            sent++;
+        } else {
+            /* The server looks only when we are refused, and not always then. */
+            refused++;
+            (void)node_pump(&client);
+            if (refused % 2 == 0)
+                (void)node_pump(&server);
+        }
+    }
+    NODE_UNTIL(server.frames == COUNT, 15000) node_pump_both(&client, &server);
+    SUPPORT_CHECK(refused > 0);
+    SUPPORT_CHECK(server.frames == COUNT);
+    SUPPORT_CHECK(server.bad_frames == 0 && server.out_of_order == 0);
+    na_route_close(route);
+    node_close(&client);
+    node_close(&server);
+}
+
+static void a_stalled_peer_does_not_stop_the_others(void)
+{
+    struct node client;
+    struct node stalled;
+    struct node server;
+    struct na_route *to_stalled;
+    struct na_route *to_server;
+    uint64_t before;
+
+    node_open(&server, true);
+    node_open(&stalled, true);
+    node_open(&client, false);
+    to_stalled = node_route(&client, na_class_address(stalled.na_class));
+    to_server = node_route(&client, na_class_address(server.na_class));
+    node_send_surely(&client, &stalled, to_stalled, NODE_KIND_DATA, 0, 1000);
+    node_send_surely(&client, &server, to_server, NODE_KIND_DATA, 0, 1000);
+    NODE_UNTIL(server.frames == 1, 5000) node_pump_both(&client, &server);
+    /* As much as the stalled one takes, for a while. */
+    for (uint64_t i = 0; i < 20000; i++) {
+        if (node_send(&client, to_stalled, NODE_KIND_DATA, i + 1, 8000) != 0)
+            (void)node_pump(&client);
+    }
+    before = server.frames;
+    for (uint64_t i = 0; i < 200; i++)
+        node_send_surely(&client, &server, to_server, NODE_KIND_DATA, i + 1, 3000);
+    NODE_UNTIL(server.frames == before + 200, 5000) node_pump_both(&client, &server);
+    SUPPORT_CHECK(server.frames == before + 200 && server.bad_frames == 0);
+    node_close(&client);
+    node_close(&stalled);
+    node_close(&server);
+}
+
+static void many_peers_are_told_apart(void)
+{
+    enum { PEERS = 6, ROUNDS = 300 };
+    struct node server;
+    struct node clients[PEERS];
+    struct na_route *routes[PEERS];
+
+    node_open(&server, true);
+    for (int i = 0; i < PEERS; i++) {
+        node_open(&clients[i], false);
+        routes[i] = node_route(&clients[i], na_class_address(server.na_class));
+    }
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < PEERS; i++)
+            node_send_surely(&clients[i], &server, routes[i], NODE_KIND_DATA, round, 300 + (size_t)i * 700);
+    }
+    NODE_UNTIL(server.frames == (uint64_t)PEERS * ROUNDS, 10000)
+    {
+        for (int i = 0; i < PEERS; i++)
+            (void)node_pump(&clients[i]);
+        (void)node_pump(&server);
+    }
+    SUPPORT_CHECK(server.frames == (uint64_t)PEERS * ROUNDS && server.bad_frames == 0);
+    if (na_class_limits(server.na_class)->connections)
+        SUPPORT_CHECK(server.accepted_count == PEERS);
+    for (int i = 0; i < PEERS; i++)
+        node_close(&clients[i]);
+    node_close(&server);
+}
+
+static void a_route_may_be_closed_inside_an_upcall(void)
+{
+    struct node client;
+    struct node server;
+    struct na_route *route;
+
+    node_open(&server, true);
+    if (!na_class_limits(server.na_class)->connections) {
+        node_close(&server);
+        return;
+    }
+    node_open(&client, false);
+    server.close_on_frame = true;
+    route = node_route(&client, na_class_address(server.na_class));
+    node_send_surely(&client, &server, route, NODE_KIND_DATA, 0, 1000);
+    NODE_UNTIL(client.downs == 1, 5000) node_pump_both(&client, &server);
+    SUPPORT_CHECK(server.frames == 1);
+    SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET && client.down_route == route);
+    SUPPORT_CHECK(node_send(&client, route, NODE_KIND_DATA, 1, 1000) == -ECONNRESET);
+    na_route_close(route);
+    node_close(&client);
+    node_close(&server);
+}
+
+const struct support_case na_frames_cases[] = {
+    SUPPORT_CASE(frames_go_both_ways_with_their_content),
+    SUPPORT_CASE(refused_frames_are_not_lost),
+    SUPPORT_CASE(a_stalled_peer_does_not_stop_the_others),
+    SUPPORT_CASE(many_peers_are_told_apart),
+    SUPPORT_CASE(a_route_may_be_closed_inside_an_upcall),
+    {NULL, NULL, 0},
+};

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * The contract of waiting: the descriptor becomes readable when there is something to do, no
+ * wake-up is lost, and a sleeper costs nothing.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/contract/na_contract.h"
+#include "tests/contract/na_node.h"
+#include "tests/support/support_guard.h"
+#include "util/util_clock.h"
+
+enum { LOST_MS = 3000 };
+
+/* Sleeps until there is work, at most so long; false when the time ran out. */
+static bool node_sleep(struct node *node, int max_ms)
+{
+    struct pollfd pollfd = {.fd = na_wait_fd(node->context), .events = POLLIN};
+    int ready = 1;
+
+    SUPPORT_CHECK(pollfd.fd >= 0);
+    if (na_wait_prepare(node->context)) {
+        uint64_t deadline_ns = na_next_deadline_ns(node->context);
+        int ms = util_clock_poll_ms(util_clock_now_ns(), deadline_ns, max_ms);
+        ready = poll(&pollfd, 1, ms);
+        if (ready == 0 && ms < max_ms)
+            ready = 1; /* a deadline, not a lost wake-up */
+    }
+    na_wait_finish(node->context);
+    return ready != 0;
+}
+
+/* Runs until the condition's counter reaches a value, asleep between turns; false when a wake-up was lost. */
+static bool node_sleep_until(struct node *node, const uint64_t *counter, uint64_t value)
+{
+    while (*counter < value) {
+        if (node_pump(node) == 0 && *counter < value && !node_sleep(node, LOST_MS))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t thread_cpu_ns(void)
+{
+    struct timespec now;
+
+    SUPPORT_CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+    return (uint64_t)now.tv_sec * UTIL_CLOCK_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* --- an echo server in a thread of its own, which sleeps when idle ------------------------------------- */
+
+struct server {
+    pthread_t thread;
+    struct node node;
+    char address[NA_ADDRESS_MAX];
+    atomic_bool ready;
+    atomic_bool stop;
+    bool lost;
+};
+
+static void *server_main(void *arg)
+{
+    struct server *server = arg;
+
+    node_open(&server->node, true);
+    memcpy(server->address, na_class_address(server->node.na_class), sizeof(server->address));
+    atomic_store(&server->ready, true);
+    while (!atomic_load(&server->stop)) {
+        if (node_pump(&server->node) == 0)
+            (void)node_sleep(&server->node, LOST_MS);
+    }
+    node_close(&server->node);
+    return NULL;
+}
+
+static void server_start(struct server *server)
+{
+    memset(server, 0, sizeof(*server));
+    SUPPORT_CHECK(pthread_create(&server->thread, NULL, server_main, server) == 0);
+    while (!atomic_load(&server->ready))
+        (void)usleep(100);
+}
+
+static void server_stop(struct server *server)
+{
+    atomic_store(&server->stop, true);
+    na_wake(server->node.context);
+    SUPPORT_CHECK(pthread_join(server->thread, NULL) == 0);
+}
+
+static void no_wake_up_is_lost_between_sleepers(void)
+{
+    enum { ROUNDS = 5000 };
+    struct server server;
+    struct node client;
+    struct na_route *route;
+
+    server_start(&server);
+    node_open(&client, true);
+    route = node_route(&client, server.address);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        int ret = -EAGAIN;
+        NODE_UNTIL((ret = node_send(&client, route, NODE_KIND_ECHO, i, i % 3 == 0 ? 3000 : 300)) == 0, 5000)
+        (void)node_pump(&client);
+        SUPPORT_CHECK(ret == 0);
+        if (!node_sleep_until(&client, &client.frames, i + 1))
+            support_suite_fail("a wake-up was lost in round %llu", (unsigned long long)i);
+    }
+    SUPPORT_CHECK(client.bad_frames == 0 && client.out_of_order == 0);
+    na_route_close(route);
+    server_stop(&server);
+    node_close(&client);
+}
+
+static void an_idle_sleeper_costs_nothing(void)
+{
+    struct server server;
+    struct node client;
+    struct na_route *route;
+    uint64_t cpu_ns;
+    uint64_t begin_us;
+    uint64_t took_us;
+
+    server_start(&server);
+    node_open(&client, true);
+    route = node_route(&client, server.address);
+    node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
+    SUPPORT_CHECK(node_sleep_until(&client, &client.frames, 1));
+    cpu_ns = thread_cpu_ns();
+    begin_us = support_suite_now_us();
+    NODE_UNTIL(false, 1500)
+    {
+        (void)node_pump(&client);
+        (void)node_sleep(&client, 50);
+    }
+    took_us = support_suite_now_us() - begin_us;
+    cpu_ns = thread_cpu_ns() - cpu_ns;
+    if (cpu_ns / 10 > took_us * 2 * support_slowness()) /* 2 % */
+        support_suite_fail("%llu us of CPU in %llu us of idleness", (unsigned long long)cpu_ns / 1000,
+                           (unsigned long long)took_us);
+    na_route_close(route);
+    server_stop(&server);
+    node_close(&client);
+}
+
+static void *wake_main(void *arg)
+{
+    (void)usleep(50000);
+    na_wake(arg);
+    return NULL;
+}
+
+static void another_thread_can_wake(void)
+{
+    struct node node;
+    pthread_t thread;
+    uint64_t begin_us;
+
+    node_open(&node, true);
+    for (int i = 0; i < 5; i++)
+        (void)node_pump(&node);
+    for (int round = 0; round < 3; round++) {
+        begin_us = support_suite_now_us();
+        SUPPORT_CHECK(pthread_create(&thread, NULL, wake_main, node.context) == 0);
+        while (support_suite_now_us() - begin_us < 40000)
+            (void)node_sleep(&node, 2000);
+        SUPPORT_CHECK(pthread_join(thread, NULL) == 0);
+        SUPPORT_CHECK(support_suite_now_us() - begin_us < 1000000);
+        (void)node_pump(&node);
+    }
+    /* A wake-up before the sleep forbids it. */
+    na_wake(node.context);
+    SUPPORT_CHECK(!na_wait_prepare(node.context));
+    na_wait_finish(node.context);
+    node_close(&node);
+}
+
+static void the_descriptor_fits_into_epoll(void)
+{
+    struct node node;
+    struct epoll_event event = {.events = EPOLLIN};
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int fd;
+
+    node_open(&node, true);
+    fd = na_wait_fd(node.context);
+    SUPPORT_CHECK(fd >= 0 && epoll_fd >= 0);
+    SUPPORT_CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0);
+    for (int i = 0; i < 50; i++)
+        (void)node_pump(&node);
+    if (na_wait_prepare(node.context))
+        SUPPORT_CHECK(epoll_wait(epoll_fd, &event, 1, 10) >= 0);
+    na_wait_finish(node.context);
+    na_wake(node.context);
+    SUPPORT_CHECK(epoll_wait(epoll_fd, &event, 1, 1000) == 1);
+    na_wait_finish(node.context);
+    SUPPORT_CHECK(na_wait_fd(node.context) == fd);
+    (void)close(epoll_fd);
+    node_close(&node);
+}
+
+static void a_sleeper_wakes_for_a_death(void)
+{
+    struct node_child child;
+    struct node client;
+    struct na_route *route;
+    char address[NA_ADDRESS_MAX];
+    uint64_t begin_us;
+
+    node_child_start(&child, node_child_serve, node_uri());
+    node_child_line(&child, address, sizeof(address));
+    node_open(&client, true);
+    if (!na_class_limits(client.na_class)->death_notice) {
+        node_close(&client);
+        node_child_kill(&child);
+        support_suite_skip("the transport does not notice deaths");
+    }
+    route = node_route(&client, address);
+    node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
+    SUPPORT_CHECK(node_sleep_until(&client, &client.frames, 1));
+    for (int i = 0; i < 100; i++)
+        (void)node_pump(&client);
+    node_child_kill(&child);
+    begin_us = support_suite_now_us();
+    while (client.downs == 0 && support_suite_now_us() - begin_us < 4000000) {
+        if (node_pump(&client) == 0)
+            SUPPORT_CHECK(node_sleep(&client, LOST_MS));
+    }
+    SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET);
+    SUPPORT_CHECK(support_suite_now_us() - begin_us < 500000ULL * support_slowness());
+    na_route_close(route);
+    node_close(&client);
+}
+
+static void never_block_has_no_descriptor(void)
+{
+    struct node client;
+    struct node server;
+    struct na_route *route;
+
+    node_open_config(&server, &(struct na_config){.listen = true, .never_block = true});
+    node_open_config(&client, &(struct na_config){.never_block = true});
+    SUPPORT_CHECK(na_wait_fd(client.context) == -1);
+    route = node_route(&client, na_class_address(server.na_class));
+    for (uint64_t i = 0; i < 100; i++)
+        node_send_surely(&client, &server, route, NODE_KIND_ECHO, i, 1000);
+    NODE_UNTIL(client.frames == 100, 5000) node_pump_both(&client, &server);
+    SUPPORT_CHECK(client.frames == 100);
+    na_wake(client.context);
+    na_route_close(route);
+    node_close(&client);
+    node_close(&server);
+}
+
+const struct support_case na_wait_cases[] = {
+    SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),
+    SUPPORT_CASE(an_idle_sleeper_costs_nothing),
+    SUPPORT_CASE(another_thread_can_wake),
+    SUPPORT_CASE(the_descriptor_fits_into_epoll),
+    SUPPORT_CASE(a_sleeper_wakes_for_a_death),
+    SUPPORT_CASE(never_block_has_no_descriptor),
+    {NULL, NULL, 0},
+};
