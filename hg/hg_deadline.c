@@ -8,6 +8,7 @@
 
 #include "hg/hg_deadline.h"
 
+#include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
@@ -66,9 +67,7 @@ void hg_deadline_fired(struct util_timer *timer)
     struct hg_handle *handle = util_container_of(timer, struct hg_handle, timer);
 
     handle->owner->counters.timeouts++;
-    if (handle->session != NULL && hg_handle_state(handle) == HG_HANDLE_SENT)
-        hg_session_control(handle->session, HG_MESSAGE_CANCEL, handle->tag);
-    hg_handle_complete_locked(handle, HG_TIMEOUT);
+    hg_forward_abort_locked(handle, HG_TIMEOUT);
 }
 
 hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)

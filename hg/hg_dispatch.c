@@ -274,6 +274,11 @@ void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag)
 {
     struct hg_handle *handle = dispatch_find_receiving(session, tag);
 
+    /* The origin is told when nothing of its memory is read any more. */
+    if (handle != NULL && handle->pull != NULL)
+        hg_overflow_abandon_locked(handle, tag);
+    else
+        hg_session_control(session, HG_MESSAGE_RELEASE, tag);
     if (handle == NULL)
         return;
     hg_session_taken(session);

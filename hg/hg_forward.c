@@ -28,7 +28,6 @@ static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
     struct hg_session *session = handle->session;
     bool leaves = handle->no_response && handle->exposure == NULL;
 
-    session->requests_sent++;
     session->context->counters.rpc_req_sent++;
     session->context->counters.rpc_oneway_sent += handle->no_response;
     handle->frame_number = frame_number;
@@ -50,10 +49,14 @@ int hg_forward_send_locked(struct hg_handle *handle)
     };
     struct hg_outbox_payload payload;
     uint64_t frame_number = 0;
+    bool begun = handle->encoded.sent > 0;
     int error;
 
     hg_payload_view(handle, &payload);
     error = hg_fragment_send(handle, &header, &payload, &frame_number);
+    /* It counts against the window from its first fragment on, as the target counts. */
+    if (!begun && (error == 0 || handle->encoded.sent > 0))
+        handle->session->requests_sent++;
     if (error == -EAGAIN)
         return error;
     if (error != 0) {
@@ -171,12 +174,13 @@ static void forward_run(struct hg_completion *completion)
 void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret)
 {
     struct hg_context *owner = handle->owner;
+    uint64_t release_tag = handle->release_tag;
 
-    if (handle->pull != NULL)
-        hg_overflow_abandon_locked(handle);
-    if (handle->release_tag != 0)
-        hg_session_control(handle->session, HG_MESSAGE_RELEASE, handle->release_tag);
     handle->release_tag = 0;
+    if (handle->pull != NULL) {
+        hg_overflow_abandon_locked(handle, release_tag);
+        release_tag = 0;
+    }
     hg_overflow_free_locked(handle);
     hg_context_slot_put(owner, handle->tag);
     handle->tag = 0;
@@ -187,6 +191,23 @@ void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret)
     handle->completion.take_locked = forward_take_locked;
     handle->completion.run = forward_run;
     hg_queue_push_locked(owner, &handle->completion);
+    /* Last, because it may send, and thereby end other handles of the session. */
+    if (release_tag != 0)
+        hg_session_control(handle->session, HG_MESSAGE_RELEASE, release_tag);
+}
+
+void hg_forward_abort_locked(struct hg_handle *handle, hg_return_t ret)
+{
+    enum hg_handle_state state = hg_handle_state(handle);
+    struct hg_session *session = handle->session;
+    uint64_t tag = handle->tag;
+    bool tell = session != NULL && (state == HG_HANDLE_SENT || (state == HG_HANDLE_WAITING && handle->encoded.sent > 0));
+
+    if (tell && handle->exposure != NULL)
+        hg_overflow_orphan_locked(handle, tag);
+    hg_handle_complete_locked(handle, ret);
+    if (tell)
+        hg_session_control(session, HG_MESSAGE_CANCEL, tag);
 }
 
 hg_return_t HG_Cancel(hg_handle_t handle)
@@ -201,10 +222,7 @@ hg_return_t HG_Cancel(hg_handle_t handle)
     state = hg_handle_state(handle);
     if (state == HG_HANDLE_WAITING || state == HG_HANDLE_SENT || state == HG_HANDLE_PULLING) {
         owner->counters.cancels++;
-        if (handle->session != NULL && state != HG_HANDLE_PULLING &&
-            (state == HG_HANDLE_SENT || handle->encoded.sent > 0))
-            hg_session_control(handle->session, HG_MESSAGE_CANCEL, handle->tag);
-        hg_handle_complete_locked(handle, HG_CANCELED);
+        hg_forward_abort_locked(handle, HG_CANCELED);
     }
     util_lock_drop(&owner->lock);
     return HG_SUCCESS;

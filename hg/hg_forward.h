@@ -9,10 +9,15 @@
 #ifndef HG_HG_FORWARD_H
 #define HG_HG_FORWARD_H
 
+#include "mercury_types.h"
+
 struct hg_handle;
 
 /** Puts the request of a handle in state WAITING into its session's outbox. 0: it is SENT, or has ended with an
  *  error that its callback will tell. -EAGAIN: no room, it goes on waiting. */
 int hg_forward_send_locked(struct hg_handle *handle);
+
+/** Ends a call early (state WAITING, SENT or PULLING) with @p ret, and tells the target that nobody waits any more. */
+void hg_forward_abort_locked(struct hg_handle *handle, hg_return_t ret);
 
 #endif

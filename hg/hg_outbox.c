@@ -126,10 +126,12 @@ static void outbox_close_frame(struct hg_session *session)
 static struct na_frame *outbox_room(struct hg_session *session, size_t need)
 {
     struct hg_outbox *outbox = &session->outbox;
-    const struct na_limits *limits = &session->context->hg_class->limits;
+    const struct hg_class *hg_class = session->context->hg_class;
+    const struct na_limits *limits = &hg_class->limits;
+    bool batching = atomic_load_explicit(&hg_class->batching, memory_order_relaxed);
 
     if (outbox->open != NULL) {
-        if (outbox->open->size + need <= limits->batch_size)
+        if (batching && outbox->open->size + need <= limits->batch_size)
             return outbox->open;
         if (outbox->refused_count >= HG_OUTBOX_REFUSED_MAX)
             return NULL;

@@ -27,6 +27,9 @@
 
 struct hg_overflow_exposure {
     struct hg_bulk *bulk; /* a reference: over the handle's encoded data */
+    struct util_list link; /* session->orphans, once the call has ended */
+    uint64_t tag;          /* of an orphan: what the peer will release */
+    void *memory;          /* of an orphan: owned, what the bulk handle is over */
     size_t message_size;
     unsigned char message[]; /* what travels in place of the payload */
 };
@@ -35,6 +38,8 @@ struct hg_overflow_pull {
     struct bulk_transfer transfer;
     struct hg_handle *handle; /* borrowed; NULL once abandoned */
     void (*done)(struct hg_handle *handle, int error);
+    struct hg_session *session; /* a reference, once abandoned with something to release */
+    uint64_t release_tag;
     size_t inline_size;
     size_t size;
     unsigned char *buf; /* owned: inline_size bytes of the user's own, then what is pulled */
@@ -51,6 +56,9 @@ static struct hg_overflow_exposure *overflow_build(struct hg_bulk *bulk, const u
     if (exposure == NULL)
         return NULL;
     exposure->bulk = bulk;
+    util_list_init(&exposure->link);
+    exposure->tag = 0;
+    exposure->memory = NULL;
     exposure->message_size = size;
     util_bytes_put32(exposure->message, (uint32_t)own_size);
     util_bytes_put32(exposure->message + 4, 0);
@@ -108,6 +116,13 @@ int hg_overflow_expose_locked(struct hg_handle *handle, struct hg_outbox_payload
     return 0;
 }
 
+static void overflow_free(struct hg_overflow_exposure *exposure)
+{
+    bulk_handle_unref(exposure->bulk);
+    util_free(exposure->memory);
+    util_free(exposure);
+}
+
 void hg_overflow_free_locked(struct hg_handle *handle)
 {
     struct hg_overflow_exposure *exposure = handle->exposure;
@@ -115,8 +130,59 @@ void hg_overflow_free_locked(struct hg_handle *handle)
     if (exposure == NULL)
         return;
     handle->exposure = NULL;
-    bulk_handle_unref(exposure->bulk);
-    util_free(exposure);
+    overflow_free(exposure);
+}
+
+void hg_overflow_orphan_locked(struct hg_handle *handle, uint64_t tag)
+{
+    struct hg_overflow_exposure *exposure = handle->exposure;
+    struct hg_session *session = handle->session;
+    void **memory = handle->encoded.extra != NULL ? &handle->encoded.extra : (void **)&handle->encoded.buf;
+
+    exposure->tag = tag;
+    exposure->memory = *memory;
+    *memory = NULL;
+    handle->exposure = NULL;
+    if (session->orphan_count == HG_OVERFLOW_ORPHANS_MAX) {
+        overflow_free(util_container_of(util_list_pop(&session->orphans), struct hg_overflow_exposure, link));
+        session->orphan_count--;
+    }
+    util_list_push(&session->orphans, &exposure->link);
+    session->orphan_count++;
+}
+
+void hg_overflow_release_orphan_locked(struct hg_session *session, uint64_t tag)
+{
+    util_list_each_safe (node, next, &session->orphans) {
+        struct hg_overflow_exposure *exposure = util_container_of(node, struct hg_overflow_exposure, link);
+
+        if (exposure->tag != tag)
+            continue;
+        util_list_remove(node);
+        session->orphan_count--;
+        overflow_free(exposure);
+        return;
+    }
+}
+
+void hg_overflow_free_orphans_locked(struct hg_session *session)
+{
+    struct util_list *node;
+
+    while ((node = util_list_pop(&session->orphans)) != NULL)
+        overflow_free(util_container_of(node, struct hg_overflow_exposure, link));
+    session->orphan_count = 0;
+}
+
+/* Nothing writes to the buffer or reads from the peer any more. */
+static void overflow_end_abandoned(struct hg_overflow_pull *pull)
+{
+    if (pull->session != NULL) {
+        hg_session_control(pull->session, HG_MESSAGE_RELEASE, pull->release_tag);
+        hg_session_unref(pull->session);
+    }
+    util_free(pull->buf);
+    util_free(pull);
 }
 
 static void overflow_pulled(struct bulk_transfer *transfer, int error)
@@ -125,8 +191,7 @@ static void overflow_pulled(struct bulk_transfer *transfer, int error)
     struct hg_handle *handle = pull->handle;
 
     if (handle == NULL) {
-        util_free(pull->buf);
-        util_free(pull);
+        overflow_end_abandoned(pull);
         return;
     }
     handle->pull = NULL;
@@ -209,7 +274,7 @@ int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_han
     return 0;
 }
 
-void hg_overflow_abandon_locked(struct hg_handle *handle)
+void hg_overflow_abandon_locked(struct hg_handle *handle, uint64_t release_tag)
 {
     struct hg_overflow_pull *pull = handle->pull;
 
@@ -217,5 +282,10 @@ void hg_overflow_abandon_locked(struct hg_handle *handle)
         return;
     handle->pull = NULL;
     pull->handle = NULL;
+    if (release_tag != 0) {
+        hg_session_ref(handle->session);
+        pull->session = handle->session;
+        pull->release_tag = release_tag;
+    }
     bulk_transfer_cancel(&pull->transfer);
 }

@@ -15,7 +15,11 @@
 
 #include "hg/hg_outbox.h"
 
+/** Exposures of ended calls that a session keeps at most; beyond them the oldest is revoked. */
+#define HG_OVERFLOW_ORPHANS_MAX 256U
+
 struct hg_handle;
+struct hg_session;
 
 /** Registers the handle's encoded data for reading and makes the payload that goes in its place; both are kept by the
  *  handle until hg_overflow_free_locked(). */
@@ -26,10 +30,19 @@ int hg_overflow_expose_locked(struct hg_handle *handle, struct hg_outbox_payload
 int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_handle *handle, int error));
 
 /** Stops a pull: done will not be called any more. The memory that the pull writes to stays until the transport is
- *  through with it. */
-void hg_overflow_abandon_locked(struct hg_handle *handle);
+ *  through with it; then the peer is told that it may let go of @p release_tag (0: nothing is told). */
+void hg_overflow_abandon_locked(struct hg_handle *handle, uint64_t release_tag);
 
 /** Ends the exposure, if any: no peer reaches the data afterwards where the provider can revoke. */
 void hg_overflow_free_locked(struct hg_handle *handle);
+
+/** The call of an exposed input ends early, and its peer may be reading: the exposure goes over to the session with the
+ *  memory behind it, until the peer releases @p tag or the session ends. To revoke memory that is being read would make
+ *  some providers cut the connection, and with it every other call. */
+void hg_overflow_orphan_locked(struct hg_handle *handle, uint64_t tag);
+/** The peer has let go of an orphan. Unknown tags are ignored. */
+void hg_overflow_release_orphan_locked(struct hg_session *session, uint64_t tag);
+/** The session has ended: frees all its orphans. */
+void hg_overflow_free_orphans_locked(struct hg_session *session);
 
 #endif

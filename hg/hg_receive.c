@@ -95,6 +95,9 @@ int hg_receive_copy(struct hg_handle *handle, const struct hg_header *header, co
     struct hg_handle_received *received = &handle->received;
 
     if ((header->flags & HG_MESSAGE_FRAGMENT) == 0) {
+        /* Room was made for the first message of this tag: a second one of another kind is a lie. */
+        if (received->missing > 0 || header->payload_size != received->size)
+            return -EBADMSG;
         memcpy(received->buf, payload, header->payload_size);
         return 1;
     }
@@ -109,7 +112,7 @@ int hg_receive_copy(struct hg_handle *handle, const struct hg_header *header, co
 void hg_receive_abandon_locked(struct hg_handle *handle)
 {
     if (handle->pull != NULL)
-        hg_overflow_abandon_locked(handle);
+        hg_overflow_abandon_locked(handle, 0);
     util_list_remove(&handle->link);
     hg_handle_move(handle, HG_HANDLE_IDLE);
     hg_handle_unref_locked(handle);
@@ -122,6 +125,7 @@ static void receive_release(struct hg_session *session, uint64_t tag)
 {
     struct hg_handle *handle = hg_context_slot_find(session->context, tag);
 
+    hg_overflow_release_orphan_locked(session, tag);
     if (handle == NULL || handle->session != session)
         return;
     if (handle->target)

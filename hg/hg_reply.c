@@ -45,6 +45,7 @@ static void reply_pull(struct hg_handle *handle, const struct hg_header *header)
 static void reply_stale(struct hg_session *session, const struct hg_header *header)
 {
     session->context->counters.stale_frames++;
+    hg_overflow_release_orphan_locked(session, header->tag);
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
 }

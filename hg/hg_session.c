@@ -17,6 +17,7 @@
 #include "hg/hg_error.h"
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_overflow.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_respond.h"
 #include "util/util_alloc.h"
@@ -92,6 +93,7 @@ static struct hg_session *session_create(struct hg_context *context, struct hg_a
     util_list_init(&session->leaving);
     util_list_init(&session->calls);
     util_list_init(&session->receiving);
+    util_list_init(&session->orphans);
     hg_outbox_init(&session->outbox);
     if (session_slot_get(session) != 0) {
         util_free(session);
@@ -108,7 +110,8 @@ static void session_unlink(struct hg_session *session)
 {
     struct hg_context *context = session->context;
 
-    if (session->mapped)
+    if (session->mapped &&
+        util_map_get(&context->session_map, session_map_key(session->addr, session->target_context)) == session)
         (void)util_map_remove(&context->session_map, session_map_key(session->addr, session->target_context));
     session->mapped = false;
     context->session_slots[session->local_index] = NULL;
@@ -136,6 +139,25 @@ static void session_map(struct hg_session *session)
                                    session_map_key(session->addr, session->target_context), session) == 0;
 }
 
+/* A new session whose route leads to another context than the wished one belongs to that context, and is given up
+ * if there is one already. Requests name the context that they are for, so they are handed over there. */
+static struct hg_session *session_settle(struct hg_session *session)
+{
+    struct hg_context *context = session->context;
+    uint8_t actual = na_route_target_context(session->route);
+    struct hg_session *other = util_map_get(&context->session_map, session_map_key(session->addr, actual));
+
+    session->target_context = actual;
+    if (other == NULL) {
+        session_map(session);
+        return session;
+    }
+    session_unlink(session);
+    na_route_close(session->route);
+    hg_session_unref(session);
+    return other;
+}
+
 int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
                    struct hg_session **session_out)
 {
@@ -156,8 +178,7 @@ int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t tar
         hg_session_unref(session);
         return error;
     }
-    session_map(session);
-    *session_out = session;
+    *session_out = session_settle(session);
     return 0;
 }
 
@@ -184,7 +205,9 @@ int hg_session_accept(struct hg_context *context, struct na_route *route, const 
     } else {
         const char *where = hello->route_address[0] != '\0' ? hello->route_address : hello->class_address;
 
-        error = na_route_open(context->na, where, hello->context, session, &session->route);
+        /* A route address is that of the very context. */
+        error = na_route_open(context->na, where, hello->route_address[0] != '\0' ? 0 : hello->context, session,
+                              &session->route);
     }
     if (error != 0) {
         session_unlink(session);
@@ -451,6 +474,7 @@ void hg_session_end(struct hg_session *session, int error)
     session_end_calls(&session->waiting_responses, ret);
     while ((node = util_list_first(&session->receiving)) != NULL)
         hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
+    hg_overflow_free_orphans_locked(session);
     session->control_count = 0;
     hg_session_unref(session);
 }

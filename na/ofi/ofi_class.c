@@ -37,6 +37,7 @@ enum {
     FRAME_LIMIT = 1024 * 1024,
     CONNECT_TIMEOUT_MS = 10000,
     FRAME_ROUNDING = 4096,
+    SLOTS_MAX = 1024,
 };
 #define RMA_LIMIT (UINT64_C(1) << 30)
 
@@ -72,7 +73,8 @@ const struct na_transport ofi_transport = {
 static int class_set_limits(struct ofi_class *owner, const struct na_config *config)
 {
     struct na_limits *limits = &owner->base.limits;
-    size_t wanted = config->frame_size > FRAME_DEFAULT ? config->frame_size : FRAME_DEFAULT;
+    size_t usual = owner->provider->frame_max != 0 ? owner->provider->frame_max : FRAME_DEFAULT;
+    size_t wanted = config->frame_size > usual ? config->frame_size : usual;
     size_t message_max = owner->info->ep_attr->max_msg_size;
 
     limits->frame_max = (wanted + FRAME_ROUNDING - 1) / FRAME_ROUNDING * FRAME_ROUNDING;
@@ -87,9 +89,14 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     limits->rma_max = message_max < RMA_LIMIT ? message_max : RMA_LIMIT;
     limits->rma_chunk = owner->provider->rma_chunk < limits->rma_max ? owner->provider->rma_chunk : limits->rma_max;
     limits->rma_depth = owner->provider->rma_depth;
+    /* Connections have queues of their own; one datagram endpoint has one for all peers. */
+    owner->slots = SLOTS_MAX;
+    if (!owner->connected && owner->info->tx_attr->size < SLOTS_MAX)
+        owner->slots = (uint32_t)owner->info->tx_attr->size;
     limits->connections = owner->connected;
     limits->death_notice = owner->provider->death_notice;
     limits->chosen_keys = (owner->mr_mode & (FI_MR_PROV_KEY | FI_MR_RAW)) == 0;
+    limits->keys_checked = owner->provider->keys_checked;
     limits->revocable = owner->provider->revocable;
     return 0;
 }
@@ -133,6 +140,7 @@ static void class_destroy(struct ofi_class *owner)
     ofi_listen_close(owner);
     ofi_av_close(owner);
     ofi_fabric_close(owner);
+    util_lock_fini(&owner->key_lock);
     util_lock_fini(&owner->av.lock);
     util_lock_fini(&owner->cm.lock);
     util_free(owner);
@@ -152,6 +160,7 @@ int ofi_class_open(const struct na_config *config, struct na_class **class_out)
         return util_detail_set(-ENOMEM, "no memory to open %s", config->uri);
     util_lock_init(&owner->cm.lock);
     util_lock_init(&owner->av.lock);
+    util_lock_init(&owner->key_lock);
     util_map_init(&owner->av.entries, 0);
     owner->cm.eq_fd = -1;
     owner->endpoint.cq_fd = -1;

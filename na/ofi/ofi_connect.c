@@ -115,6 +115,20 @@ static int connect_datagram(struct ofi_route *route, const struct ofi_address *a
     return 0;
 }
 
+/* Turns the address of a class into that of one of its contexts, where that can be known: names have a
+ * suffix (context_further_address), ports do not show. */
+static void connect_datagram_target(struct ofi_route *route, struct ofi_address *address, uint8_t target_context)
+{
+    size_t room = sizeof(address->bytes);
+    size_t used = strnlen(address->bytes, room);
+
+    if (target_context == 0 || address->format != FI_ADDR_STR || used + 5 > room)
+        return;
+    (void)snprintf(address->bytes + used, room - used, ".%u", target_context);
+    address->size = strlen(address->bytes) + 1;
+    route->base.target_context = target_context;
+}
+
 int ofi_connect_route_open(struct na_context *base, const char *text, uint8_t target_context, void *user,
                            struct na_route **route_out)
 {
@@ -134,6 +148,7 @@ int ofi_connect_route_open(struct na_context *base, const char *text, uint8_t ta
         route->base.target_context = target_context;
         connect_start(route, &address);
     } else {
+        connect_datagram_target(route, &address, target_context);
         ret = connect_datagram(route, &address);
     }
     if (ret != 0) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_guard.h"
 #include "na/ofi/ofi_listen.h"
 #include "na/ofi/ofi_recv.h"
 #include "na/ofi/ofi_rma.h"
@@ -85,8 +86,11 @@ static int cq_read_error(struct ofi_context *context)
 static int cq_read(struct ofi_context *context)
 {
     struct fi_cq_data_entry entries[BATCH];
-    ssize_t count = fi_cq_read(context->endpoint.cq, entries, BATCH);
+    ssize_t count;
 
+    ofi_guard_enter(context->owner);
+    count = fi_cq_read(context->endpoint.cq, entries, BATCH);
+    ofi_guard_leave_turn(context->owner);
     context->drained = count == -FI_EAGAIN || count == 0;
     if (context->drained)
         return 0;
@@ -141,8 +145,12 @@ void ofi_cq_linger(struct ofi_context *context, uint64_t deadline_ns)
 {
     while (context->send.inflight > 0 && util_clock_now_ns() < deadline_ns) {
         struct fi_cq_data_entry entries[BATCH];
-        ssize_t count = fi_cq_read(context->endpoint.cq, entries, BATCH);
         struct fi_cq_err_entry error = {0};
+        ssize_t count;
+
+        ofi_guard_enter(context->owner);
+        count = fi_cq_read(context->endpoint.cq, entries, BATCH);
+        ofi_guard_leave_turn(context->owner);
         for (ssize_t i = 0; i < count; i++) {
             struct ofi_op *op = entries[i].op_context;
             if (op != NULL && op->kind == OFI_OP_KIND_SEND)

@@ -48,18 +48,13 @@ static int endpoint_set_recv_room(struct ofi_class *owner, struct fid_ep *ep)
 
 static int endpoint_enable(struct ofi_class *owner, struct ofi_endpoint *endpoint)
 {
-    bool multi = owner->provider->multi_recv;
     int ret = fi_ep_bind(endpoint->tx, &owner->av.fid->fid, 0);
 
     if (ret == 0)
         ret = fi_ep_bind(endpoint->tx, &endpoint->cq->fid, FI_TRANSMIT | FI_RECV);
-    if (ret == 0 && multi && owner->provider->setopt_before)
+    if (ret == 0 && owner->provider->multi_recv)
         ret = endpoint_set_recv_room(owner, endpoint->tx);
-    if (ret == 0)
-        ret = fi_enable(endpoint->tx);
-    if (ret == 0 && multi && !owner->provider->setopt_before)
-        ret = endpoint_set_recv_room(owner, endpoint->tx);
-    return ret;
+    return ret != 0 ? ret : fi_enable(endpoint->tx);
 }
 
 static int endpoint_fail(struct ofi_class *owner, const struct ofi_address *address, int ret)

@@ -15,6 +15,7 @@
 
 #include "na/ofi/ofi_connect.h"
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_guard.h"
 #include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_wait.h"
 #include "util/util_alloc.h"
@@ -211,9 +212,13 @@ static bool listen_read_locked(struct ofi_class *owner, struct ofi_context *call
 {
     struct listen_event event;
     uint32_t kind = 0;
-    ssize_t ret = fi_eq_read(owner->cm.eq, &kind, &event, sizeof(event), 0);
+    ssize_t ret;
     size_t size;
 
+    /* Reading events makes progress on everything. */
+    ofi_guard_enter(owner);
+    ret = fi_eq_read(owner->cm.eq, &kind, &event, sizeof(event), 0);
+    ofi_guard_leave(owner);
     if (ret == -FI_EAVAIL) {
         listen_on_error_locked(owner, caller);
         return true;

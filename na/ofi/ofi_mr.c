@@ -17,9 +17,11 @@
 #include <string.h>
 
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_guard.h"
 #include "util/util_alloc.h"
 #include "util/util_bytes.h"
 #include "util/util_detail.h"
+#include "util/util_log.h"
 #include "util/util_rand.h"
 
 /* A random key can hit one in use where keys are short. */
@@ -66,9 +68,23 @@ static int mr_open(struct ofi_class *owner, const struct mr_request *request, st
     attr.device.cuda = (int)request->device;
     for (int i = 0; i < KEY_TRIES && ret == -FI_ENOKEY; i++) {
         attr.requested_key = mr_key_pick(owner);
+        ofi_guard_enter(owner);
         ret = fi_mr_regattr(owner->domain, &attr, 0, mr_out);
+        ofi_guard_leave(owner);
     }
     return ret;
+}
+
+static void mr_close(struct ofi_class *owner, struct fid_mr *mr)
+{
+    int ret;
+
+    ofi_guard_enter(owner);
+    ret = fi_close(&mr->fid);
+    ofi_guard_leave(owner);
+    if (ret != 0)
+        util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_OFI, "a registration with %s cannot be closed: %s",
+                         owner->base.provider, ofi_error_text(ret));
 }
 
 /* A registration that belongs to an endpoint works once bound and enabled. */
@@ -96,7 +112,7 @@ static int mr_register(struct ofi_class *owner, const struct mr_request *request
     if (ret == 0) {
         ret = mr_enable(owner, mr);
         if (ret != 0)
-            (void)fi_close(&mr->fid);
+            mr_close(owner, mr);
     }
     if (ret == -FI_ENOMEM)
         return util_detail_set(-ENOMEM,
@@ -222,7 +238,7 @@ void ofi_mr_deregister(struct na_mem *base)
 
     for (uint32_t i = 0; i < mem->count; i++) {
         if (mem->segments[i].mr != NULL)
-            (void)fi_close(&mem->segments[i].mr->fid);
+            mr_close(mem->owner, mem->segments[i].mr);
     }
     atomic_fetch_sub_explicit(&mem->owner->mem_count, 1, memory_order_relaxed);
     util_free(mem);

@@ -96,8 +96,10 @@ struct ofi_class {
     bool never_block;
     uint64_t connect_timeout_ns;
     uint64_t mr_mode; /* as the domain wants it */
+    uint32_t slots;   /* frames that libfabric may hold for a context */
     struct ofi_context *contexts[NA_CONTEXTS_MAX]; /* under cm.lock */
     atomic_uint mem_count;                         /* registrations open */
+    struct util_lock key_lock;                     /* see ofi_guard.h; taken last */
 };
 
 /* --- receiving (ofi_recv.c) ------------------------------------------------------------------------------ */

@@ -19,16 +19,19 @@ enum { KIB = 1024, MIB = 1024 * 1024 };
 
 static const struct ofi_provider rows[] = {
     /* The socket provider with its own message layer: `net` until 1.17, whose wait descriptor stays
-     * readable for ever after the first completion. */
+     * readable for ever after the first completion, and whose fi_close of a registration changes the
+     * table of keys under a lock that it made a no-op, while other threads walk that table. */
     {
         .protocol = "tcp",
         .provider = "net",
         .version_min = 0,
         .version_end = VERSION_TCP,
         .ep_type = FI_EP_MSG,
+        .guard_keys = true,
         .wait = OFI_PROVIDER_WAIT_SET,
         .addressing = OFI_PROVIDER_ADDRESSING_IP,
         .listed = true,
+        .keys_checked = true,
         .revocable = true,
         .death_notice = true,
         .recv_count = 128,
@@ -41,8 +44,10 @@ static const struct ofi_provider rows[] = {
         .version_min = 0,
         .version_end = VERSION_TCP,
         .ep_type = FI_EP_MSG,
+        .guard_keys = true,
         .wait = OFI_PROVIDER_WAIT_SET,
         .addressing = OFI_PROVIDER_ADDRESSING_IP,
+        .keys_checked = true,
         .revocable = true,
         .death_notice = true,
         .recv_count = 128,
@@ -58,6 +63,7 @@ static const struct ofi_provider rows[] = {
         .wait = OFI_PROVIDER_WAIT_FD,
         .addressing = OFI_PROVIDER_ADDRESSING_IP,
         .listed = true,
+        .keys_checked = true,
         .revocable = true,
         .death_notice = true,
         .recv_count = 128,
@@ -73,8 +79,10 @@ static const struct ofi_provider rows[] = {
         .version_min = 0,
         .version_end = VERSION_ANY,
         .ep_type = FI_EP_RDM,
+        .guard_keys = true, /* 1.17 looks keys up without a lock */
         .wait = OFI_PROVIDER_WAIT_FD,
         .addressing = OFI_PROVIDER_ADDRESSING_IP,
+        .keys_checked = true,
         .revocable = true,
         .queue_size = 256,
         .recv_count = 128,
@@ -91,6 +99,7 @@ static const struct ofi_provider rows[] = {
         .wait = OFI_PROVIDER_WAIT_FD,
         .addressing = OFI_PROVIDER_ADDRESSING_IP,
         .listed = true,
+        .keys_checked = true,
         .revocable = true,
         .virt_addr = true,
         .queue_size = 256,
@@ -106,6 +115,7 @@ static const struct ofi_provider rows[] = {
         .ep_type = FI_EP_RDM,
         .wait = OFI_PROVIDER_WAIT_FD,
         .addressing = OFI_PROVIDER_ADDRESSING_IP,
+        .keys_checked = true,
         .revocable = true,
         .virt_addr = true,
         .queue_size = 256,
@@ -114,10 +124,13 @@ static const struct ofi_provider rows[] = {
         .rma_chunk = MIB,
         .rma_depth = 16,
     },
-    /* Shared memory. With FI_MR_VIRT_ADDR the origin copies by itself and no key is looked at; without
-     * it the owner's process checks the key and copies. 1.17 crashes when FI_OPT_MIN_MULTI_RECV is
-     * set before fi_enable, later versions ignore it afterwards. Frames above the inject size (4 KiB)
-     * take a slower way. */
+    /* Shared memory. With FI_MR_VIRT_ADDR the origin copies by itself, whether the target's process is
+     * awake or not, and no key is looked at; without it the target's process checks the key, but never
+     * answers when it is wrong, so that the operation would not end. 1.17 takes a descriptor for
+     * each unexpected frame and has none left to post a multi-receive buffer with after a flood, and
+     * it crashes when FI_OPT_MIN_MULTI_RECV is set before fi_enable, where later versions need it.
+     * Frames above the inject size (4 KiB) take a slower way, and in 2.6 they crash the receiver when
+     * both ends are in one process, because it never learns where the sender's region is mapped. */
     {
         .protocol = "shm",
         .version_min = 0,
@@ -126,10 +139,10 @@ static const struct ofi_provider rows[] = {
         .wait = OFI_PROVIDER_WAIT_DOORBELL,
         .addressing = OFI_PROVIDER_ADDRESSING_NAME,
         .listed = true,
-        .multi_recv = true,
         .silent_peer = true,
         .keep_addresses = true,
-        .revocable = true,
+        .virt_addr = true,
+        .write_delivers = true,
         .death_notice = true,
         .recv_count = 128,
         .batch_size = 4 * KIB,
@@ -145,12 +158,13 @@ static const struct ofi_provider rows[] = {
         .addressing = OFI_PROVIDER_ADDRESSING_NAME,
         .listed = true,
         .multi_recv = true,
-        .setopt_before = true,
         .silent_peer = true,
         .keep_addresses = true,
-        .revocable = true,
+        .virt_addr = true,
+        .write_delivers = true,
         .death_notice = true,
         .recv_count = 128,
+        .frame_max = 4 * KIB,
         .batch_size = 4 * KIB,
         .rma_chunk = MIB,
         .rma_depth = 16,
@@ -164,6 +178,7 @@ static const struct ofi_provider default_row = {
     .ep_type = FI_EP_RDM,
     .wait = OFI_PROVIDER_WAIT_FD,
     .addressing = OFI_PROVIDER_ADDRESSING_ANY,
+    .keys_checked = true,
     .virt_addr = true,
     .recv_count = 128,
     .batch_size = 8 * KIB,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_guard.h"
 #include "na/ofi/ofi_mr.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_alloc.h"
@@ -33,10 +34,14 @@ static ssize_t recv_post(struct ofi_context *context, struct ofi_recv_buf *buf)
         .addr = FI_ADDR_UNSPEC,
         .context = &buf->op.context,
     };
+    ssize_t ret;
 
     buf->delivered = 0;
     buf->end = 0;
-    return fi_recvmsg(context->endpoint.rx, &msg, context->recv.multi ? FI_MULTI_RECV : 0);
+    ofi_guard_enter(context->owner);
+    ret = fi_recvmsg(context->endpoint.rx, &msg, context->recv.multi ? FI_MULTI_RECV : 0);
+    ofi_guard_leave(context->owner);
+    return ret;
 }
 
 void ofi_recv_repost(struct ofi_context *context)

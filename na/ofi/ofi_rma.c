@@ -114,7 +114,7 @@ int ofi_rma_post(struct na_rma *rma)
     ret = rma_key(rma, op, &key);
     if (ret != 0)
         return (int)ret;
-    if (rma->op == NA_RMA_PUT)
+    if (rma->op == NA_RMA_PUT && !context->owner->provider->write_delivers)
         ret = rma_issue_delivered(rma, op, key);
     else
         ret = rma_issue(rma, op, key);

@@ -23,9 +23,7 @@
 
 enum {
     CHUNK_FRAMES = 32,
-    CHUNKS_MAX = 64,       /* 2,048 frames for a context, with those that sessions are filling */
-    SLOTS = 1024,          /* frames that libfabric may hold for a context */
-    ROUTE_SLOTS = SLOTS / 4,
+    CHUNKS_MAX = 64, /* 2,048 frames for a context, with those that sessions are filling */
     MEMORY_ALIGNMENT = 4096,
 };
 
@@ -142,7 +140,7 @@ static ssize_t send_with_slot(struct ofi_route *route, struct ofi_frame *frame)
     struct ofi_context *context = route->owner;
     ssize_t ret;
 
-    if (context->send.inflight >= SLOTS || route->tx_count >= ROUTE_SLOTS)
+    if (context->send.inflight >= context->owner->slots || route->tx_count >= context->owner->slots / 4)
         return -FI_EAGAIN;
     ret = send_post(route, frame);
     if (ret != 0)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_guard.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_clock.h"
 #include "util/util_detail.h"
@@ -79,8 +80,11 @@ static bool wait_try_events(struct ofi_class *owner)
     util_lock_take(&owner->cm.lock);
     safe = ofi_compat_wait_try(owner->cm.wait_set) == 0;
     /* The set says nothing of events that were queued before it was reset. */
-    if (safe)
+    if (safe) {
+        ofi_guard_enter(owner);
         safe = fi_eq_read(owner->cm.eq, NULL, NULL, 0, FI_PEEK) == -FI_EAGAIN;
+        ofi_guard_leave(owner);
+    }
     util_lock_drop(&owner->cm.lock);
     return safe;
 }

@@ -18,16 +18,20 @@ static void frames_go_both_ways_with_their_content(void)
     struct node client;
     struct node server;
     struct na_route *route;
+    size_t frame_max;
     uint64_t count = 0;
 
     node_open(&server, true);
     node_open(&client, false);
+    frame_max = na_class_limits(client.na_class)->frame_max;
     route = node_route(&client, na_class_address(server.na_class));
     for (size_t round = 0; round < 20; round++) {
-        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-            node_send_surely(&client, &server, route, NODE_KIND_ECHO, count++, sizes[i]);
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            if (sizes[i] <= frame_max)
+                node_send_surely(&client, &server, route, NODE_KIND_ECHO, count++, sizes[i]);
+        }
     }
-    node_send_surely(&client, &server, route, NODE_KIND_ECHO, count++, na_class_limits(client.na_class)->frame_max);
+    node_send_surely(&client, &server, route, NODE_KIND_ECHO, count++, frame_max);
     NODE_UNTIL(client.frames == count, 10000) node_pump_both(&client, &server);
     SUPPORT_CHECK(server.frames == count);
     SUPPORT_CHECK(client.frames == count);
@@ -54,7 +58,7 @@ static void refused_frames_are_not_lost(void)
     route = node_route(&client, na_class_address(server.na_class));
     NODE_UNTIL(sent == COUNT, 15000)
     {
-        size_t size = NODE_HEADER_SIZE + (size_t)util_prng_below(&prng, 4000);
+        size_t size = NODE_HEADER_SIZE + (size_t)util_prng_below(&prng, 3800);
         int ret = node_send(&client, route, NODE_KIND_DATA, sent, size);
         SUPPORT_CHECK(ret == 0 || ret == -EAGAIN);
         if (ret == 0) {
@@ -95,7 +99,7 @@ static void a_stalled_peer_does_not_stop_the_others(void)
     NODE_UNTIL(server.frames == 1, 5000) node_pump_both(&client, &server);
     /* As much as the stalled one takes, for a while. */
     for (uint64_t i = 0; i < 20000; i++) {
-        if (node_send(&client, to_stalled, NODE_KIND_DATA, i + 1, 8000) != 0)
+        if (node_send(&client, to_stalled, NODE_KIND_DATA, i + 1, 4000) != 0)
             (void)node_pump(&client);
     }
     before = server.frames;
@@ -122,7 +126,7 @@ static void many_peers_are_told_apart(void)
     }
     for (uint64_t round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < PEERS; i++)
-            node_send_surely(&clients[i], &server, routes[i], NODE_KIND_DATA, round, 300 + (size_t)i * 700);
+            node_send_surely(&clients[i], &server, routes[i], NODE_KIND_DATA, round, 300 + (size_t)i * 600);
     }
     NODE_UNTIL(server.frames == (uint64_t)PEERS * ROUNDS, 10000)
     {

@@ -233,14 +233,23 @@ static void expect_refusal(struct bench *bench, struct op *op)
     struct na_route *route;
     uint64_t frames = bench->client.frames;
 
+    if (!na_class_limits(bench->client.na_class)->keys_checked) {
+        bench_close(bench);
+        support_suite_skip("the transport does not check keys");
+    }
+
     SUPPORT_CHECK(op_run(op, bench) != 0);
     SUPPORT_CHECK(bytes_are(bench->client_bytes, 0, bench->size, 1));
     SUPPORT_CHECK(bytes_are(bench->server_bytes, 0, bench->size, 2));
-    route = node_route(&bench->client, na_class_address(bench->server.na_class));
-    node_send_surely(&bench->client, &bench->server, route, NODE_KIND_ECHO, 1, 1000);
-    NODE_UNTIL(bench->client.frames == frames + 1, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    SUPPORT_CHECK(bench->client.frames == frames + 1);
-    na_route_close(route);
+    /* Where refusal ended a connection that is not ours to see, frames are lost until it is made again. */
+    for (int i = 0; i < 20 && bench->client.frames == frames; i++) {
+        route = node_route(&bench->client, na_class_address(bench->server.na_class));
+        NODE_UNTIL(node_send(&bench->client, route, NODE_KIND_ECHO, 1, 1000) != -EAGAIN, WAIT_MS / 20)
+        node_pump_both(&bench->client, &bench->server);
+        NODE_UNTIL(bench->client.frames > frames, WAIT_MS / 20) node_pump_both(&bench->client, &bench->server);
+        na_route_close(route);
+    }
+    SUPPORT_CHECK(bench->client.frames > frames);
 }
 
 static void a_wrong_key_is_refused(void)

@@ -28,6 +28,7 @@ static hg_bulk_t remote;
 static unsigned char theirs[SIZE];
 static atomic_bool stop;
 static atomic_uint cancelled;
+static uint64_t seed;
 
 /* One transfer of a submitter. */
 struct job {
@@ -67,7 +68,7 @@ static void *submit(void *arg)
     hg_op_id_t last = HG_OP_ID_NULL;
 
     SUPPORT_CHECK(ours != NULL);
-    util_prng_init(&prng, support_seed() + (uintptr_t)arg);
+    util_prng_init(&prng, seed + (uintptr_t)arg);
     for (int round = 0; round < ROUNDS; round++) {
         struct job job = {.ret = HG_OTHER_ERROR};
         hg_bulk_t local;
@@ -96,14 +97,14 @@ static void *submit(void *arg)
     return NULL;
 }
 
-static void open_both(void)
+static void open_both(const char *uri)
 {
     hg_addr_t self;
     char text[256];
     hg_size_t text_size = sizeof(text);
 
     for (int i = 0; i < 2; i++) {
-        classes[i] = HG_Init("tcp://127.0.0.1", true);
+        classes[i] = HG_Init(uri, true);
         SUPPORT_CHECK(classes[i] != NULL);
         contexts[i] = HG_Context_create(classes[i]);
         SUPPORT_CHECK(contexts[i] != NULL);
@@ -124,7 +125,7 @@ static hg_bulk_t describe(hg_bulk_t origin)
     return decoded;
 }
 
-static int threads(void)
+static void run_over(const char *uri)
 {
     pthread_t submitters[SUBMITTERS];
     pthread_t progressors[2];
@@ -132,9 +133,11 @@ static int threads(void)
     hg_size_t size = SIZE;
     hg_bulk_t origin;
 
+    atomic_store(&stop, false);
+    atomic_store(&cancelled, 0);
     for (size_t i = 0; i < SIZE; i++)
         theirs[i] = (unsigned char)(i * 13 + i / 257 + 1);
-    open_both();
+    open_both(uri);
     SUPPORT_CHECK(HG_Bulk_create(classes[0], 1, &base, &size, HG_BULK_READ_ONLY, &origin) == HG_SUCCESS);
     remote = describe(origin);
     for (int i = 0; i < 2; i++)
@@ -153,7 +156,14 @@ static int threads(void)
         SUPPORT_CHECK(HG_Context_destroy(contexts[i]) == HG_SUCCESS);
         SUPPORT_CHECK(HG_Finalize(classes[i]) == HG_SUCCESS);
     }
-    printf("%u of %u transfers ended as cancelled\n", atomic_load(&cancelled), SUBMITTERS * ROUNDS);
+    printf("%s: %u of %u transfers ended as cancelled\n", uri, atomic_load(&cancelled), SUBMITTERS * ROUNDS);
+}
+
+static int threads(void)
+{
+    seed = support_seed();
+    run_over("tcp://127.0.0.1");
+    run_over("shm");
     return 0;
 }
 

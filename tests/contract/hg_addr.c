@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Addresses: text and back, comparing, one's own, and text that is no address.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/contract/hg_contract.h"
+
+static void own_text(hg_class_t *hg_class, char *text, hg_size_t size)
+{
+    hg_addr_t self;
+
+    HG_PAIR_OK(HG_Addr_self(hg_class, &self));
+    HG_PAIR_OK(HG_Addr_to_string(hg_class, text, &size, self));
+    SUPPORT_CHECK(size == strlen(text) + 1);
+    HG_PAIR_OK(HG_Addr_free(hg_class, self));
+}
+
+static void own_address_is_complete_before_any_context(void)
+{
+    hg_class_t *hg_class = hg_pair_init(true, NULL);
+    char before[256];
+    char after[256];
+    hg_context_t *context;
+
+    own_text(hg_class, before, sizeof(before));
+    SUPPORT_CHECK(strstr(before, "://") != NULL);
+    context = HG_Context_create(hg_class);
+    SUPPORT_CHECK(context != NULL);
+    own_text(hg_class, after, sizeof(after));
+    SUPPORT_CHECK(strcmp(before, after) == 0);
+    HG_PAIR_OK(HG_Context_destroy(context));
+    HG_PAIR_OK(HG_Finalize(hg_class));
+}
+
+static void two_classes_have_two_addresses(void)
+{
+    struct hg_pair pair;
+    char target[256];
+    char origin[256];
+
+    hg_pair_open(&pair, NULL);
+    own_text(pair.target.hg_class, target, sizeof(target));
+    own_text(pair.origin.hg_class, origin, sizeof(origin));
+    SUPPORT_CHECK(strcmp(target, origin) != 0);
+    hg_pair_close(&pair);
+}
+
+static void addresses_with_the_same_text_are_equal(void)
+{
+    hg_class_t *hg_class;
+    struct hg_pair pair;
+    char text[256];
+    hg_addr_t again;
+    hg_addr_t dup;
+    hg_addr_t self;
+
+    hg_pair_open(&pair, NULL);
+    hg_class = pair.origin.hg_class;
+    own_text(pair.target.hg_class, text, sizeof(text));
+    HG_PAIR_OK(HG_Addr_lookup2(hg_class, text, &again));
+    HG_PAIR_OK(HG_Addr_dup(hg_class, pair.addr, &dup));
+    HG_PAIR_OK(HG_Addr_self(hg_class, &self));
+    SUPPORT_CHECK(HG_Addr_cmp(hg_class, pair.addr, again));
+    SUPPORT_CHECK(HG_Addr_cmp(hg_class, pair.addr, dup));
+    SUPPORT_CHECK(!HG_Addr_cmp(hg_class, pair.addr, self));
+    SUPPORT_CHECK(!HG_Addr_cmp(hg_class, pair.addr, HG_ADDR_NULL));
+    SUPPORT_CHECK(HG_Addr_cmp(hg_class, HG_ADDR_NULL, HG_ADDR_NULL));
+    HG_PAIR_OK(HG_Addr_free(hg_class, again));
+    HG_PAIR_OK(HG_Addr_free(hg_class, dup));
+    HG_PAIR_OK(HG_Addr_free(hg_class, self));
+    hg_pair_close(&pair);
+}
+
+static void prefix_and_spelling_do_not_make_another_address(void)
+{
+    struct hg_pair pair;
+    char text[256];
+    char spelled[300];
+    hg_addr_t addr;
+
+    hg_pair_open(&pair, NULL);
+    own_text(pair.target.hg_class, text, sizeof(text));
+    snprintf(spelled, sizeof(spelled), "ofi+%s", text);
+    HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, spelled, &addr));
+    SUPPORT_CHECK(HG_Addr_cmp(pair.origin.hg_class, pair.addr, addr));
+    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, addr));
+    hg_pair_close(&pair);
+}
+
+static void to_string_tells_the_size_and_refuses_a_short_buffer(void)
+{
+    struct hg_pair pair;
+    char text[256];
+    hg_size_t size = 0;
+    hg_size_t short_size;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_OK(HG_Addr_to_string(pair.origin.hg_class, NULL, &size, pair.addr));
+    SUPPORT_CHECK(size > 4 && size < sizeof(text));
+    short_size = size - 1;
+    memset(text, '#', sizeof(text));
+    HG_PAIR_RET(HG_Addr_to_string(pair.origin.hg_class, text, &short_size, pair.addr), HG_MSGSIZE);
+    SUPPORT_CHECK(short_size == size && text[0] == '#');
+    HG_PAIR_OK(HG_Addr_to_string(pair.origin.hg_class, text, &size, pair.addr));
+    SUPPORT_CHECK(strlen(text) + 1 == size);
+    hg_pair_close(&pair);
+}
+
+static void text_that_is_no_address_is_refused(void)
+{
+    static const char *const texts[] = {"", "garbage", "://", "tcp", ":::", "tcp://", "tcp://127.0.0.1:99999",
+                                        "tcp://127.0.0.1:-1", "tcp://[::1", "\n", "tcp://127.0.0.1:12x"};
+    char longer[5000];
+    struct hg_pair pair;
+    hg_addr_t addr = HG_ADDR_NULL;
+
+    hg_pair_open(&pair, NULL);
+    HG_Set_log_level("none");
+    for (unsigned int i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        hg_return_t ret = HG_Addr_lookup2(pair.origin.hg_class, texts[i], &addr);
+
+        if (ret == HG_SUCCESS)
+            support_suite_fail("\"%s\" was taken for an address", texts[i]);
+        SUPPORT_CHECK(addr == HG_ADDR_NULL);
+        if (qs_error_detail()[0] == '\0')
+            support_suite_fail("no word about \"%s\"", texts[i]);
+    }
+    memset(longer, 'x', sizeof(longer));
+    memcpy(longer, "tcp://", 6);
+    longer[sizeof(longer) - 1] = '\0';
+    SUPPORT_CHECK(HG_Addr_lookup2(pair.origin.hg_class, longer, &addr) != HG_SUCCESS);
+    hg_pair_close(&pair);
+}
+
+static void address_of_another_protocol_is_refused(void)
+{
+    struct hg_pair pair;
+    hg_addr_t addr = HG_ADDR_NULL;
+
+    hg_pair_open(&pair, NULL);
+    HG_Set_log_level("none");
+    HG_PAIR_RET(HG_Addr_lookup2(pair.origin.hg_class, "psm9://127.0.0.1:5", &addr), HG_PROTONOSUPPORT);
+    SUPPORT_CHECK(addr == HG_ADDR_NULL);
+    hg_pair_close(&pair);
+}
+
+static hg_return_t looked_up(const struct hg_cb_info *info)
+{
+    hg_addr_t *addr = info->arg;
+
+    SUPPORT_CHECK(info->type == HG_CB_LOOKUP);
+    HG_PAIR_OK(info->ret);
+    *addr = info->info.lookup.addr;
+    return HG_SUCCESS;
+}
+
+static void lookup_with_a_callback_calls_back_from_trigger(void)
+{
+    struct hg_pair pair;
+    hg_addr_t addr = HG_ADDR_NULL;
+    hg_op_id_t op_id;
+    char text[256];
+
+    hg_pair_open(&pair, NULL);
+    own_text(pair.target.hg_class, text, sizeof(text));
+    HG_PAIR_OK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &addr, text, &op_id));
+    SUPPORT_CHECK(addr == HG_ADDR_NULL);
+    HG_PAIR_UNTIL(&pair, addr != HG_ADDR_NULL);
+    SUPPORT_CHECK(HG_Addr_cmp(pair.origin.hg_class, addr, pair.addr));
+    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, addr));
+    HG_Set_log_level("none");
+    SUPPORT_CHECK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &addr, "nonsense", HG_OP_ID_IGNORE) !=
+                  HG_SUCCESS);
+    hg_pair_settle(&pair);
+    hg_pair_close(&pair);
+}
+
+static void removed_address_can_be_used_again(void)
+{
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    HG_PAIR_OK(HG_Addr_set_remove(pair.origin.hg_class, pair.addr));
+    HG_PAIR_OK(HG_Addr_set_remove(pair.origin.hg_class, pair.addr));
+    hg_pair_settle(&pair);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
+static void thousand_addresses_leave_nothing_behind(void)
+{
+    struct hg_pair pair;
+    char text[256];
+    char *colon;
+
+    hg_pair_open(&pair, NULL);
+    own_text(pair.target.hg_class, text, sizeof(text));
+    colon = strrchr(text, ':');
+    if (colon == NULL || strchr(text + 6, '.') == NULL)
+        support_suite_skip("its addresses have no ports");
+    for (unsigned int i = 1; i <= 1000; i++) {
+        hg_addr_t addr;
+
+        snprintf(colon, sizeof(text) - (size_t)(colon - text), ":%u", i);
+        HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, text, &addr));
+        HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, addr));
+    }
+    hg_pair_close(&pair);
+}
+
+const struct support_case hg_addr_cases[] = {
+    SUPPORT_CASE(own_address_is_complete_before_any_context),
+    SUPPORT_CASE(two_classes_have_two_addresses),
+    SUPPORT_CASE(addresses_with_the_same_text_are_equal),
+    SUPPORT_CASE(prefix_and_spelling_do_not_make_another_address),
+    SUPPORT_CASE(to_string_tells_the_size_and_refuses_a_short_buffer),
+    SUPPORT_CASE(text_that_is_no_address_is_refused),
+    SUPPORT_CASE(address_of_another_protocol_is_refused),
+    SUPPORT_CASE(lookup_with_a_callback_calls_back_from_trigger),
+    SUPPORT_CASE(removed_address_can_be_used_again),
+    SUPPORT_CASE(thousand_addresses_leave_nothing_behind),
+    {NULL, NULL, 0},
+};
