@@ -286,7 +286,7 @@ static int bulk_wire_create(struct bulk_owner *owner, const struct bulk_wire_vie
 int bulk_wire_decode(struct bulk_owner *owner, const void *buf, size_t buf_size,
                      void (*released)(struct hg_bulk *handle), struct hg_bulk **out, size_t *used)
 {
-    struct bulk_wire_view view;
+    struct bulk_wire_view view = {.flags = 0};
     struct hg_bulk *own;
     int ret = bulk_wire_parse(buf, buf_size, &view);
 

@@ -13,7 +13,7 @@ static inline void check(hg_return_t ret, const char *what)
 {
     if (ret == HG_SUCCESS)
         return;
-    fprintf(stderr, "%s: %s: %s\n", what, HG_Error_to_string(ret), qs_error_detail());
+    fprintf(stderr, "%s: %s. %s\n", what, HG_Error_to_string(ret), qs_error_detail());
     exit(EXIT_FAILURE);
 }
 

@@ -347,6 +347,7 @@ static void context_reopen(struct hg_context *context)
 hg_return_t HG_Context_destroy(hg_context_t *context)
 {
     struct hg_class *hg_class;
+    struct qs_counters counters;
     unsigned int open;
 
     if (context == NULL)
@@ -366,7 +367,8 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     }
     util_lock_take(&hg_class->context_lock);
     atomic_store_explicit(&hg_class->contexts[context->id], NULL, memory_order_release);
-    hg_stats_add(&hg_class->closed_counters, &context->counters);
+    hg_stats_of_context_locked(context, &counters); /* nobody else has the context any more */
+    hg_stats_add(&hg_class->closed_counters, &counters);
     util_lock_drop(&hg_class->context_lock);
     context_discard_inbox(context);
     na_context_close(context->na, CONTEXT_LINGER_MS);

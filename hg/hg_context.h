@@ -34,6 +34,7 @@ struct hg_context {
     struct hg_class *hg_class; /**< borrowed */
     struct na_context *na;     /**< owned */
     uint8_t id;
+    uint32_t bulk_id_place; /**< where HG_Bulk_cancel() finds this context; constant */
     struct util_lock lock; /**< everything below unless a field says otherwise */
 
     /* Completion queue. */
@@ -75,7 +76,6 @@ struct hg_context {
     struct bulk_env bulk;
     struct util_pool rma_pool;
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */
-    uint32_t bulk_id_place;    /**< where HG_Bulk_cancel() finds this context; constant */
 
     /* Waiting. */
     int epoll_fd; /**< for the user: the transport's descriptor and timer_fd; -1 where the transport cannot wait */

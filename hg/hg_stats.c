@@ -28,6 +28,13 @@ void hg_stats_add(struct qs_counters *sum, const struct qs_counters *more)
     memcpy(sum, into, sizeof(into));
 }
 
+void hg_stats_of_context_locked(const struct hg_context *context, struct qs_counters *out)
+{
+    *out = context->counters;
+    out->bulk_ops = context->bulk.counters.ended;
+    out->bulk_bytes = context->bulk.counters.bytes;
+}
+
 void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out)
 {
     unsigned int i;
@@ -41,9 +48,7 @@ void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out)
         if (context == NULL)
             continue;
         util_lock_take(&context->lock);
-        counters = context->counters;
-        counters.bulk_ops = context->bulk.counters.ended;
-        counters.bulk_bytes = context->bulk.counters.bytes;
+        hg_stats_of_context_locked(context, &counters);
         util_lock_drop(&context->lock);
         hg_stats_add(out, &counters);
     }

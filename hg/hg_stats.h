@@ -15,9 +15,13 @@
 #include "quicksilver.h"
 
 struct hg_class;
+struct hg_context;
 
 /** Adds every field of @p more to @p sum. */
 void hg_stats_add(struct qs_counters *sum, const struct qs_counters *more);
+
+/** The counters of one context, those of its bulk transfers included. Needs its lock. */
+void hg_stats_of_context_locked(const struct hg_context *context, struct qs_counters *out);
 
 /** Sums the counters of all contexts of the class. Takes each context's lock in turn. */
 void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out);

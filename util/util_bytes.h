@@ -17,30 +17,42 @@
 #include <string.h>
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define UTIL_BYTES_LE16(v) (v)
-#define UTIL_BYTES_LE32(v) (v)
-#define UTIL_BYTES_LE64(v) (v)
+#define UTIL_BYTES_SWAP 0
 #else
-#define UTIL_BYTES_LE16(v) __builtin_bswap16(v)
-#define UTIL_BYTES_LE32(v) __builtin_bswap32(v)
-#define UTIL_BYTES_LE64(v) __builtin_bswap64(v)
+#define UTIL_BYTES_SWAP 1
 #endif
+
+/* To and from little-endian: the same exchange both ways. */
+static inline uint16_t util_bytes_le16(uint16_t value)
+{
+    return UTIL_BYTES_SWAP ? __builtin_bswap16(value) : value;
+}
+
+static inline uint32_t util_bytes_le32(uint32_t value)
+{
+    return UTIL_BYTES_SWAP ? __builtin_bswap32(value) : value;
+}
+
+static inline uint64_t util_bytes_le64(uint64_t value)
+{
+    return UTIL_BYTES_SWAP ? __builtin_bswap64(value) : value;
+}
 
 static inline void util_bytes_put16(void *at, uint16_t value)
 {
-    value = UTIL_BYTES_LE16(value);
+    value = util_bytes_le16(value);
     memcpy(at, &value, sizeof(value));
 }
 
 static inline void util_bytes_put32(void *at, uint32_t value)
 {
-    value = UTIL_BYTES_LE32(value);
+    value = util_bytes_le32(value);
     memcpy(at, &value, sizeof(value));
 }
 
 static inline void util_bytes_put64(void *at, uint64_t value)
 {
-    value = UTIL_BYTES_LE64(value);
+    value = util_bytes_le64(value);
     memcpy(at, &value, sizeof(value));
 }
 
@@ -49,7 +61,7 @@ static inline uint16_t util_bytes_get16(const void *at)
     uint16_t value;
 
     memcpy(&value, at, sizeof(value));
-    return UTIL_BYTES_LE16(value);
+    return util_bytes_le16(value);
 }
 
 static inline uint32_t util_bytes_get32(const void *at)
@@ -57,7 +69,7 @@ static inline uint32_t util_bytes_get32(const void *at)
     uint32_t value;
 
     memcpy(&value, at, sizeof(value));
-    return UTIL_BYTES_LE32(value);
+    return util_bytes_le32(value);
 }
 
 static inline uint64_t util_bytes_get64(const void *at)
@@ -65,7 +77,7 @@ static inline uint64_t util_bytes_get64(const void *at)
     uint64_t value;
 
     memcpy(&value, at, sizeof(value));
-    return UTIL_BYTES_LE64(value);
+    return util_bytes_le64(value);
 }
 
 /** Rounds up to the 8 bytes that everything in a frame is aligned to. */

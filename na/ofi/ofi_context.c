@@ -24,10 +24,13 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 
+/* A peer that took a frame was there, whatever became of the doorbells' handshake. */
 static void context_link_down(void *arg, struct ofi_doorbell_link *link, int error)
 {
+    struct ofi_route *route = ofi_doorbell_link_user(link);
+
     (void)arg;
-    ofi_route_end(ofi_doorbell_link_user(link), error);
+    ofi_route_end(route, route->contacted ? -ECONNRESET : error);
 }
 
 static void context_link_up(void *arg, struct ofi_doorbell_link *link)

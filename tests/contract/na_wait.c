@@ -78,7 +78,6 @@ static void *server_main(void *arg)
         if (node_pump(&server->node) == 0)
             (void)node_sleep(&server->node, LOST_MS);
     }
-    node_close(&server->node);
     return NULL;
 }
 
@@ -95,6 +94,7 @@ static void server_stop(struct server *server)
     atomic_store(&server->stop, true);
     na_wake(server->node.context);
     SUPPORT_CHECK(pthread_join(server->thread, NULL) == 0);
+    node_close(&server->node);
 }
 
 static void no_wake_up_is_lost_between_sleepers(void)
@@ -150,6 +150,105 @@ static void an_idle_sleeper_costs_nothing(void)
     na_route_close(route);
     server_stop(&server);
     node_close(&client);
+}
+
+/* --- contexts of one class, each in a thread of its own ----------------------------------------------------- */
+
+struct worker {
+    pthread_t thread;
+    struct na_context *context;
+    atomic_ullong frames;
+    atomic_bool stop;
+};
+
+static void worker_frame(void *arg, struct na_route *route, const void *data, size_t size)
+{
+    (void)route;
+    (void)data;
+    (void)size;
+    atomic_fetch_add(&((struct worker *)arg)->frames, 1);
+}
+
+static void worker_accept(void *arg, struct na_route *route)
+{
+    (void)arg;
+    (void)route;
+}
+
+static void worker_up(void *arg, struct na_route *route)
+{
+    (void)arg;
+    (void)route;
+}
+
+static void worker_down(void *arg, struct na_route *route, int error)
+{
+    (void)arg;
+    (void)error;
+    na_route_close(route);
+}
+
+static const struct na_upcalls worker_upcalls = {
+    .frame = worker_frame, .accept = worker_accept, .route_up = worker_up, .route_down = worker_down};
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+
+    while (!atomic_load(&worker->stop)) {
+        struct pollfd pollfd = {.fd = na_wait_fd(worker->context), .events = POLLIN};
+        if (na_progress(worker->context) > 0)
+            continue;
+        if (na_wait_prepare(worker->context)) {
+            int ms = util_clock_poll_ms(util_clock_now_ns(), na_next_deadline_ns(worker->context), LOST_MS);
+            (void)poll(&pollfd, 1, ms);
+        }
+        na_wait_finish(worker->context);
+    }
+    return NULL;
+}
+
+static void contexts_work_in_threads_of_their_own(void)
+{
+    enum { WORKERS = 3, ROUNDS = 300 };
+    static struct worker workers[WORKERS];
+    struct na_route *routes[WORKERS];
+    struct na_class *na_class;
+    struct node client;
+
+    SUPPORT_CHECK(na_class_open(
+                      &(struct na_config){.uri = node_uri(), .listen = true, .context_count_max = WORKERS},
+                      &na_class) == 0);
+    for (uint8_t i = 0; i < WORKERS; i++) {
+        SUPPORT_CHECK(na_context_open(na_class, i, &worker_upcalls, &workers[i], &workers[i].context) == 0);
+        SUPPORT_CHECK(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) == 0);
+    }
+    node_open(&client, false);
+    for (uint8_t i = 0; i < WORKERS; i++) {
+        bool connections = na_class_limits(na_class)->connections;
+        const char *address = connections ? na_class_address(na_class) : na_context_address(workers[i].context);
+        SUPPORT_CHECK(na_route_open(client.context, address, connections ? i : 0, NULL, &routes[i]) == 0);
+    }
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        for (int i = 0; i < WORKERS; i++)
+            node_send_surely(&client, NULL, routes[i], NODE_KIND_DATA, round, 1000);
+        for (int i = 0; i < WORKERS; i++)
+            NODE_UNTIL(atomic_load(&workers[i].frames) >= round, 5000) (void)node_pump(&client);
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        SUPPORT_CHECK(atomic_load(&workers[i].frames) == ROUNDS);
+        na_route_close(routes[i]);
+    }
+    for (int i = 0; i < 100; i++)
+        (void)node_pump(&client);
+    for (int i = WORKERS - 1; i >= 0; i--) {
+        atomic_store(&workers[i].stop, true);
+        na_wake(workers[i].context);
+        SUPPORT_CHECK(pthread_join(workers[i].thread, NULL) == 0);
+        na_context_close(workers[i].context, 100);
+    }
+    node_close(&client);
+    na_class_close(na_class);
 }
 
 static void *wake_main(void *arg)
@@ -264,6 +363,7 @@ static void never_block_has_no_descriptor(void)
 const struct support_case na_wait_cases[] = {
     SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),
     SUPPORT_CASE(an_idle_sleeper_costs_nothing),
+    SUPPORT_CASE(contexts_work_in_threads_of_their_own),
     SUPPORT_CASE(another_thread_can_wake),
     SUPPORT_CASE(the_descriptor_fits_into_epoll),
     SUPPORT_CASE(a_sleeper_wakes_for_a_death),

@@ -66,11 +66,12 @@ Test(tool_parse, a_list_keeps_order_and_has_a_bound)
     cr_assert_eq(list.count, 3);
     cr_assert_eq(list.values[0], 65536);
     cr_assert_eq(list.values[2], 2U << 20);
-    text[0] = '\0';
-    for (unsigned int i = 0; i < TOOL_PARSE_LIST_MAX; i++)
-        strcat(text, i == 0 ? "1" : ",1");
+    for (unsigned int i = 0; i <= TOOL_PARSE_LIST_MAX; i++)
+        memcpy(text + 2 * i, "1,", 2);
+    text[2 * TOOL_PARSE_LIST_MAX - 1] = '\0';
     cr_assert(tool_parse_list(text, 1, 2, &list, &bad));
-    strcat(text, ",1");
+    text[2 * TOOL_PARSE_LIST_MAX - 1] = ',';
+    text[2 * TOOL_PARSE_LIST_MAX + 1] = '\0';
     cr_assert_not(tool_parse_list(text, 1, 2, &list, &bad));
 }
 
