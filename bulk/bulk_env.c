@@ -131,8 +131,11 @@ void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int
     util_list_each (pos, &env->all) {
         struct bulk_transfer *transfer = util_container_of(pos, struct bulk_transfer, all_link);
 
-        if (transfer->route == route && route != NULL)
-            bulk_transfer_fail(transfer, error);
+        if (transfer->route != route || route == NULL)
+            continue;
+        bulk_transfer_fail(transfer, error);
+        /* It goes back to the transport: a later cancel must not name it. */
+        transfer->route = NULL;
     }
 }
 

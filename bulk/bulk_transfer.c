@@ -149,7 +149,7 @@ void bulk_transfer_fail(struct bulk_transfer *transfer, int error)
 void bulk_transfer_cancel(struct bulk_transfer *transfer)
 {
     bulk_transfer_stop(transfer, -ECANCELED);
-    if (transfer->state != BULK_TRANSFER_ENDING)
+    if (transfer->state != BULK_TRANSFER_ENDING || transfer->route == NULL)
         return;
     /* na_rma_cancel makes no done calls (na.h): the list stays as it is. */
     util_list_each (pos, &transfer->posted) {

@@ -294,9 +294,9 @@ static void context_end_sessions(struct hg_context *context)
     struct util_list *node;
 
     util_lock_take(&context->lock);
+    bulk_env_cancel_all(&context->bulk);
     while ((node = util_list_first(&context->sessions)) != NULL)
         hg_session_end(util_container_of(node, struct hg_session, link), -ECANCELED);
-    bulk_env_cancel_all(&context->bulk);
     util_lock_drop(&context->lock);
 }
 

@@ -197,6 +197,14 @@ static struct hg_session *receive_find_sender(struct hg_context *context, const 
     return NULL;
 }
 
+/* Whether the hello comes from the peer's end of this session: the same process with the same receive id. */
+static bool receive_same_session(const struct hg_session *session, const struct hg_frame_hello *hello)
+{
+    return !session->remote_known ||
+           (session->remote_incarnation == hello->incarnation && session->remote_index == hello->session_index &&
+            session->remote_key == hello->session_key);
+}
+
 /* The session of a frame that came without a route. */
 static struct hg_session *receive_session_by_id(struct hg_context *context, const struct receive_frame *frame)
 {
@@ -211,9 +219,8 @@ static struct hg_session *receive_session_by_id(struct hg_context *context, cons
     if (!frame->has_hello)
         return NULL;
     session = receive_find_sender(context, &frame->hello);
-    if (session != NULL && session->remote_incarnation != 0 &&
-        session->remote_incarnation != frame->hello.incarnation) {
-        hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address */
+    if (session != NULL && !receive_same_session(session, &frame->hello)) {
+        hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address, or began anew */
         session = NULL;
     }
     if (session == NULL && hg_session_accept(context, NULL, &frame->hello, &session) != 0)

@@ -463,17 +463,17 @@ void hg_session_end(struct hg_session *session, int error)
     session->error = error;
     session_unlink(session);
     hg_outbox_clear(session);
-    if (session->route != NULL) {
+    if (session->route != NULL)
         bulk_env_fail_route(&session->context->bulk, session->route, error);
-        na_route_close(session->route);
-        session->route = NULL;
-    }
     session_end_calls(&session->waiting_requests, ret);
     session_end_calls(&session->calls, ret);
     session_end_calls(&session->leaving, ret);
     session_end_calls(&session->waiting_responses, ret);
     while ((node = util_list_first(&session->receiving)) != NULL)
         hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
+    /* After the pulls were stopped, which names the route. */
+    na_route_close(session->route);
+    session->route = NULL;
     hg_overflow_free_orphans_locked(session);
     session->control_count = 0;
     hg_session_unref(session);

@@ -44,7 +44,8 @@ static int transport_unknown(const char *protocol)
         transports[i]->protocols(known + used, sizeof(known) - used);
     }
     return util_detail_set(-EPROTONOSUPPORT,
-        "unknown protocol '%s'; known here: %s, or the name of any libfabric provider", protocol, known);
+                           "unknown protocol '%s'; known here: %s, or the name of any libfabric provider", protocol,
+                           known);
 }
 
 int na_class_open(const struct na_config *config, struct na_class **class_out)
@@ -104,7 +105,7 @@ int na_class_resolve(struct na_class *na_class, const char *text, char canonical
 }
 
 int na_context_open(struct na_class *na_class, uint8_t index, const struct na_upcalls *upcalls, void *arg,
-    struct na_context **context_out)
+                    struct na_context **context_out)
 {
     return na_class->transport->context_open(na_class, index, upcalls, arg, context_out);
 }
@@ -126,7 +127,7 @@ void na_context_stop_listening(struct na_context *context)
 }
 
 int na_route_open(struct na_context *context, const char *address, uint8_t target_context, void *user,
-    struct na_route **route_out)
+                  struct na_route **route_out)
 {
     return context->transport->route_open(context, address, target_context, user, route_out);
 }
@@ -174,7 +175,7 @@ int na_send(struct na_route *route, struct na_frame *frame)
 }
 
 int na_mem_register(struct na_class *na_class, const struct na_segment *segments, uint32_t count, unsigned access,
-    enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out)
+                    enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out)
 {
     return na_class->transport->mem_register(na_class, segments, count, access, kind, device, mem_out);
 }

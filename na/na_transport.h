@@ -31,20 +31,20 @@ struct na_transport {
     int (*class_resolve)(struct na_class *na_class, const char *text, char canonical[NA_ADDRESS_MAX]);
 
     int (*context_open)(struct na_class *na_class, uint8_t index, const struct na_upcalls *upcalls, void *arg,
-        struct na_context **context_out);
+                        struct na_context **context_out);
     void (*context_close)(struct na_context *context, uint32_t linger_ms);
     void (*context_stop_listening)(struct na_context *context);
 
     int (*route_open)(struct na_context *context, const char *address, uint8_t target_context, void *user,
-        struct na_route **route_out);
+                      struct na_route **route_out);
     void (*route_close)(struct na_route *route);
 
     struct na_frame *(*frame_get)(struct na_context *context);
     void (*frame_put)(struct na_context *context, struct na_frame *frame);
     int (*send)(struct na_route *route, struct na_frame *frame);
 
-    int (*mem_register)(struct na_class *na_class, const struct na_segment *segments, uint32_t count,
-        unsigned access, enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out);
+    int (*mem_register)(struct na_class *na_class, const struct na_segment *segments, uint32_t count, unsigned access,
+                        enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out);
     void (*mem_deregister)(struct na_mem *mem);
     void (*mem_describe)(const struct na_mem *mem, uint32_t index, struct na_remote_segment *out);
 

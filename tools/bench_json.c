@@ -95,6 +95,7 @@ static struct json_object *environment_json(const struct bench_suite *suite, con
     add(object, "governor", text_or_null(env->governor));
     add(object, "date", json_object_new_string(env->date));
     add(object, "same_machine", json_object_new_boolean(suite->same_machine));
+    add(object, "others_cpu", suite->others < 0 ? NULL : number(suite->others));
     add(object, "command", json_object_new_string(env->command));
     add(object, "options", options_json(suite->options));
     return object;

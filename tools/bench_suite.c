@@ -7,6 +7,7 @@
  */
 #include "tools/bench_suite.h"
 
+#include "tools/bench_disturb.h"
 #include "tools/bench_pin.h"
 #include "tools/bench_progress.h"
 #include "tools/bench_spawn.h"
@@ -284,14 +285,19 @@ static void run_remote(struct bench_suite *suite)
 
 void bench_suite_run(struct bench_suite *suite, const struct bench_options *options)
 {
+    struct bench_disturb start;
+
     memset(suite, 0, sizeof(*suite));
     suite->options = options;
+    suite->others = -1.0;
+    bench_disturb_read(&start);
     bench_watch_start(options->timeout_ns + WATCH_EXTRA_NS, "starting");
     if (options->uri != NULL) {
         run_remote(suite);
     } else {
         for (unsigned int i = 0; i < options->provider_count && !suite->stuck; i++)
             run_own(suite, options->providers[i]);
+        suite->others = bench_disturb_since(&start);
     }
     bench_progress_end();
     bench_watch_stop();

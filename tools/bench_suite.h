@@ -28,6 +28,7 @@ struct bench_suite {
     struct bench_failure failures[2 * BENCH_OPTIONS_PROVIDERS_MAX];
     unsigned int failure_count;
 
+    double others;     /* share of the machine that other processes took; negative = not known */
     bool same_machine; /* some server shares this machine */
     bool stuck;        /* the library holds on to calls: leave without cleaning up */
 };

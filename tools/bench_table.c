@@ -8,6 +8,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Below it, the difference to an idle machine drowns in that between two runs. */
+#define DISTURBED 0.05
+
 static void print_head(FILE *out, const struct bench_suite *suite, const struct bench_env *env)
 {
     const struct bench_options *options = suite->options;
@@ -24,6 +27,11 @@ static void print_head(FILE *out, const struct bench_suite *suite, const struct 
                       "Client and server share this machine%s: take the figures as relative "
                       "ones.\n",
                       env->cores < 2 ? " and its only core" : "");
+    if (suite->others > DISTURBED)
+        (void)fprintf(out,
+                      "Other processes took %.0f %% of this machine meanwhile: the figures are too "
+                      "low, medians of latency suffer least.\n",
+                      suite->others * 100.0);
 }
 
 static void print_percentile(FILE *out, const struct bench_result *result, double percent)

@@ -285,8 +285,8 @@ static int text_ip(const struct ofi_address *address, const char *protocol, char
 
     if (inet_ntop(address->sa.sa_family, sockaddr_bytes(&address->sa), host, sizeof(host)) == NULL)
         return util_detail_set(-EINVAL, "an address of family %d was given for %s", address->sa.sa_family, protocol);
-    return text_finish(
-        snprintf(text, NA_ADDRESS_MAX, v6 ? "%s://[%s]:%u" : "%s://%s:%u", protocol, host, port), protocol);
+    return text_finish(snprintf(text, NA_ADDRESS_MAX, v6 ? "%s://[%s]:%u" : "%s://%s:%u", protocol, host, port),
+                       protocol);
 }
 
 int ofi_address_text(const struct ofi_address *address, const char *protocol, char text[NA_ADDRESS_MAX])
@@ -299,8 +299,8 @@ int ofi_address_text(const struct ofi_address *address, const char *protocol, ch
     case FI_SOCKADDR_IN6:
         return text_ip(address, protocol, text);
     case FI_ADDR_STR:
-        return text_finish(
-            snprintf(text, NA_ADDRESS_MAX, "%s://%.240s", protocol, ofi_address_endpoint_name(address)), protocol);
+        return text_finish(snprintf(text, NA_ADDRESS_MAX, "%s://%.240s", protocol, ofi_address_endpoint_name(address)),
+                           protocol);
     default:
         length = snprintf(text, NA_ADDRESS_MAX, "%s://", protocol);
         for (size_t i = 0; i < address->size && length >= 0 && length < NA_ADDRESS_MAX; i++)

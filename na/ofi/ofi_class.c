@@ -83,8 +83,8 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     if (limits->frame_max < config->frame_size || limits->frame_max > FRAME_LIMIT)
         return util_detail_set(-EMSGSIZE, "%s cannot send frames of %zu bytes", owner->base.provider,
                                config->frame_size);
-    limits->batch_size = owner->provider->batch_size < limits->frame_max ? owner->provider->batch_size
-                                                                          : limits->frame_max;
+    limits->batch_size =
+        owner->provider->batch_size < limits->frame_max ? owner->provider->batch_size : limits->frame_max;
     limits->inject_size = owner->info->tx_attr->inject_size;
     limits->rma_max = message_max < RMA_LIMIT ? message_max : RMA_LIMIT;
     limits->rma_chunk = owner->provider->rma_chunk < limits->rma_max ? owner->provider->rma_chunk : limits->rma_max;

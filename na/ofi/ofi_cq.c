@@ -138,6 +138,8 @@ int ofi_cq_progress(struct na_context *base)
     handled += ofi_route_turn(context);
     if (!util_list_empty(&context->recv.idle))
         ofi_recv_repost(context);
+    if (handled > 0)
+        context->wait.attentive_ns = 0; /* signs of life: see ofi_wait.c */
     return handled;
 }
 

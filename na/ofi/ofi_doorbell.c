@@ -82,18 +82,22 @@ static struct ofi_doorbell_link *ofi_doorbell_adopt(struct ofi_doorbell *bell, c
     return NULL;
 }
 
-static int ofi_doorbell_dial(struct ofi_doorbell *bell, const char *name, struct ofi_doorbell_link **link_out)
+/* A new link to the named endpoint, connected or connecting; NULL with *error_out set if it cannot be. */
+static struct ofi_doorbell_link *ofi_doorbell_dial(struct ofi_doorbell *bell, const char *name, int *error_out)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct ofi_doorbell_link *link;
     int error;
 
-    if (fd < 0)
-        return util_detail_set(-errno, "no socket for shared-memory peer %s: %s", name, strerror(errno));
+    if (fd < 0) {
+        *error_out = util_detail_set(-errno, "no socket for shared-memory peer %s: %s", name, strerror(errno));
+        return NULL;
+    }
     link = ofi_doorbell_link_create(bell, fd);
     if (link == NULL) {
         (void)close(fd);
-        return -ENOMEM;
+        *error_out = -ENOMEM;
+        return NULL;
     }
     link->dialled = true;
     (void)snprintf(link->name, sizeof(link->name), "%s", name);
@@ -106,10 +110,10 @@ static int ofi_doorbell_dial(struct ofi_doorbell *bell, const char *name, struct
     } else if (error != 0) {
         ofi_doorbell_link_release(link);
         ofi_doorbell_link_free(link);
-        return util_detail_set(error, "cannot reach shared-memory peer %s: %s", name, strerror(-error));
+        *error_out = util_detail_set(error, "cannot reach shared-memory peer %s: %s", name, strerror(-error));
+        return NULL;
     }
-    *link_out = link;
-    return 0;
+    return link;
 }
 
 int ofi_doorbell_connect(struct ofi_doorbell *bell, const char *name, void *user, struct ofi_doorbell_link **link_out)
@@ -126,8 +130,8 @@ int ofi_doorbell_connect(struct ofi_doorbell *bell, const char *name, void *user
 
         if (bell->open_count >= bell->links_max)
             return util_detail_set(-ENOSPC, "%u shared-memory peers are linked already", bell->open_count);
-        error = ofi_doorbell_dial(bell, name, &link);
-        if (error != 0)
+        link = ofi_doorbell_dial(bell, name, &error);
+        if (link == NULL)
             return error;
         bell->attention = true;
     }

@@ -14,16 +14,13 @@
 
 enum { QUEUE_SIZE = 2048 };
 
-static int endpoint_open_queue(struct ofi_class *owner, struct ofi_endpoint *endpoint)
+/* Opens the queue with something to wait on, as the provider's row says. Gives libfabric's error. */
+static int endpoint_open_waitable(struct ofi_class *owner, struct ofi_endpoint *endpoint)
 {
     struct fi_cq_attr attr = {.size = QUEUE_SIZE, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_FD};
-    enum ofi_provider_wait wait = owner->provider->wait;
     int ret = 0;
 
-    endpoint->cq_fd = -1;
-    if (owner->never_block || wait == OFI_PROVIDER_WAIT_DOORBELL)
-        attr.wait_obj = FI_WAIT_NONE;
-    if (attr.wait_obj != FI_WAIT_NONE && wait == OFI_PROVIDER_WAIT_SET) {
+    if (owner->provider->wait == OFI_PROVIDER_WAIT_SET) {
         ret = ofi_compat_wait_open(owner->fabric, &endpoint->wait_set, &endpoint->cq_fd);
         attr.wait_obj = FI_WAIT_SET;
         attr.wait_set = endpoint->wait_set;
@@ -32,9 +29,24 @@ static int endpoint_open_queue(struct ofi_class *owner, struct ofi_endpoint *end
         ret = fi_cq_open(owner->domain, &attr, &endpoint->cq, NULL);
     if (ret == 0 && attr.wait_obj == FI_WAIT_FD)
         ret = fi_control(&endpoint->cq->fid, FI_GETWAIT, &endpoint->cq_fd);
+    return ret;
+}
+
+static int endpoint_open_queue(struct ofi_class *owner, struct ofi_endpoint *endpoint)
+{
+    struct fi_cq_attr attr = {.size = QUEUE_SIZE, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_NONE};
+    bool polled = owner->never_block || owner->provider->wait == OFI_PROVIDER_WAIT_DOORBELL;
+    int ret = -FI_ENOSYS;
+
+    endpoint->cq_fd = -1;
+    if (!polled)
+        ret = endpoint_open_waitable(owner, endpoint);
+    /* A provider that has no wait objects is polled, with short sleeps: see ofi_wait.c. */
+    if (ret == -FI_ENOSYS)
+        ret = fi_cq_open(owner->domain, &attr, &endpoint->cq, NULL);
     if (ret != 0)
-        return util_detail_set(ofi_error(ret), "%s has no completion queue%s: %s", owner->base.provider,
-                               attr.wait_obj == FI_WAIT_NONE ? "" : " to wait on", ofi_error_text(ret));
+        return util_detail_set(ofi_error(ret), "%s has no completion queue: %s", owner->base.provider,
+                               ofi_error_text(ret));
     return 0;
 }
 

@@ -73,14 +73,26 @@ static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, c
     return 0;
 }
 
-/* libfabric may offer layered providers for a plain name: takes the first that is what was asked for. */
-static struct fi_info *fabric_choose(struct fi_info *list, const char *provider)
+static bool fabric_is_domain(const struct fi_info *info, const char *domain)
 {
+    return domain[0] == '\0' || (info->domain_attr->name != NULL && strcmp(info->domain_attr->name, domain) == 0);
+}
+
+/* libfabric may offer layered providers for a plain name, and some versions ignore a wish for a domain:
+ * takes the first that is what was asked for. NULL if there is none in that domain. */
+static struct fi_info *fabric_choose(struct fi_info *list, const char *provider, const char *domain)
+{
+    struct fi_info *second = NULL;
+
     for (struct fi_info *info = list; info != NULL; info = info->next) {
+        if (!fabric_is_domain(info, domain))
+            continue;
         if (strcasecmp(info->fabric_attr->prov_name, provider) == 0)
             return info;
+        if (second == NULL)
+            second = info;
     }
-    return list;
+    return second;
 }
 
 static int fabric_getinfo(const struct ofi_provider *row, const char *protocol, const struct na_uri *uri,
@@ -126,15 +138,21 @@ static int fabric_find(struct ofi_class *owner, const struct na_config *config, 
 {
     const struct ofi_address *address = owner->address.size > 0 ? &owner->address : NULL;
     struct fi_info *list = NULL;
+    struct fi_info *found = NULL;
     int ret = fabric_getinfo(owner->provider, owner->base.protocol, uri, address, config, &list);
 
-    if (ret == -FI_ENODATA)
+    if (ret == 0)
+        found = fabric_choose(list, owner->base.provider, uri->domain);
+    if (ret == -FI_ENODATA || (ret == 0 && found == NULL)) {
+        if (list != NULL)
+            fi_freeinfo(list);
         return util_detail_set(-ENODEV, "libfabric %u.%u has no provider '%s' that can serve %s on this machine%s%s",
                                FI_MAJOR(ofi_compat_runtime()), FI_MINOR(ofi_compat_runtime()), owner->base.provider,
                                config->uri, uri->domain[0] != '\0' ? " with the domain " : "", uri->domain);
+    }
     if (ret != 0)
         return util_detail_set(ofi_error(ret), "libfabric cannot serve %s: %s", config->uri, ofi_error_text(ret));
-    owner->info = fi_dupinfo(fabric_choose(list, owner->base.provider));
+    owner->info = fi_dupinfo(found);
     fi_freeinfo(list);
     if (owner->info == NULL)
         return util_detail_set(-ENOMEM, "no memory to open %s", owner->base.provider);

@@ -28,10 +28,10 @@ enum {
     PRIVATE_MAX = 256,   /* what libfabric's socket providers can carry */
 };
 
-/* An event with what comes behind it. */
-struct listen_event {
-    struct fi_eq_cm_entry entry; /* its own end is the start of the private data */
-    unsigned char room[PRIVATE_MAX];
+/* An event with room for the private data that comes behind it, which starts at entry.data. */
+union listen_event {
+    struct fi_eq_cm_entry entry;
+    unsigned char bytes[sizeof(struct fi_eq_cm_entry) + PRIVATE_MAX];
 };
 
 /* --- the port -------------------------------------------------------------------------------------- */
@@ -67,8 +67,7 @@ static int listen_open_queue(struct ofi_class *owner)
     if (ret == 0 && attr.wait_obj == FI_WAIT_FD)
         ret = fi_control(&owner->cm.eq->fid, FI_GETWAIT, &owner->cm.eq_fd);
     if (ret != 0)
-        return util_detail_set(ofi_error(ret), "%s has no event queue: %s", owner->base.provider,
-                               ofi_error_text(ret));
+        return util_detail_set(ofi_error(ret), "%s has no event queue: %s", owner->base.provider, ofi_error_text(ret));
     return 0;
 }
 
@@ -134,7 +133,7 @@ static struct ofi_context *listen_context_locked(struct ofi_class *owner, uint8_
     return context != NULL && !context->stopped ? context : NULL;
 }
 
-static void listen_on_request_locked(struct ofi_class *owner, struct ofi_context *caller, struct listen_event *event,
+static void listen_on_request_locked(struct ofi_class *owner, struct ofi_context *caller, union listen_event *event,
                                      size_t size)
 {
     struct fi_info *info = event->entry.info;
@@ -171,7 +170,7 @@ static void listen_on_route_locked(struct ofi_context *caller, struct ofi_route 
     listen_notify(route->owner, caller);
 }
 
-static void listen_on_connected_locked(struct ofi_context *caller, struct listen_event *event, size_t size)
+static void listen_on_connected_locked(struct ofi_context *caller, union listen_event *event, size_t size)
 {
     struct ofi_route *route = event->entry.fid->context;
     struct ofi_connect_private private;
@@ -197,8 +196,8 @@ static void listen_on_error_locked(struct ofi_class *owner, struct ofi_context *
     if (fi_eq_readerr(owner->cm.eq, &error, 0) < 0)
         return;
     if (error.fid == NULL || error.fid->fclass != FI_CLASS_EP) {
-        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI, "%s: the event queue says: %s",
-                         owner->base.address, ofi_error_text(error.err));
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI, "%s: the event queue says: %s", owner->base.address,
+                         ofi_error_text(error.err));
         return;
     }
     route = error.fid->context;
@@ -210,7 +209,7 @@ static void listen_on_error_locked(struct ofi_class *owner, struct ofi_context *
 /* Reads one event: false when there is none. */
 static bool listen_read_locked(struct ofi_class *owner, struct ofi_context *caller)
 {
-    struct listen_event event;
+    union listen_event event;
     uint32_t kind = 0;
     ssize_t ret;
     size_t size;

@@ -60,8 +60,8 @@ struct ofi_endpoint {
     struct fid_ep *rx; /* receives are posted here: the endpoint, or the shared receive context */
     struct fid_ep *tx; /* datagram endpoint; NULL with connected endpoints */
     struct fid_cq *cq;
-    struct fid_wait *wait_set; /* OFI_PROVIDER_WAIT_SET only */
-    int cq_fd;                 /* to sleep on; -1 if there is none */
+    struct fid_wait *wait_set;  /* OFI_PROVIDER_WAIT_SET only */
+    int cq_fd;                  /* to sleep on; -1 if there is none */
     struct ofi_address address; /* of a datagram endpoint */
 };
 
@@ -95,8 +95,8 @@ struct ofi_class {
     bool connected;               /* FI_EP_MSG */
     bool never_block;
     uint64_t connect_timeout_ns;
-    uint64_t mr_mode; /* as the domain wants it */
-    uint32_t slots;   /* frames that libfabric may hold for a context */
+    uint64_t mr_mode;                              /* as the domain wants it */
+    uint32_t slots;                                /* frames that libfabric may hold for a context */
     struct ofi_context *contexts[NA_CONTEXTS_MAX]; /* under cm.lock */
     atomic_uint mem_count;                         /* registrations open */
     struct util_lock key_lock;                     /* see ofi_guard.h; taken last */
@@ -191,9 +191,9 @@ struct ofi_context {
     /* Progress. */
     uint32_t turns;
     uint32_t idle_turns;
-    bool drained;          /* the completion queue was seen empty in this turn */
-    bool refused;          /* libfabric refused something since the last turn */
-    uint32_t rma_inflight; /* operations that libfabric has, all routes */
+    bool drained;            /* the completion queue was seen empty in this turn */
+    bool refused;            /* libfabric refused something since the last turn */
+    uint32_t rma_inflight;   /* operations that libfabric has, all routes */
     uint64_t dropped_frames; /* for routes that are no more */
 };
 
@@ -203,8 +203,8 @@ enum ofi_route_state {
     OFI_ROUTE_STATE_CONNECTING, /* frames are refused */
     OFI_ROUTE_STATE_ACCEPTING,  /* a peer's connection, not yet handed to its owner */
     OFI_ROUTE_STATE_UP,
-    OFI_ROUTE_STATE_ENDING, /* the connection ended; frames that came before are still delivered */
-    OFI_ROUTE_STATE_DOWN,   /* the owner was told */
+    OFI_ROUTE_STATE_ENDING,  /* the connection ended; frames that came before are still delivered */
+    OFI_ROUTE_STATE_DOWN,    /* the owner was told */
     OFI_ROUTE_STATE_CLOSING, /* closed by the owner; its last frames are leaving */
     OFI_ROUTE_STATE_CLOSED,  /* endpoint closed; waits for operations to come back */
 };
@@ -214,8 +214,8 @@ struct ofi_route {
     struct ofi_context *owner;
     uint32_t index; /* in owner->routes */
     enum ofi_route_state state;
-    int error;     /* why it ended or will end */
-    uint64_t id;   /* what peers put into each message for it */
+    int error;        /* why it ended or will end */
+    uint64_t id;      /* what peers put into each message for it */
     uint64_t peer_id; /* what we put into each message */
 
     struct fid_ep *ep; /* connected: owned; datagram: the context's */

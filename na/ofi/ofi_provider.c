@@ -219,11 +219,12 @@ bool ofi_provider_serves(const char *protocol)
     if (hints == NULL)
         return false;
     hints->fabric_attr->prov_name = strdup(protocol); /* fi_freeinfo frees it with free() */
-    hints->mode = ~UINT64_C(0);
-    hints->domain_attr->mode = ~UINT64_C(0);
-    hints->domain_attr->mr_mode = ~0;
-    found = hints->fabric_attr->prov_name != NULL &&
-            fi_getinfo(ofi_compat_api(), NULL, NULL, 0, hints, &info) == 0;
+    hints->caps = FI_MSG | FI_RMA;
+    hints->ep_attr->type = FI_EP_RDM;
+    hints->mode = FI_CONTEXT | FI_CONTEXT2;
+    hints->domain_attr->mr_mode =
+        FI_MR_LOCAL | FI_MR_PROV_KEY | FI_MR_ALLOCATED | FI_MR_ENDPOINT | FI_MR_RAW | FI_MR_VIRT_ADDR;
+    found = hints->fabric_attr->prov_name != NULL && fi_getinfo(ofi_compat_api(), NULL, NULL, 0, hints, &info) == 0;
     if (found)
         fi_freeinfo(info);
     fi_freeinfo(hints);

@@ -37,22 +37,22 @@ struct ofi_provider {
     enum fi_ep_type ep_type;
     enum ofi_provider_wait wait;
     enum ofi_provider_addressing addressing;
-    bool listed;          /* named in messages about unknown protocols and by na_transport_list */
-    bool multi_recv;      /* receive buffers take many frames each; otherwise one */
-    bool silent_peer;     /* a peer serves our operations without waking us: do not sleep on them */
-    bool keep_addresses;  /* removing an address of a living peer does harm, see ofi_av.c */
-    bool keys_checked;    /* wrong keys, ranges and directions are refused */
-    bool revocable;       /* a closed registration is refused to peers */
-    bool guard_keys;      /* closing a registration does not lock the table of keys: ofi_guard.h does */
-    bool virt_addr;       /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
-    bool write_delivers;  /* a plain write completes when the data has arrived */
-    bool death_notice;    /* a peer's end is reported without traffic */
-    uint32_t queue_size;  /* asked for as tx and rx size; 0: the provider's default */
-    uint32_t recv_count;  /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
-    size_t frame_max;     /* frames are this long unless the user asks for more; 0: the common default */
-    size_t batch_size;    /* na_limits::batch_size */
-    size_t rma_chunk;     /* na_limits::rma_chunk */
-    uint32_t rma_depth;   /* na_limits::rma_depth */
+    bool listed;         /* named in messages about unknown protocols and by na_transport_list */
+    bool multi_recv;     /* receive buffers take many frames each; otherwise one */
+    bool silent_peer;    /* a peer serves our operations without waking us: do not sleep on them */
+    bool keep_addresses; /* removing an address of a living peer does harm, see ofi_av.c */
+    bool keys_checked;   /* wrong keys, ranges and directions are refused */
+    bool revocable;      /* a closed registration is refused to peers */
+    bool guard_keys;     /* closing a registration does not lock the table of keys: ofi_guard.h does */
+    bool virt_addr;      /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
+    bool write_delivers; /* a plain write completes when the data has arrived */
+    bool death_notice;   /* a peer's end is reported without traffic */
+    uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
+    uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
+    size_t frame_max;    /* frames are this long unless the user asks for more; 0: the common default */
+    size_t batch_size;   /* na_limits::batch_size */
+    size_t rma_chunk;    /* na_limits::rma_chunk */
+    uint32_t rma_depth;  /* na_limits::rma_depth */
 };
 
 /* The row for a protocol on the running library; the default row if none names it. Never NULL. */

@@ -71,8 +71,7 @@ static ssize_t rma_issue(const struct na_rma *rma, struct ofi_rma_op *op, uint64
     void *desc = rma_local(rma)->desc;
 
     if (rma->op == NA_RMA_GET)
-        return fi_read(route->ep, rma->local, rma->size, desc, route->addr, rma->remote_address, key,
-                       &op->op.context);
+        return fi_read(route->ep, rma->local, rma->size, desc, route->addr, rma->remote_address, key, &op->op.context);
     return fi_write(route->ep, rma->local, rma->size, desc, route->addr, rma->remote_address, key, &op->op.context);
 }
 
@@ -163,7 +162,7 @@ void ofi_rma_done(struct ofi_context *context, struct ofi_rma_op *op, int err)
 
 void ofi_rma_cancel_route(struct ofi_route *route)
 {
-    util_list_each(node, &route->rma) {
+    util_list_each (node, &route->rma) {
         util_container_of(node, struct ofi_rma_op, node)->cancelled = true;
     }
 }

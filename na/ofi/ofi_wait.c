@@ -54,8 +54,8 @@ int ofi_wait_open(struct ofi_context *context)
     if (ret == 0 && context->owner->connected)
         ret = wait_add(context->wait.epoll_fd, context->owner->cm.eq_fd);
     if (ret != 0)
-        return util_detail_set(ret, "%s gives a descriptor that cannot be waited for: %s", context->owner->base.provider,
-                               ofi_error_text(ret));
+        return util_detail_set(ret, "%s gives a descriptor that cannot be waited for: %s",
+                               context->owner->base.provider, ofi_error_text(ret));
     context->base.wait_fd = context->wait.epoll_fd;
     return 0;
 }
@@ -116,9 +116,12 @@ static bool wait_try_doorbell(struct ofi_context *context)
     return false;
 }
 
-/* Whether something is pending that will end without waking us. */
+/* Whether something may happen that does not wake us: a silent peer serves what is pending, or the
+ * provider has nothing to wait on. */
 static bool wait_is_restless(const struct ofi_context *context)
 {
+    if (context->endpoint.cq_fd < 0 && context->doorbell == NULL)
+        return true;
     return context->owner->provider->silent_peer &&
            (context->refused || context->rma_inflight > 0 || context->send.inflight > 0);
 }
@@ -127,8 +130,8 @@ static bool wait_is_restless(const struct ofi_context *context)
 static bool wait_has_work(struct ofi_context *context)
 {
     return atomic_load_explicit(&context->wait.woken, memory_order_acquire) ||
-           atomic_load_explicit(&context->handed_over, memory_order_acquire) ||
-           !util_list_empty(&context->changing) || !util_list_empty(&context->recv.idle);
+           atomic_load_explicit(&context->handed_over, memory_order_acquire) || !util_list_empty(&context->changing) ||
+           !util_list_empty(&context->recv.idle);
 }
 
 /* Stays awake for a while after the last sign of life. */
@@ -184,8 +187,7 @@ void ofi_wait_wake(struct na_context *base)
     const uint64_t one = 1;
     int saved = errno;
 
-    if (context->wait.wake_fd >= 0 &&
-        !atomic_exchange_explicit(&context->wait.woken, true, memory_order_acq_rel)) {
+    if (context->wait.wake_fd >= 0 && !atomic_exchange_explicit(&context->wait.woken, true, memory_order_acq_rel)) {
         if (write(context->wait.wake_fd, &one, sizeof(one)) < 0)
             atomic_store_explicit(&context->wait.woken, false, memory_order_relaxed);
     }

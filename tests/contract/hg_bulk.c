@@ -30,8 +30,8 @@ static hg_return_t keep_descriptor(hg_handle_t handle)
 
     HG_PAIR_OK(HG_Get_input(handle, &bulk));
     HG_PAIR_OK(HG_Bulk_ref_incr(bulk));
-    HG_PAIR_OK(HG_Free_input(handle, &bulk));
     mover.remote = bulk;
+    HG_PAIR_OK(HG_Free_input(handle, &bulk));
     mover.held = handle;
     return HG_SUCCESS;
 }
@@ -435,6 +435,8 @@ static void transfer_with_a_freed_origin_fails(void)
 
     if (strcmp(support_suite_parameter(), "shm") == 0)
         support_suite_skip("libfabric's shm reads memory without asking its owner");
+    if (strstr(support_suite_parameter(), "ofi_rxm") != NULL)
+        support_suite_skip("rxm ends the connection on a key that is refused, and tells nobody");
     mover_open(NULL);
     remote = bulk_over(mover.pair.origin.hg_class, theirs, SIZE, HG_BULK_READWRITE);
     local = bulk_over(mover.pair.target.hg_class, ours, SIZE, HG_BULK_READWRITE);

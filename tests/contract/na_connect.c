@@ -233,11 +233,11 @@ static void a_killed_peer_is_noticed(void)
     }
     route = node_route(&client, address);
     node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, 5000) (void)node_pump(&client);
+    NODE_UNTIL(client.frames == 1, 5000)(void) node_pump(&client);
     SUPPORT_CHECK(client.frames == 1);
     begin_us = support_suite_now_us();
     node_child_kill(&child);
-    NODE_UNTIL(client.downs > 0, 5000) (void)node_pump(&client);
+    NODE_UNTIL(client.downs > 0, 5000)(void) node_pump(&client);
     SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET && client.down_route == route);
     SUPPORT_CHECK(support_suite_now_us() - begin_us < 1000000ULL * support_slowness());
     na_route_close(route);
@@ -259,11 +259,11 @@ static void a_successor_on_the_same_address_is_reached(void)
     node_open(&client, false);
     route = node_route(&client, address);
     node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, 5000) (void)node_pump(&client);
+    NODE_UNTIL(client.frames == 1, 5000)(void) node_pump(&client);
     SUPPORT_CHECK(client.frames == 1);
     node_child_kill(&first);
     if (na_class_limits(client.na_class)->death_notice) {
-        NODE_UNTIL(client.downs > 0, 5000) (void)node_pump(&client);
+        NODE_UNTIL(client.downs > 0, 5000)(void) node_pump(&client);
         SUPPORT_CHECK(client.downs == 1);
     }
     na_route_close(route);
@@ -345,7 +345,7 @@ static void a_route_to_oneself_works(void)
     route = node_route(&node, na_class_address(node.na_class));
     for (uint64_t i = 0; i < 50; i++)
         node_send_surely(&node, NULL, route, NODE_KIND_DATA, i, 2000);
-    NODE_UNTIL(node.frames == 50, 5000) (void)node_pump(&node);
+    NODE_UNTIL(node.frames == 50, 5000)(void) node_pump(&node);
     SUPPORT_CHECK(node.frames == 50 && node.bad_frames == 0);
     na_route_close(route);
     for (int i = 0; i < 10; i++)

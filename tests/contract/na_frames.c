@@ -167,10 +167,7 @@ static void a_route_may_be_closed_inside_an_upcall(void)
 }
 
 const struct support_case na_frames_cases[] = {
-    SUPPORT_CASE(frames_go_both_ways_with_their_content),
-    SUPPORT_CASE(refused_frames_are_not_lost),
-    SUPPORT_CASE(a_stalled_peer_does_not_stop_the_others),
-    SUPPORT_CASE(many_peers_are_told_apart),
-    SUPPORT_CASE(a_route_may_be_closed_inside_an_upcall),
-    {NULL, NULL, 0},
+    SUPPORT_CASE(frames_go_both_ways_with_their_content),  SUPPORT_CASE(refused_frames_are_not_lost),
+    SUPPORT_CASE(a_stalled_peer_does_not_stop_the_others), SUPPORT_CASE(many_peers_are_told_apart),
+    SUPPORT_CASE(a_route_may_be_closed_inside_an_upcall),  {NULL, NULL, 0},
 };

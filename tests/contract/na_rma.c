@@ -429,7 +429,7 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     bench.client_mem = mem_register(&client, bench.client_bytes, (size_t)COUNT * PIECE, NA_ACCESS_LOCAL);
     bench.route = node_route(&client, address);
     node_send_surely(&client, NULL, bench.route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, WAIT_MS) (void)node_pump(&client);
+    NODE_UNTIL(client.frames == 1, WAIT_MS)(void) node_pump(&client);
     SUPPORT_CHECK(client.frames == 1);
     /* Stopped, so that nothing is served any more; then killed. */
     SUPPORT_CHECK(kill(child.pid, SIGSTOP) == 0);
@@ -453,7 +453,7 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     for (int i = 0; i < posted; i++)
         SUPPORT_CHECK(ops[i].ends == 1);
     na_route_close(bench.route);
-    NODE_UNTIL(false, 20) (void)node_pump(&client);
+    NODE_UNTIL(false, 20)(void) node_pump(&client);
     na_mem_deregister(bench.client_mem);
     node_close(&client);
     free(bench.client_bytes);

@@ -216,9 +216,8 @@ static void contexts_work_in_threads_of_their_own(void)
     struct na_class *na_class;
     struct node client;
 
-    SUPPORT_CHECK(na_class_open(
-                      &(struct na_config){.uri = node_uri(), .listen = true, .context_count_max = WORKERS},
-                      &na_class) == 0);
+    SUPPORT_CHECK(na_class_open(&(struct na_config){.uri = node_uri(), .listen = true, .context_count_max = WORKERS},
+                                &na_class) == 0);
     for (uint8_t i = 0; i < WORKERS; i++) {
         SUPPORT_CHECK(na_context_open(na_class, i, &worker_upcalls, &workers[i], &workers[i].context) == 0);
         SUPPORT_CHECK(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) == 0);
@@ -233,7 +232,7 @@ static void contexts_work_in_threads_of_their_own(void)
         for (int i = 0; i < WORKERS; i++)
             node_send_surely(&client, NULL, routes[i], NODE_KIND_DATA, round, 1000);
         for (int i = 0; i < WORKERS; i++)
-            NODE_UNTIL(atomic_load(&workers[i].frames) >= round, 5000) (void)node_pump(&client);
+            NODE_UNTIL(atomic_load(&workers[i].frames) >= round, 5000)(void) node_pump(&client);
     }
     for (int i = 0; i < WORKERS; i++) {
         SUPPORT_CHECK(atomic_load(&workers[i].frames) == ROUNDS);
@@ -361,12 +360,8 @@ static void never_block_has_no_descriptor(void)
 }
 
 const struct support_case na_wait_cases[] = {
-    SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),
-    SUPPORT_CASE(an_idle_sleeper_costs_nothing),
-    SUPPORT_CASE(contexts_work_in_threads_of_their_own),
-    SUPPORT_CASE(another_thread_can_wake),
-    SUPPORT_CASE(the_descriptor_fits_into_epoll),
-    SUPPORT_CASE(a_sleeper_wakes_for_a_death),
-    SUPPORT_CASE(never_block_has_no_descriptor),
-    {NULL, NULL, 0},
+    SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),   SUPPORT_CASE(an_idle_sleeper_costs_nothing),
+    SUPPORT_CASE(contexts_work_in_threads_of_their_own), SUPPORT_CASE(another_thread_can_wake),
+    SUPPORT_CASE(the_descriptor_fits_into_epoll),        SUPPORT_CASE(a_sleeper_wakes_for_a_death),
+    SUPPORT_CASE(never_block_has_no_descriptor),         {NULL, NULL, 0},
 };

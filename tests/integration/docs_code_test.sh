@@ -28,7 +28,7 @@ def check(ok, what):
 
 
 def check_code(doc, text):
-    for match in re.finditer(r"^(.*)\n```c\n(.*?)^```$", text, re.M | re.S):
+    for match in re.finditer(r"^([^\n]*)\n```c\n(.*?)^```$", text, re.M | re.S):
         named = re.fullmatch(r"<!-- (\S+) -->", match.group(1))
         block = match.group(2)
         where = f"{doc.relative_to(top)}: the block of C that begins with {block.splitlines()[0]!r}"

@@ -26,7 +26,7 @@
 #define HG_PAIR_CONTEXTS_MAX 4U
 #define HG_PAIR_HELD_MAX     4096U
 /* How long anything may take. */
-#define HG_PAIR_LIMIT_S 15U
+#define HG_PAIR_LIMIT_S 5U
 
 /* Bytes with their number in front. Decoded ones are freed by the proc. */
 struct hg_pair_blob {

@@ -11,6 +11,9 @@ machine falls on all of them. The candidates:
   mercury       hg_bench built against Mercury by build.sh: the same harness
   perf          Mercury's own hg_rate, hg_bw_read (server push), hg_bw_write (server pull)
 
+A run during which other processes took more than --disturbance of the machine is repeated, up to
+--retries times, whoever's run it is; what stayed disturbed is counted below the tables.
+
 Mercury's tools post all calls of a window and wait for all of them; hg_bench starts each call
 again from its callback. Both ends spin, the server on the first core, the client on the last.
 """
@@ -18,6 +21,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +31,37 @@ import time
 BYTES = {"64k": 64 << 10, "1M": 1 << 20, "16M": 16 << 20}
 TESTS = [("rate", "64", 1), ("rate", "64", 16), ("rate", "64", 64)] + [
     (op, size, 1) for op in ("pull", "push") for size in BYTES]
+
+
+class Machine:
+    """Repeats runs that others disturbed: their share is what the machine was busy with, less
+    the processor time of our own children."""
+
+    def __init__(self, limit, retries):
+        self.limit, self.retries = limit, retries
+        self.runs = self.disturbed = 0
+
+    @staticmethod
+    def _now():
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(word) for word in file.readline().split()[1:9]]
+        own = resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+        return time.monotonic(), busy, own.ru_utime + own.ru_stime
+
+    def run(self, function, *arguments):
+        self.runs += 1
+        for attempt in range(self.retries + 1):
+            start, busy, own = self._now()
+            result = function(*arguments)
+            end, busy_end, own_end = self._now()
+            others = (busy_end - busy) - (own_end - own)
+            if others <= self.limit * (end - start) * os.cpu_count():
+                return result
+            if attempt < self.retries:
+                time.sleep(1)
+        self.disturbed += 1
+        return result
 
 
 def bench(program, info, test, duration, extra=()):
@@ -85,34 +120,37 @@ def perf(prefix, info, test, duration, last_rate):
     raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
 
 
-def measure(options):
+def measure(options, machine):
     """{(transport, test): {candidate: [calls per second, ...]}}"""
     found = {}
     for number in range(options.runs):
         for transport, mercury in (("tcp", "ofi+tcp"), ("shm", "ofi+shm"), ("shm", "na+sm")):
             for test in TESTS:
                 row = found.setdefault((transport, test), {})
-
-                def note(name, value):
-                    row.setdefault(name, []).append(value)
-
                 print(f"round {number + 1}/{options.runs}: {transport} {mercury} {test}",
                       file=sys.stderr)
-                suffix = " na+sm" if mercury == "na+sm" else ""
-                if not suffix:
-                    note("quicksilver", bench(options.bench, transport, test, options.duration))
-                    if test[0] == "rate":
-                        note("no-batch", bench(options.bench, transport, test, options.duration,
-                                               ["--no-batch"]))
-                rate = bench(options.mercury_bench, mercury, test, options.duration)
-                note("mercury" + suffix, rate)
-                if options.mercury_prefix:
-                    try:
-                        note("perf" + suffix, perf(options.mercury_prefix, mercury, test,
-                                                   options.duration, rate))
-                    except RuntimeError as error:
-                        print(error, file=sys.stderr)
+                measure_test(options, machine, row, transport, mercury, test)
     return found
+
+
+def measure_test(options, machine, row, transport, mercury, test):
+    """One round of one test by all candidates."""
+    duration = options.duration
+    suffix = " na+sm" if mercury == "na+sm" else ""
+    if not suffix:
+        row.setdefault("quicksilver", []).append(
+            machine.run(bench, options.bench, transport, test, duration))
+        if test[0] == "rate":
+            row.setdefault("no-batch", []).append(
+                machine.run(bench, options.bench, transport, test, duration, ["--no-batch"]))
+    rate = machine.run(bench, options.mercury_bench, mercury, test, duration)
+    row.setdefault("mercury" + suffix, []).append(rate)
+    if options.mercury_prefix:
+        try:
+            row.setdefault("perf" + suffix, []).append(
+                machine.run(perf, options.mercury_prefix, mercury, test, duration, rate))
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
 
 
 def shown(test, values):
@@ -146,10 +184,15 @@ def main():
     parser.add_argument("--mercury-prefix", help="where Mercury's own perf tools are installed")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--duration", type=float, default=1.0, help="seconds per run")
+    parser.add_argument("--disturbance", type=float, default=0.05,
+                        help="share of the machine that others may take during a run")
+    parser.add_argument("--retries", type=int, default=3)
     parser.add_argument("--json", help="also write all figures to this file")
     options = parser.parse_args()
-    found = measure(options)
+    machine = Machine(options.disturbance, options.retries)
+    found = measure(options, machine)
     report(found)
+    print(f"\n{machine.disturbed} of {machine.runs} runs stayed disturbed by other processes.")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump([{"transport": name, "test": test, "ops_per_s": row}
