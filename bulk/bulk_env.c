@@ -139,6 +139,15 @@ void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int
     }
 }
 
+bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *route)
+{
+    util_list_each (node, &env->all) {
+        if (util_container_of(node, struct bulk_transfer, all_link)->route == route)
+            return true;
+    }
+    return false;
+}
+
 void bulk_env_cancel_all(struct bulk_env *env)
 {
     util_list_each (pos, &env->all)

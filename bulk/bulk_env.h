@@ -84,6 +84,9 @@ struct bulk_transfer *bulk_env_find(const struct bulk_env *env, uint64_t serial)
  * they have in flight has ended. To be called before na_route_close. Makes no done calls. */
 void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int error);
 
+/* Whether a transfer uses the route. */
+bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *route);
+
 /* Cancels every transfer; their done calls follow from na_progress and resume. For teardown. */
 void bulk_env_cancel_all(struct bulk_env *env);
 

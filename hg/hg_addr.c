@@ -140,14 +140,14 @@ hg_return_t HG_Addr_free(hg_class_t *hg_class, hg_addr_t addr)
     return HG_SUCCESS;
 }
 
-/* Ends the idle sessions of a context with this peer: those with calls in progress go on. */
+/* Ends the idle sessions of a context with this peer: those with calls or transfers in progress go on. */
 static void addr_forget_sessions(struct hg_context *context, const struct hg_addr *addr)
 {
     util_lock_take(&context->lock);
     util_list_each_safe (node, next, &context->sessions) {
         struct hg_session *session = util_container_of(node, struct hg_session, link);
 
-        if (session->addr == addr && session->refs == 1)
+        if (session->addr == addr && session->refs == 1 && !bulk_env_uses_route(&context->bulk, session->route))
             hg_session_end(session, -ECONNRESET);
     }
     util_lock_drop(&context->lock);
@@ -159,12 +159,14 @@ hg_return_t HG_Addr_set_remove(hg_class_t *hg_class, hg_addr_t addr)
 
     if (hg_class == NULL || addr == NULL)
         return HG_INVALID_ARG;
+    util_lock_take(&hg_class->context_lock);
     for (i = 0; i < NA_CONTEXTS_MAX; i++) {
         struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)i);
 
         if (context != NULL)
             addr_forget_sessions(context, addr);
     }
+    util_lock_drop(&hg_class->context_lock);
     return HG_SUCCESS;
 }
 

@@ -116,6 +116,7 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
     if (error != 0)
         return error;
     hg_class->limits = *na_class_limits(hg_class->na);
+    hg_class->limits.frame_max &= ~(size_t)7U; /* messages are padded to 8 bytes */
     hg_class->self = hg_addr_intern(hg_class, na_class_address(hg_class->na));
     return hg_class->self != NULL ? 0 : -ENOMEM;
 }
@@ -129,6 +130,7 @@ static void class_free(struct hg_class *hg_class)
     na_class_close(hg_class->na);
     util_lock_fini(&hg_class->addr_lock);
     util_lock_fini(&hg_class->context_lock);
+    util_lock_fini(&hg_class->post_lock);
     util_free(hg_class);
 }
 
@@ -145,7 +147,9 @@ static struct hg_class *class_create(const struct hg_init_info *options)
     }
     util_lock_init(&hg_class->addr_lock);
     util_lock_init(&hg_class->context_lock);
-    hg_flusher_init(&hg_class->flusher, (options->na_init_info.thread_mode & NA_THREAD_MODE_SINGLE) != 0);
+    util_lock_init(&hg_class->post_lock);
+    hg_flusher_init(&hg_class->flusher,
+                    (options->na_init_info.thread_mode & NA_THREAD_MODE_SINGLE) == NA_THREAD_MODE_SINGLE);
     for (i = 0; i < HG_CLASS_ADDR_BUCKETS; i++)
         util_list_init(&hg_class->addr_buckets[i]);
     do

@@ -51,7 +51,9 @@ struct hg_class {
     struct hg_rpc_table rpcs;
     struct util_lock addr_lock; /**< addr_buckets and the death of addresses */
     struct util_list addr_buckets[HG_CLASS_ADDR_BUCKETS];
-    struct util_lock context_lock; /**< creation and destruction of contexts, closed_counters */
+    struct util_lock
+        context_lock;           /**< creation and destruction of contexts, closed_counters; taken before their locks */
+    struct util_lock post_lock; /**< keeps a context in `contexts` while a parcel is posted to it; taken after them */
     _Atomic(struct hg_context *) contexts[NA_CONTEXTS_MAX];
 
     struct hg_flusher flusher;

@@ -271,6 +271,7 @@ static void context_turn_until(struct hg_context *context, bool (*busy)(struct h
     util_lock_drop(&context->lock);
 }
 
+/* Needs the lock. */
 static bool context_bulk_busy(struct hg_context *context)
 {
     return !bulk_env_idle(&context->bulk);
@@ -289,14 +290,27 @@ static unsigned int context_open_handles(struct hg_context *context)
     return count;
 }
 
+/* Calls to oneself are in no session. */
+static void context_end_self_calls(struct hg_context *context)
+{
+    util_list_each_safe (node, next, &context->handles_all) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, all_link);
+
+        if (!handle->target && handle->to_self && hg_handle_state(handle) == HG_HANDLE_SENT)
+            hg_handle_complete_locked(handle, HG_CANCELED);
+    }
+}
+
+/* Ends every call and transfer. While the context is closing, no new session begins. */
 static void context_end_sessions(struct hg_context *context)
 {
     struct util_list *node;
 
     util_lock_take(&context->lock);
-    bulk_env_cancel_all(&context->bulk);
     while ((node = util_list_first(&context->sessions)) != NULL)
         hg_session_end(util_container_of(node, struct hg_session, link), -ECANCELED);
+    context_end_self_calls(context);
+    bulk_env_cancel_all(&context->bulk);
     util_lock_drop(&context->lock);
 }
 
@@ -349,6 +363,7 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     struct hg_class *hg_class;
     struct qs_counters counters;
     unsigned int open;
+    bool transfers;
 
     if (context == NULL)
         return HG_SUCCESS;
@@ -358,15 +373,20 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     util_lock_drop(&context->lock);
     hg_flusher_forget(context);
     context_drain(context);
+    util_lock_take(&context->lock);
     open = context_open_handles(context);
-    if (open > 0 || context_bulk_busy(context)) {
+    transfers = context_bulk_busy(context);
+    util_lock_drop(&context->lock);
+    if (open > 0 || transfers) {
         UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open, %s", context->id, open,
-                       context_bulk_busy(context) ? "a bulk transfer does not end" : "no bulk transfer is under way");
+                       transfers ? "a bulk transfer does not end" : "no bulk transfer is under way");
         context_reopen(context);
         return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open", open, context->id);
     }
     util_lock_take(&hg_class->context_lock);
+    util_lock_take(&hg_class->post_lock);
     atomic_store_explicit(&hg_class->contexts[context->id], NULL, memory_order_release);
+    util_lock_drop(&hg_class->post_lock);
     hg_stats_of_context_locked(context, &counters); /* nobody else has the context any more */
     hg_stats_add(&hg_class->closed_counters, &counters);
     util_lock_drop(&hg_class->context_lock);

@@ -35,7 +35,7 @@ struct hg_context {
     struct na_context *na;     /**< owned */
     uint8_t id;
     uint32_t bulk_id_place; /**< where HG_Bulk_cancel() finds this context; constant */
-    struct util_lock lock; /**< everything below unless a field says otherwise */
+    struct util_lock lock;  /**< everything below unless a field says otherwise */
 
     /* Completion queue. */
     struct util_list ready;

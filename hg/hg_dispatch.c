@@ -223,7 +223,10 @@ static void dispatch_run(struct hg_completion *completion)
     if (!handle->create_told && handle->info.hg_class->handle_create != NULL)
         (void)handle->info.hg_class->handle_create(handle, handle->info.hg_class->handle_create_arg);
     handle->create_told = true;
-    (void)callback(handle);
+    if (callback != NULL)
+        (void)callback(handle);
+    else
+        hg_handle_unref(handle); /* registered anew without a callback meanwhile: answered by the last reference */
 }
 
 /* Opened by the context that the origin meant. */
@@ -260,14 +263,15 @@ void hg_dispatch_ready_locked(struct hg_handle *handle)
     hg_handle_move(handle, HG_HANDLE_READY);
     handle->info.context = home;
     handle->completion.run = dispatch_run;
-    handle->completion.take_locked = home == handle->owner ? dispatch_take_locked : NULL;
-    if (home == handle->owner) {
-        hg_queue_push_locked(home, &handle->completion);
-        return;
-    }
+    handle->completion.take_locked = NULL;
     handle->parcel.open_locked = dispatch_hand_over;
     handle->parcel.discard = dispatch_discard;
-    hg_queue_post(home, &handle->parcel);
+    if (home != handle->owner && hg_queue_post_to(handle->info.hg_class, handle->target_context, &handle->parcel))
+        return;
+    /* Here, or the other context has just gone: then somebody must answer, and that is us. */
+    handle->info.context = handle->owner;
+    handle->completion.take_locked = dispatch_take_locked;
+    hg_queue_push_locked(handle->owner, &handle->completion);
 }
 
 void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag)

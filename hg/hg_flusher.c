@@ -2,8 +2,8 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * The thread that sends what was refused while nobody makes progress. It leaves contexts alone in which a
- * thread of the user is at work or asleep on the wait descriptor, since that one is woken and sends by itself.
+ * The thread that sends what was refused while nobody makes progress, and what a callback that does not return
+ * keeps from leaving. In contexts where a thread of the user makes the turns it only sends.
  */
 
 #include "hg/hg_flusher.h"
@@ -27,13 +27,16 @@ void hg_flusher_init(struct hg_flusher *flusher, bool disabled)
     flusher->disabled = disabled;
 }
 
-/* One turn for the context, if nobody else makes them. True when nothing waits any more. */
+/* One turn for the context; only what is gathered is sent where a thread of the user makes the turns. True when nothing
+ * waits any more. */
 static bool flusher_help(struct hg_context *context)
 {
     bool done;
 
     util_lock_take(&context->lock);
-    if (!context->progressing && !atomic_load_explicit(&context->armed, memory_order_relaxed))
+    if (context->progressing)
+        hg_progress_flush_locked(context);
+    else
         (void)hg_progress_turn_locked(context);
     done = util_list_empty(&context->due_sessions);
     if (done)
@@ -54,7 +57,7 @@ static void flusher_turn(struct hg_flusher *flusher)
     done = flusher_help(context);
     util_lock_take(&flusher->lock);
     flusher->busy = NULL;
-    if (!done && !context->flush_forgotten)
+    if (!done && !context->flush_forgotten && util_list_empty(&context->flush_link))
         util_list_push(&flusher->queue, &context->flush_link);
     (void)pthread_cond_broadcast(&flusher->cond);
 }
@@ -98,21 +101,33 @@ static bool flusher_start(struct hg_flusher *flusher)
     return flusher->started;
 }
 
-void hg_flusher_check_locked(struct hg_context *context)
+static void flusher_ask(struct hg_context *context)
 {
     struct hg_flusher *flusher = &context->hg_class->flusher;
 
-    if (util_list_empty(&context->due_sessions) || context->flush_asked || context->progressing || context->closing ||
-        flusher->disabled || atomic_load_explicit(&context->armed, memory_order_relaxed))
+    if (context->flush_asked || context->closing || flusher->disabled)
         return;
     util_lock_take(&flusher->lock);
     if (flusher_start(flusher)) {
         context->flush_asked = true;
-        if (util_list_empty(&context->flush_link) && flusher->busy != context)
+        if (util_list_empty(&context->flush_link))
             util_list_push(&flusher->queue, &context->flush_link);
         (void)pthread_cond_broadcast(&flusher->cond);
     }
     util_lock_drop(&flusher->lock);
+}
+
+void hg_flusher_check_locked(struct hg_context *context)
+{
+    /* A thread in HG_Progress sends by itself: it is awake, or was just woken. */
+    if (!util_list_empty(&context->due_sessions) && !context->progressing)
+        flusher_ask(context);
+}
+
+void hg_flusher_deferred_locked(struct hg_context *context)
+{
+    if (context->progressing && atomic_load_explicit(&context->armed, memory_order_relaxed))
+        flusher_ask(context);
 }
 
 void hg_flusher_forget(struct hg_context *context)

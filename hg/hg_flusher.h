@@ -38,6 +38,10 @@ void hg_flusher_fini(struct hg_flusher *flusher);
 /** Asks for help if something waits for the transport and no thread of the user is there. Needs the context's lock. */
 void hg_flusher_check_locked(struct hg_context *context);
 
+/** A callback has gathered a message that leaves when the callbacks end. If the thread that makes progress sleeps, and this
+ *  callback waits for an answer, nobody else would send it. Needs the context's lock. */
+void hg_flusher_deferred_locked(struct hg_context *context);
+
 /** The context goes away: returns when the thread will not touch it any more. No lock held. */
 void hg_flusher_forget(struct hg_context *context);
 

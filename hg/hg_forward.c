@@ -201,7 +201,8 @@ void hg_forward_abort_locked(struct hg_handle *handle, hg_return_t ret)
     enum hg_handle_state state = hg_handle_state(handle);
     struct hg_session *session = handle->session;
     uint64_t tag = handle->tag;
-    bool tell = session != NULL && (state == HG_HANDLE_SENT || (state == HG_HANDLE_WAITING && handle->encoded.sent > 0));
+    bool tell =
+        session != NULL && (state == HG_HANDLE_SENT || (state == HG_HANDLE_WAITING && handle->encoded.sent > 0));
 
     if (tell && handle->exposure != NULL)
         hg_overflow_orphan_locked(handle, tag);

@@ -6,7 +6,7 @@
  * What leaves for one peer in one frame: messages are packed into an open frame, and frames that the
  * transport refuses wait here, in order and bounded.
  *
- * When a message leaves is decided by who adds it (hg_session_kick_locked()): at once outside callbacks, at
+ * When a message leaves is decided by who adds it (hg_session_kick()): at once outside callbacks, at
  * the end of the outermost HG_Trigger() inside one. All functions need the context's lock.
  */
 

@@ -26,7 +26,7 @@
 #define OVERFLOW_PREFIX_SIZE 8U
 
 struct hg_overflow_exposure {
-    struct hg_bulk *bulk; /* a reference: over the handle's encoded data */
+    struct hg_bulk *bulk;  /* a reference: over the handle's encoded data */
     struct util_list link; /* session->orphans, once the call has ended */
     uint64_t tag;          /* of an orphan: what the peer will release */
     void *memory;          /* of an orphan: owned, what the bulk handle is over */

@@ -54,6 +54,9 @@ void hg_progress_flush_locked(struct hg_context *context)
         if (!hg_session_pump(session) && session->state == HG_SESSION_OPEN && util_list_empty(&session->due_link))
             util_list_push(&context->due_sessions, &session->due_link);
     }
+    /* Whoever sleeps meanwhile does not know that there is something to retry. */
+    if (!util_list_empty(&context->due_sessions) && atomic_load_explicit(&context->armed, memory_order_relaxed))
+        na_wake(context->na);
 }
 
 /* Fires what is due, after everything that has arrived was handled: an answer beats its timer. */
@@ -254,10 +257,11 @@ bool HG_Event_ready(hg_context_t *context)
     now_ns = util_clock_now_ns();
     next_ns = progress_next_ns(context, now_ns);
     ready = !util_list_empty(&context->ready) || next_ns <= now_ns || context->epoll_fd < 0;
-    if (!ready) {
+    if (!ready)
         progress_set_timer_fd(context, next_ns);
+    /* A thread asleep in HG_Progress has armed the descriptor already, and only that thread disarms it. */
+    if (!ready && !context->progressing)
         ready = !progress_arm(context, next_ns);
-    }
     util_lock_drop(&context->lock);
     return ready;
 }
@@ -267,12 +271,12 @@ hg_return_t HG_Event_progress(hg_context_t *context, unsigned int *count_p)
     if (context == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);
-    if (!context->progressing) {
+    if (!context->progressing)
         progress_disarm(context);
-        if (context->timer_fd >= 0)
-            progress_set_timer_fd(context, UINT64_MAX);
-        (void)hg_progress_turn_locked(context);
-    }
+    if (context->timer_fd >= 0)
+        progress_set_timer_fd(context, UINT64_MAX);
+    (void)hg_progress_turn_locked(context);
+    hg_flusher_check_locked(context);
     if (count_p != NULL)
         *count_p = context->ready_count;
     util_lock_drop(&context->lock);

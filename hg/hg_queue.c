@@ -23,6 +23,9 @@
 /* A callback longer than this is slow: what it caused leaves before the next one runs. */
 #define QUEUE_SLOW_NS (5U * 1000U)
 
+/* The longest that a thread in HG_Trigger does not look for parcels. */
+#define QUEUE_WAIT_SLICE_NS (10U * 1000U * 1000U)
+
 /* The context whose callbacks this thread is running, innermost. One pointer of static TLS, which the C library
  * has room for even when we are loaded by dlopen(); the general model costs a call for each access. */
 static _Thread_local const struct hg_context *queue_running __attribute__((tls_model("initial-exec")));
@@ -68,8 +71,21 @@ void hg_queue_post(struct hg_context *context, struct hg_parcel *parcel)
      * matters against `armed`, see hg_progress.c, hence seq_cst. */
     atomic_fetch_add(&context->inbox_count, 1);
     util_lock_drop(&context->inbox_lock);
+    (void)pthread_cond_broadcast(&context->cond); /* costs nothing while nobody waits */
     if (atomic_load(&context->armed))
         na_wake(context->na);
+}
+
+bool hg_queue_post_to(struct hg_class *hg_class, uint8_t id, struct hg_parcel *parcel)
+{
+    struct hg_context *context;
+
+    util_lock_take(&hg_class->post_lock);
+    context = hg_context_by_id(hg_class, id);
+    if (context != NULL)
+        hg_queue_post(context, parcel);
+    util_lock_drop(&hg_class->post_lock);
+    return context != NULL;
 }
 
 unsigned int hg_queue_drain_inbox_locked(struct hg_context *context)
@@ -184,20 +200,29 @@ unsigned int hg_queue_run(struct hg_context *context, unsigned int max_count)
     return count;
 }
 
-/* Waits until the queue has something, at most until @deadline_ns; false on time-out. */
+/* Whether a wait has come to its end: an entry, or a parcel that will become one. */
+static bool queue_wait_over(struct hg_context *context)
+{
+    return !util_list_empty(&context->ready) || atomic_load_explicit(&context->inbox_count, memory_order_acquire) > 0;
+}
+
+/* Waits until the queue has something, at most until @deadline_ns; false on time-out. Whoever posts a parcel from
+ * another context does not hold our lock, so its signal can come between our look and our wait: hence the slices. */
 static bool queue_wait(struct hg_context *context, uint64_t deadline_ns)
 {
-    bool found;
+    bool over;
 
     util_lock_take(&context->lock);
     context->cond_waiters++;
     hg_progress_flush_locked(context);
-    while (util_list_empty(&context->ready) && util_lock_cond_wait(&context->lock, &context->cond, deadline_ns) == 0)
-        continue;
+    while (!(over = queue_wait_over(context)) && util_clock_now_ns() < deadline_ns) {
+        uint64_t slice_ns = util_clock_deadline_ns(QUEUE_WAIT_SLICE_NS);
+
+        (void)util_lock_cond_wait(&context->lock, &context->cond, slice_ns < deadline_ns ? slice_ns : deadline_ns);
+    }
     context->cond_waiters--;
-    found = !util_list_empty(&context->ready);
     util_lock_drop(&context->lock);
-    return found;
+    return over;
 }
 
 hg_return_t HG_Trigger(hg_context_t *context, unsigned int timeout, unsigned int max_count,

@@ -19,6 +19,7 @@
 #include "mercury_types.h"
 #include "util/util_list.h"
 
+struct hg_class;
 struct hg_context;
 
 /** Something that HG_Trigger() runs. Embedded; the object it is embedded in stays until run() is over. */
@@ -45,6 +46,9 @@ void hg_queue_push_locked(struct hg_context *context, struct hg_completion *comp
 
 /** Hands a parcel to any context of the process; takes only the inbox lock. */
 void hg_queue_post(struct hg_context *context, struct hg_parcel *parcel);
+
+/** The same to the context with this id, which cannot go away meanwhile. False: there is none, nothing was posted. */
+bool hg_queue_post_to(struct hg_class *hg_class, uint8_t id, struct hg_parcel *parcel);
 
 /** Opens what has arrived in the inbox. Needs the context's lock. Returns the number of parcels. */
 unsigned int hg_queue_drain_inbox_locked(struct hg_context *context);

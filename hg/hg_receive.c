@@ -23,7 +23,6 @@
 #include "hg/hg_reply.h"
 #include "hg/hg_respond.h"
 #include "hg/hg_session.h"
-#include "util/util_clock.h"
 #include "util/util_log.h"
 
 /* The largest payload that may come in fragments, whatever the peer's frame size. */
@@ -252,8 +251,6 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
 {
     int error = 0;
 
-    if (session->last_heard_ns != 0)
-        session->last_heard_ns = util_clock_now_ns();
     if (frame->has_hello)
         error = hg_session_learn(session, &frame->hello);
     if (error == 0)
@@ -356,8 +353,9 @@ static void receive_route_down(void *arg, struct na_route *route, int error)
     struct hg_session *session = na_route_user(route);
 
     context->counters.route_down++;
+    /* A time limit of ours, but for connecting: HG_TIMEOUT is for calls. */
     if (session != NULL)
-        hg_session_end(session, error);
+        hg_session_end(session, error == -ETIMEDOUT ? -EHOSTUNREACH : error);
     else
         na_route_close(route);
 }

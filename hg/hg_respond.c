@@ -68,8 +68,8 @@ static void respond_end(struct hg_handle *handle, hg_return_t ret)
     handle->parcel.discard = respond_discard;
     if (home == handle->owner)
         hg_queue_push_locked(home, &handle->completion);
-    else
-        hg_queue_post(home, &handle->parcel);
+    else if (!hg_queue_post_to(handle->info.hg_class, handle->target_context, &handle->parcel))
+        hg_handle_unref_locked(handle); /* the context that would tell the user is gone */
 }
 
 int hg_respond_send_locked(struct hg_handle *handle)
@@ -89,9 +89,12 @@ int hg_respond_send_locked(struct hg_handle *handle)
         return error;
     session->context->counters.rpc_resp_sent++;
     if (error != 0) {
-        /* The origin must hear something: the error, without a payload. */
-        hg_respond_status_locked(session, &header, hg_error_from(error));
+        /* The origin must hear something: the error, without a payload. The handle ends first, since sending may come
+         * by the queue that it is in. */
+        hg_session_ref(session);
         respond_end(handle, hg_error_from(error));
+        hg_respond_status_locked(session, &header, hg_error_from(error));
+        hg_session_unref(session);
         return 0;
     }
     util_list_remove(&handle->link);

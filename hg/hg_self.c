@@ -22,6 +22,7 @@
 
 struct hg_self_message {
     struct hg_parcel parcel;
+    struct hg_class *hg_class; /* borrowed */
     struct hg_header header;
     uint8_t origin; /* the context that waits for the response */
     size_t size;
@@ -42,6 +43,7 @@ static struct hg_self_message *self_create(const struct hg_handle *handle)
 
     if (message == NULL)
         return NULL;
+    message->hg_class = handle->info.hg_class;
     hg_payload_view(handle, &payload);
     message->size = hg_payload_size(&payload);
     message->eager_size = payload.tail_size > 0 ? payload.head_size : message->size;
@@ -60,20 +62,13 @@ static struct hg_self_message *self_create(const struct hg_handle *handle)
 /* Posts to a context of the class; -ENOENT when there is none with that id. @own is the context whose lock is held. */
 static int self_post(struct hg_context *own, uint8_t id, struct hg_self_message *message)
 {
-    struct hg_class *hg_class = own->hg_class;
-    struct hg_context *context;
-
     if (id == own->id) {
         hg_queue_post(own, &message->parcel);
         return 0;
     }
-    /* The lock keeps the other context from going away between the look and the post. */
-    util_lock_take(&hg_class->context_lock);
-    context = hg_context_by_id(hg_class, id);
-    if (context != NULL)
-        hg_queue_post(context, &message->parcel);
-    util_lock_drop(&hg_class->context_lock);
-    return context != NULL ? 0 : util_detail_set(-ENOENT, "there is no context %u in this class", id);
+    if (!hg_queue_post_to(own->hg_class, id, &message->parcel))
+        return util_detail_set(-ENOENT, "there is no context %u in this class", id);
+    return 0;
 }
 
 static void self_adopt(struct hg_handle *handle, struct hg_self_message *message)
@@ -107,6 +102,16 @@ static void self_discard(struct hg_parcel *parcel)
     self_free(util_container_of(parcel, struct hg_self_message, parcel));
 }
 
+/* Makes the message of a request the answer to it. */
+static void self_turn_round(struct hg_self_message *message, hg_return_t status)
+{
+    message->header.status = (uint32_t)status;
+    message->size = 0;
+    message->eager_size = 0;
+    message->parcel.open_locked = self_open_response;
+    message->parcel.discard = self_discard;
+}
+
 /* Answers a request that will not run, by turning its message round. Owns the message. */
 static void self_refuse(struct hg_context *context, struct hg_self_message *message, hg_return_t status)
 {
@@ -114,16 +119,25 @@ static void self_refuse(struct hg_context *context, struct hg_self_message *mess
         self_free(message);
         return;
     }
-    message->header.status = (uint32_t)status;
-    message->size = 0;
-    message->eager_size = 0;
-    message->parcel.open_locked = self_open_response;
-    message->parcel.discard = self_discard;
+    self_turn_round(message, status);
     if (self_post(context, message->origin, message) != 0)
         self_free(message);
 }
 
-/* A request that is never opened: the origin hears that nobody did. */
+/* A request that is never opened, because its context goes away: the origin hears that nobody did. No lock held. */
+static void self_discard_request(struct hg_parcel *parcel)
+{
+    struct hg_self_message *message = util_container_of(parcel, struct hg_self_message, parcel);
+
+    if ((message->header.flags & HG_MESSAGE_NO_RESPONSE) == 0) {
+        self_turn_round(message, HG_CANCELED);
+        if (hg_queue_post_to(message->hg_class, message->origin, &message->parcel))
+            return;
+    }
+    self_free(message);
+}
+
+/* Opens a request: a handle adopts the payload and goes the way of one that came over the network. */
 static void self_open_request(struct hg_parcel *parcel, struct hg_context *context)
 {
     struct hg_self_message *message = util_container_of(parcel, struct hg_self_message, parcel);
@@ -166,7 +180,7 @@ int hg_self_forward_locked(struct hg_handle *handle)
     message->header.tag = handle->tag;
     message->header.rpc_id = handle->info.id;
     message->parcel.open_locked = self_open_request;
-    message->parcel.discard = self_discard;
+    message->parcel.discard = self_discard_request;
     error = self_post(owner, handle->info.context_id, message);
     if (error != 0) {
         self_free(message);

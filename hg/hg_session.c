@@ -169,6 +169,8 @@ int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t tar
         *session_out = session;
         return 0;
     }
+    if (context->closing)
+        return util_detail_set(-ECANCELED, "context %u is being destroyed", context->id);
     session = session_create(context, addr, target_context);
     if (session == NULL)
         return -ENOMEM;
@@ -191,10 +193,15 @@ struct hg_session *hg_session_find_peer(struct hg_context *context, const struct
 int hg_session_accept(struct hg_context *context, struct na_route *route, const struct hg_frame_hello *hello,
                       struct hg_session **session_out)
 {
-    struct hg_addr *addr = hg_addr_intern(context->hg_class, hello->class_address);
-    struct hg_session *session = addr != NULL ? session_create(context, addr, hello->context) : NULL;
-    int error = session == NULL ? -ENOMEM : 0;
+    struct hg_addr *addr;
+    struct hg_session *session;
+    int error;
 
+    if (context->closing)
+        return -ECANCELED;
+    addr = hg_addr_intern(context->hg_class, hello->class_address);
+    session = addr != NULL ? session_create(context, addr, hello->context) : NULL;
+    error = session == NULL ? -ENOMEM : 0;
     hg_addr_unref(addr);
     if (error != 0)
         return error;
@@ -423,6 +430,7 @@ void hg_session_kick(struct hg_session *session)
             util_list_push(&context->due_sessions, &session->due_link);
         if (atomic_load_explicit(&context->due_since_ns, memory_order_relaxed) == 0)
             session_note_due(context);
+        hg_flusher_deferred_locked(context);
         return;
     }
     if (hg_session_pump(session)) {

@@ -31,7 +31,7 @@
 
 /** Requests of one peer that a context holds before they are taken up: the window told in the hello. */
 #define HG_SESSION_WINDOW 512U
-/** Control messages that may wait in one session; later cancels are dropped, releases end the session. */
+/** Control messages that may wait in one session; later ones are dropped. */
 #define HG_SESSION_CONTROLS_MAX 65536U
 
 struct hg_context;
@@ -96,9 +96,6 @@ struct hg_session {
     struct hg_session_control *controls;
     uint32_t control_count;
     uint32_t control_capacity;
-
-    uint64_t
-        last_heard_ns; /**< when the last good frame came, by util_clock; kept only where nobody tells of a death */
 };
 
 /** The session for calls to context @p target_context of @p addr, opened if need be. */

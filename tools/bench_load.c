@@ -139,16 +139,11 @@ static void explain_failures(struct bench_load *load)
 {
     struct bench_sample *sample = load->sample;
     struct bench_spawn *spawn = load->client->spawn;
-    uint64_t deadline_ns = util_clock_deadline_ns(LOOK_NS);
 
     sample->gave_up = true;
     (void)snprintf(sample->why, sizeof(sample->why), "%u calls failed in a row", load->failures_in_row);
-    while (spawn != NULL && util_clock_now_ns() < deadline_ns) {
-        if (!bench_spawn_alive(spawn)) {
-            (void)snprintf(sample->why, sizeof(sample->why), "%s", spawn->error);
-            return;
-        }
-    }
+    if (spawn != NULL && bench_spawn_ended(spawn))
+        (void)snprintf(sample->why, sizeof(sample->why), "%s", spawn->error);
 }
 
 void bench_load_run(struct bench_load *load, uint64_t duration_ns, struct util_hist *hist, struct bench_sample *sample)

@@ -22,6 +22,7 @@
 
 #define STOP_MS    2000U
 #define STOP_POLL  10
+#define END_MS     1000U
 #define ARGS_MAX   10U
 #define EXEC_ERROR 126
 
@@ -104,11 +105,14 @@ static bool read_address(struct bench_spawn *spawn, int fd, uint64_t timeout_ns)
     return false;
 }
 
-/* After end of file on the pipe the exit status is a moment away; it explains more. */
-static void wait_end(struct bench_spawn *spawn)
+bool bench_spawn_ended(struct bench_spawn *spawn)
 {
-    for (unsigned int i = 0; i < 50 && bench_spawn_alive(spawn); i++)
+    for (unsigned int waited = 0; waited < END_MS; waited += STOP_POLL) {
+        if (!bench_spawn_alive(spawn))
+            return true;
         (void)poll(NULL, 0, STOP_POLL);
+    }
+    return false;
 }
 
 bool bench_spawn_start(struct bench_spawn *spawn, const char *info, const struct bench_options *options)
@@ -135,8 +139,9 @@ bool bench_spawn_start(struct bench_spawn *spawn, const char *info, const struct
     good = read_address(spawn, fds[0], options->timeout_ns);
     (void)close(fds[0]);
     if (!good) {
-        wait_end(spawn);
-        (void)bench_spawn_stop(spawn);
+        /* After end of file the exit status is a moment away, and explains more. */
+        if (!bench_spawn_ended(spawn))
+            (void)bench_spawn_stop(spawn);
     }
     return good;
 }

@@ -26,6 +26,10 @@ bool bench_spawn_start(struct bench_spawn *spawn, const char *info, const struct
 /* False as soon as the process has ended; then spawn->error says how. A system call. */
 bool bench_spawn_alive(struct bench_spawn *spawn);
 
+/* Whether it ends within a second: a process that has just been killed closes its connections some
+ * time before it can be waited for, longer so on a busy machine. */
+bool bench_spawn_ended(struct bench_spawn *spawn);
+
 /* Asks it to leave, waits 2 s, then kills. False if it had died or did not leave cleanly. */
 bool bench_spawn_stop(struct bench_spawn *spawn);
 

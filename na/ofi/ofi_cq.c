@@ -136,7 +136,8 @@ int ofi_cq_progress(struct na_context *base)
         ofi_listen_poll(context->owner, context);
     handled += ofi_listen_turn(context);
     handled += ofi_route_turn(context);
-    if (!util_list_empty(&context->recv.idle))
+    /* Not on the way of a frame to its callback, unless buffers run low; nobody sleeps while some are idle. */
+    if (context->recv.idle_count > 0 && (handled == 0 || context->recv.idle_count >= context->recv.buf_count / 4))
         ofi_recv_repost(context);
     if (handled > 0)
         context->wait.attentive_ns = 0; /* signs of life: see ofi_wait.c */

@@ -175,7 +175,7 @@ static void listen_on_connected_locked(struct ofi_context *caller, union listen_
     struct ofi_route *route = event->entry.fid->context;
     struct ofi_connect_private private;
 
-    if (route->state == OFI_ROUTE_STATE_ACCEPTING || route->peer_id != 0) {
+    if (route->incoming) {
         route->event_up = true; /* an accepted one: the answer carries nothing for us */
     } else if (ofi_connect_private_decode(event->entry.data, size, &private) == 0) {
         route->event_up = true;
@@ -280,6 +280,7 @@ static void listen_accept(struct ofi_context *context, struct ofi_request *reque
     }
     route->base.target_context = request->source_context;
     route->peer_id = request->peer_id;
+    route->incoming = true;
     private.id = route->id;
     ofi_connect_private_encode(&private, bytes);
     ret = ofi_connect_endpoint(route, request->info);

@@ -121,6 +121,7 @@ struct ofi_recv {
     uint32_t buf_count;
     bool multi;            /* a buffer takes many frames */
     struct util_list idle; /* buffers to be posted again */
+    uint32_t idle_count;
     unsigned char *bounce; /* owned: for frames that are not aligned */
 };
 
@@ -214,6 +215,7 @@ struct ofi_route {
     struct ofi_context *owner;
     uint32_t index; /* in owner->routes */
     enum ofi_route_state state;
+    bool incoming;    /* made by a peer; constant before the endpoint exists */
     int error;        /* why it ended or will end */
     uint64_t id;      /* what peers put into each message for it */
     uint64_t peer_id; /* what we put into each message */

@@ -44,6 +44,13 @@ static ssize_t recv_post(struct ofi_context *context, struct ofi_recv_buf *buf)
     return ret;
 }
 
+/* The buffer waits to be posted again. */
+static void recv_push_idle(struct ofi_recv *recv, struct ofi_recv_buf *buf)
+{
+    util_list_push(&recv->idle, &buf->node);
+    recv->idle_count++;
+}
+
 void ofi_recv_repost(struct ofi_context *context)
 {
     struct util_list *node;
@@ -59,6 +66,7 @@ void ofi_recv_repost(struct ofi_context *context)
             return;
         }
         util_list_remove(node);
+        context->recv.idle_count--;
     }
 }
 
@@ -94,7 +102,7 @@ int ofi_recv_open(struct ofi_context *context)
         recv->bufs[i].op.kind = OFI_OP_KIND_RECV;
         recv->bufs[i].data = recv->memory + i * recv->buf_size;
         util_list_init(&recv->bufs[i].node);
-        util_list_push(&recv->idle, &recv->bufs[i].node);
+        recv_push_idle(recv, &recv->bufs[i]);
     }
     ofi_recv_repost(context);
     if (util_list_first(&recv->idle) == &recv->bufs[0].node)
@@ -163,7 +171,7 @@ void ofi_recv_done(struct ofi_context *context, struct ofi_recv_buf *buf, const 
     else if ((entry->flags & FI_RECV) != 0 && entry->buf != NULL)
         recv_deliver(context, entry, entry->buf);
     if (!multi || recv_account(buf, entry))
-        util_list_push(&context->recv.idle, &buf->node);
+        recv_push_idle(&context->recv, buf);
 }
 
 void ofi_recv_failed(struct ofi_context *context, struct ofi_recv_buf *buf, const struct fi_cq_err_entry *entry)
@@ -173,5 +181,5 @@ void ofi_recv_failed(struct ofi_context *context, struct ofi_recv_buf *buf, cons
                          context->base.address, ofi_error_text(entry->err));
     context->dropped_frames++;
     if (!context->recv.multi || (entry->flags & FI_MULTI_RECV) != 0)
-        util_list_push(&context->recv.idle, &buf->node);
+        recv_push_idle(&context->recv, buf);
 }

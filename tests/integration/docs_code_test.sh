@@ -5,7 +5,8 @@
 # The documents say what is there: docs_code_test.sh TOP
 #  - each block of C is introduced by a comment <!-- FILE -->, and is a run of whole lines of that file,
 #    so that code which readers copy is code which the tests compile and run;
-#  - each path of this tree that is named in backticks or linked exists.
+#  - each path of this tree that is named in backticks or linked exists;
+#  - each identifier with an underscore that is named in backticks occurs in the sources.
 set -u
 exec python3 - "$1" <<'PYTHON'
 import pathlib
@@ -70,6 +71,23 @@ def check_paths(doc, text):
             check(there, f"{doc.relative_to(top)} names {path}, which does not exist")
 
 
+def sources_text():
+    files = [top / "run"]
+    for folder in folders[:-1]:
+        files += [f for f in (top / folder).rglob("*") if f.suffix in (".c", ".h", ".build", ".sh", ".py")]
+    return "\n".join(f.read_text(errors="replace") for f in files if f.is_file())
+
+
+def check_names(doc, text):
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    for name in sorted(set(re.findall(r"`(?:struct )?((?:[A-Za-z]\w*\.)*[A-Za-z]\w*_\w+)`", prose))):
+        if name.lower().startswith("fi_"):
+            continue  # libfabric's own
+        for part in name.split("."):
+            check(part in words, f"{doc.relative_to(top)} names {part}, which is nowhere in the sources")
+
+
+words = set(re.findall(r"[A-Za-z_]\w*", sources_text()))
 for doc in docs:
     if not doc.is_file():
         check(False, f"{doc.relative_to(top)} is missing")
@@ -77,6 +95,7 @@ for doc in docs:
     text = doc.read_text()
     check_code(doc, text)
     check_paths(doc, text)
+    check_names(doc, text)
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)
 PYTHON

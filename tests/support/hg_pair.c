@@ -112,7 +112,9 @@ static hg_return_t pair_echo(hg_handle_t handle)
         atomic_fetch_add(&pair->bad_inputs, 1);
         return HG_Destroy(handle);
     }
-    HG_PAIR_OK(HG_Respond(handle, NULL, NULL, &blob));
+    /* A hostile origin may want no response. */
+    if (HG_Respond(handle, NULL, NULL, &blob) != HG_SUCCESS)
+        atomic_fetch_add(&pair->bad_inputs, 1);
     HG_PAIR_OK(HG_Free_input(handle, &blob));
     atomic_fetch_add(&pair->echoed, 1);
     return HG_Destroy(handle);

@@ -28,6 +28,11 @@ const char *support_suite_parameter(void)
     return suite_parameter;
 }
 
+void support_suite_set_parameter(const char *parameter)
+{
+    suite_parameter = parameter;
+}
+
 uint64_t support_suite_now_us(void)
 {
     struct timespec now;

@@ -31,6 +31,8 @@ struct support_case {
 int support_suite_main(int argc, char **argv, const struct support_case *const *tables, void (*setup)(void));
 
 const char *support_suite_parameter(void);
+/* For a program that a case starts itself in another role. */
+void support_suite_set_parameter(const char *parameter);
 
 /* Leaves the case as skipped, with a reason. */
 _Noreturn void support_suite_skip(const char *reason);
