@@ -57,17 +57,52 @@ void ofi_av_close(struct ofi_class *owner)
     owner->av.fid = NULL;
 }
 
-/* Names of endpoints that this process opened; never forgotten. */
+/* Names of endpoints that this process opened; never forgotten. local_lock also spans posts to them and their close. */
 static pthread_mutex_t local_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct util_map local_names; /* under local_lock: hash of the text to anything */
+static struct util_map local_names; /* under local_lock: hash of the text to one of the two below */
+static char local_open;
+static char local_closed;
+
+static void av_set_local(const char *text, char *state)
+{
+    uint64_t hash = util_hash_string64(text);
+
+    if (local_names.capacity == 0)
+        util_map_init(&local_names, 0);
+    (void)util_map_remove(&local_names, hash);
+    (void)util_map_put(&local_names, hash, state);
+}
 
 void ofi_av_note_local(const char *text)
 {
     (void)pthread_mutex_lock(&local_lock);
-    if (local_names.capacity == 0)
-        util_map_init(&local_names, 0);
-    (void)util_map_put(&local_names, util_hash_string64(text), &local_names);
+    av_set_local(text, &local_open);
     (void)pthread_mutex_unlock(&local_lock);
+}
+
+void ofi_av_local_close(const char *text, struct fid_ep *ep)
+{
+    (void)pthread_mutex_lock(&local_lock);
+    av_set_local(text, &local_closed);
+    (void)fi_close(&ep->fid);
+    (void)pthread_mutex_unlock(&local_lock);
+}
+
+bool ofi_av_local_enter(const struct ofi_av_entry *entry)
+{
+    if (entry == NULL || !entry->local)
+        return true;
+    (void)pthread_mutex_lock(&local_lock);
+    if (util_map_get(&local_names, util_hash_string64(entry->text)) != &local_closed)
+        return true;
+    (void)pthread_mutex_unlock(&local_lock);
+    return false;
+}
+
+void ofi_av_local_leave(const struct ofi_av_entry *entry)
+{
+    if (entry != NULL && entry->local)
+        (void)pthread_mutex_unlock(&local_lock);
 }
 
 static bool av_is_local(const char *text)
@@ -130,7 +165,14 @@ static int av_insert_locked(struct ofi_class *owner, const struct ofi_address *a
         inserted = fi_av_insert(owner->av.fid, address->bytes, 1, &entry->addr, 0, NULL);
     } while (inserted != 1 && av_evict_locked(owner));
     if (inserted == 1) {
-        entry->next = util_map_remove(&owner->av.entries, hash);
+        struct ofi_av_entry *others = util_map_get(&owner->av.entries, hash);
+
+        if (others != NULL) { /* same hash: behind the first */
+            entry->next = others->next;
+            others->next = entry;
+            *entry_out = entry;
+            return 0;
+        }
         if (util_map_put(&owner->av.entries, hash, entry) == 0) {
             *entry_out = entry;
             return 0;
@@ -159,6 +201,8 @@ int ofi_av_get(struct ofi_class *owner, const struct ofi_address *address, const
         entry->refs++;
         *entry_out = entry;
     }
+    if (ret == 0)
+        (*entry_out)->local = owner->provider->guard_local && av_is_local(text);
     util_lock_drop(&owner->av.lock);
     return ret;
 }

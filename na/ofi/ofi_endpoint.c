@@ -83,12 +83,15 @@ static int endpoint_fail(struct ofi_class *owner, const struct ofi_address *addr
     return util_detail_set(error, "%s cannot open %s: %s", owner->base.provider, text, ofi_error_text(ret));
 }
 
-static void endpoint_note(const struct ofi_class *owner, const struct ofi_endpoint *endpoint)
+static void endpoint_note(const struct ofi_class *owner, struct ofi_endpoint *endpoint)
 {
     char text[NA_ADDRESS_MAX];
 
-    if (ofi_address_text(&endpoint->address, owner->base.protocol, text) == 0)
-        ofi_av_note_local(text);
+    if (ofi_address_text(&endpoint->address, owner->base.protocol, text) != 0)
+        return;
+    ofi_av_note_local(text);
+    if (owner->provider->guard_local)
+        memcpy(endpoint->local_name, text, sizeof(text));
 }
 
 static int endpoint_open_datagram(struct ofi_class *owner, const struct ofi_address *address,
@@ -144,7 +147,9 @@ int ofi_endpoint_open(struct ofi_class *owner, const struct ofi_address *address
 
 void ofi_endpoint_close(struct ofi_endpoint *endpoint)
 {
-    if (endpoint->rx != NULL)
+    if (endpoint->local_name[0] != '\0')
+        ofi_av_local_close(endpoint->local_name, endpoint->rx);
+    else if (endpoint->rx != NULL)
         (void)fi_close(&endpoint->rx->fid);
     if (endpoint->cq != NULL)
         (void)fi_close(&endpoint->cq->fid);

@@ -44,6 +44,7 @@ struct ofi_av_entry {
     fi_addr_t addr;
     uint32_t refs; /* routes */
     bool dead;     /* the peer ended: to be removed with its last route */
+    bool local;    /* the peer is an endpoint of this process: see ofi_av_local_enter */
     char text[NA_ADDRESS_MAX];
 };
 
@@ -60,9 +61,10 @@ struct ofi_endpoint {
     struct fid_ep *rx; /* receives are posted here: the endpoint, or the shared receive context */
     struct fid_ep *tx; /* datagram endpoint; NULL with connected endpoints */
     struct fid_cq *cq;
-    struct fid_wait *wait_set;  /* OFI_PROVIDER_WAIT_SET only */
-    int cq_fd;                  /* to sleep on; -1 if there is none */
-    struct ofi_address address; /* of a datagram endpoint */
+    struct fid_wait *wait_set;       /* OFI_PROVIDER_WAIT_SET only */
+    int cq_fd;                       /* to sleep on; -1 if there is none */
+    struct ofi_address address;      /* of a datagram endpoint */
+    char local_name[NA_ADDRESS_MAX]; /* where closing must be known to the rest of the process, else empty */
 };
 
 /* --- class (ofi_fabric.c) ---------------------------------------------------------------------------- */

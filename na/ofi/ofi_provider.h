@@ -43,6 +43,7 @@ struct ofi_provider {
     bool keep_addresses; /* removing an address of a living peer does harm, see ofi_av.c */
     bool keys_checked;   /* wrong keys, ranges and directions are refused */
     bool revocable;      /* a closed registration is refused to peers */
+    bool guard_local;    /* posts to a closed endpoint of the same process crash: ofi_av_local_enter */
     bool guard_keys;     /* closing a registration does not lock the table of keys: ofi_guard.h does */
     bool virt_addr;      /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
     bool write_delivers; /* a plain write completes when the data has arrived */

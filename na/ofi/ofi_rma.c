@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_bytes.h"
@@ -113,10 +114,15 @@ int ofi_rma_post(struct na_rma *rma)
     ret = rma_key(rma, op, &key);
     if (ret != 0)
         return (int)ret;
+    if (!ofi_av_local_enter(route->av_entry)) {
+        rma_unmap(context->owner, op);
+        return -ECONNRESET;
+    }
     if (rma->op == NA_RMA_PUT && !context->owner->provider->write_delivers)
         ret = rma_issue_delivered(rma, op, key);
     else
         ret = rma_issue(rma, op, key);
+    ofi_av_local_leave(route->av_entry);
     if (ret != 0) {
         rma_unmap(context->owner, op);
         if (ret != -FI_EAGAIN)
