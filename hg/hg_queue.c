@@ -29,10 +29,17 @@
 /* The context whose callbacks this thread is running, innermost. One pointer of static TLS, which the C library
  * has room for even when we are loaded by dlopen(); the general model costs a call for each access. */
 static _Thread_local const struct hg_context *queue_running __attribute__((tls_model("initial-exec")));
+/* Whether the callback that this thread is running has sent a message at once. */
+static _Thread_local bool queue_sent __attribute__((tls_model("initial-exec")));
 
-bool hg_queue_in_callback(const struct hg_context *context)
+bool hg_queue_gathers_locked(struct hg_context *context)
 {
-    return queue_running == context;
+    if (queue_running != context)
+        return false;
+    if (queue_sent || atomic_load_explicit(&context->ready_count, memory_order_relaxed) > 0)
+        return true;
+    queue_sent = true;
+    return false;
 }
 
 static void queue_wake_locked(struct hg_context *context)
@@ -190,8 +197,10 @@ unsigned int hg_queue_run(struct hg_context *context, unsigned int max_count)
         if (completion == NULL)
             return count;
         queue_running = context;
+        queue_sent = false;
         completion->run(completion);
         queue_running = outer;
+        queue_sent = outer != NULL; /* an outer callback goes on gathering */
         count++;
         queue_flush_due(context, &before_ns);
     }

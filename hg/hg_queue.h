@@ -56,7 +56,9 @@ unsigned int hg_queue_drain_inbox_locked(struct hg_context *context);
 /** Runs up to @p max_count entries; returns how many ran. No lock held. */
 unsigned int hg_queue_run(struct hg_context *context, unsigned int max_count);
 
-/** Whether the calling thread is inside a callback that this context runs. */
-bool hg_queue_in_callback(const struct hg_context *context);
+/** Whether a message that the calling thread adds now shall wait for others: it is inside a callback that this context
+ *  runs, and more callbacks are to follow, or the callback has sent something already. The first message of the last
+ *  callback leaves at once, and takes along what was gathered for its peer. Needs the context's lock. */
+bool hg_queue_gathers_locked(struct hg_context *context);
 
 #endif

@@ -425,7 +425,7 @@ void hg_session_kick(struct hg_session *session)
 
     if (session->state != HG_SESSION_OPEN)
         return;
-    if (hg_queue_in_callback(context) && atomic_load_explicit(&context->hg_class->batching, memory_order_relaxed)) {
+    if (atomic_load_explicit(&context->hg_class->batching, memory_order_relaxed) && hg_queue_gathers_locked(context)) {
         if (util_list_empty(&session->due_link))
             util_list_push(&context->due_sessions, &session->due_link);
         if (atomic_load_explicit(&context->due_since_ns, memory_order_relaxed) == 0)

@@ -25,7 +25,7 @@ static hg_return_t call_done(const struct hg_cb_info *info);
 /* ------------------------------------------------------------------------------------ calling */
 
 /* Counts a call that ended at `now`; ret and bad_offset say how. */
-static void count(struct bench_load *load, struct bench_slot *slot, uint64_t now, hg_return_t ret, uint64_t bad_offset)
+static void count(struct bench_load *load, uint64_t started_ns, uint64_t now, hg_return_t ret, uint64_t bad_offset)
 {
     struct bench_sample *sample = load->sample;
 
@@ -43,7 +43,7 @@ static void count(struct bench_load *load, struct bench_slot *slot, uint64_t now
     }
     sample->ops++;
     if (load->hist != NULL)
-        util_hist_record(load->hist, now - slot->start_ns);
+        util_hist_record(load->hist, now - started_ns);
 }
 
 /* HG_AGAIN leaves the slot idle for the loop to try again: the library asks to make progress. */
@@ -65,14 +65,14 @@ static void start_call(struct bench_load *load, struct bench_slot *slot, uint64_
     slot->state = BENCH_SLOT_IDLE;
     load->flying--;
     if (ret != HG_AGAIN)
-        count(load, slot, now, ret, BENCH_RPC_NO_OFFSET);
+        count(load, slot->start_ns, now, ret, BENCH_RPC_NO_OFFSET);
 }
 
 static hg_return_t call_done(const struct hg_cb_info *info)
 {
     struct bench_slot *slot = info->arg;
     struct bench_load *load = slot->load;
-    uint64_t bad_offset = BENCH_RPC_NO_OFFSET, now;
+    uint64_t bad_offset = BENCH_RPC_NO_OFFSET, started_ns = slot->start_ns, now;
     hg_return_t ret = info->ret;
 
     slot->state = BENCH_SLOT_IDLE;
@@ -81,9 +81,13 @@ static hg_return_t call_done(const struct hg_cb_info *info)
         ret = load->config.ops->finish(slot, &bad_offset);
     now = util_clock_now_ns();
     load->last_ns = now;
-    count(load, slot, now, ret, bad_offset);
+    /* A good answer is counted while the next call is on its way; a bad one may stop the run. */
+    if (ret != HG_SUCCESS)
+        count(load, started_ns, now, ret, bad_offset);
     if (now < load->end_ns && !load->stop)
         start_call(load, slot, now);
+    if (ret == HG_SUCCESS)
+        count(load, started_ns, now, ret, bad_offset);
     return HG_SUCCESS;
 }
 

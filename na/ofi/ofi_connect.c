@@ -69,6 +69,10 @@ int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info)
         return ret;
     }
     route->ep = ep;
+    /* From here on another context may read an event of this endpoint, under this lock, and finds the route through
+     * it. libfabric orders the two by locks of its own; this makes the order visible to tools as well. */
+    util_lock_take(&owner->cm.lock);
+    util_lock_drop(&owner->cm.lock);
     return 0;
 }
 

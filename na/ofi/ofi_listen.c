@@ -379,8 +379,10 @@ int ofi_listen_turn(struct ofi_context *context)
     struct listen_change change;
     int count = 0;
 
-    /* Cleared first: what is handed over from here on sets it again. */
-    if (!atomic_exchange_explicit(&context->handed_over, false, memory_order_acquire))
+    /* Relaxed: only spares the exchange in the many turns without; a flag that is missed is seen in the next. Then cleared
+     * first: what is handed over from here on sets it again. */
+    if (!atomic_load_explicit(&context->handed_over, memory_order_relaxed) ||
+        !atomic_exchange_explicit(&context->handed_over, false, memory_order_acquire))
         return 0;
     while ((request = listen_next_request(context)) != NULL) {
         listen_accept(context, request);
