@@ -201,7 +201,9 @@ int ofi_av_get(struct ofi_class *owner, const struct ofi_address *address, const
         entry->refs++;
         *entry_out = entry;
     }
-    if (ret == 0)
+    /* Others who have the entry read this without the lock, and must find at the end of a call what they found at its
+     * beginning: it is written by the first one only. */
+    if (ret == 0 && (*entry_out)->refs == 1)
         (*entry_out)->local = owner->provider->guard_local && av_is_local(text);
     util_lock_drop(&owner->av.lock);
     return ret;

@@ -112,8 +112,17 @@ static void to_string_tells_the_size_and_refuses_a_short_buffer(void)
 
 static void text_that_is_no_address_is_refused(void)
 {
-    static const char *const texts[] = {"", "garbage", "://", "tcp", ":::", "tcp://", "tcp://127.0.0.1:99999",
-                                        "tcp://127.0.0.1:-1", "tcp://[::1", "\n", "tcp://127.0.0.1:12x"};
+    static const char *const texts[] = {"",
+                                        "garbage",
+                                        "://",
+                                        "tcp",
+                                        ":::",
+                                        "tcp://",
+                                        "tcp://127.0.0.1:99999",
+                                        "tcp://127.0.0.1:-1",
+                                        "tcp://[::1",
+                                        "\n",
+                                        "tcp://127.0.0.1:12x"};
     char longer[5000];
     struct hg_pair pair;
     hg_addr_t addr = HG_ADDR_NULL;

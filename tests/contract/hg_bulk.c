@@ -41,8 +41,7 @@ static void mover_open(const struct hg_pair_options *options)
     memset(&mover, 0, sizeof(mover));
     hg_pair_open(&mover.pair, options);
     mover.id = HG_Register_name(mover.pair.target.hg_class, "mover", hg_proc_hg_bulk_t, NULL, keep_descriptor);
-    SUPPORT_CHECK(mover.id ==
-                  HG_Register_name(mover.pair.origin.hg_class, "mover", hg_proc_hg_bulk_t, NULL, NULL));
+    SUPPORT_CHECK(mover.id == HG_Register_name(mover.pair.origin.hg_class, "mover", hg_proc_hg_bulk_t, NULL, NULL));
 }
 
 /* Sends the descriptor of `bulk` from the origin to the target. */
@@ -132,7 +131,7 @@ static void pull_and_push(hg_size_t size)
 
 static void pull_and_push_of_all_sizes_move_every_byte(void)
 {
-    static const hg_size_t sizes[] = {1,     8,     100,   4095,   4096,    8192,    8193,    65535,
+    static const hg_size_t sizes[] = {1,     8,     100,    4095,    4096,    8192,    8193,    65535,
                                       65536, 65537, 300001, 1048575, 1048576, 1048577, 5000000, 16777216};
 
     mover_open(NULL);

@@ -47,8 +47,8 @@ static void empty_call_has_an_empty_answer(void)
 /* Every way that a payload can take, and the borders between them, in both directions. */
 static void payloads_of_all_sizes_arrive_whole(void)
 {
-    static const uint64_t sizes[] = {0,    1,     7,     8,     100,   1000,  3900,  3968,  3976,   4000,   4032,
-                                     4096, 7900,  8000,  8100,  8192,  8193,  12000, 16384, 16385,  31000,  50000,
+    static const uint64_t sizes[] = {0,     1,     7,     8,     100,   1000,  3900,  3968,   3976,   4000,   4032,
+                                     4096,  7900,  8000,  8100,  8192,  8193,  12000, 16384,  16385,  31000,  50000,
                                      60000, 61000, 62000, 64000, 65536, 65537, 70000, 131072, 300000, 1048576};
     struct hg_pair pair;
 
@@ -367,8 +367,8 @@ static void target_can_call_an_origin_that_does_not_listen(void)
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     held = hg_pair_take_held(&pair);
     back = (struct hg_pair_call){.pair = &pair};
-    HG_PAIR_OK(HG_Create(pair.target.contexts[0], HG_Get_info(held)->addr, pair.target.ids[HG_PAIR_EMPTY],
-                         &back.handle));
+    HG_PAIR_OK(
+        HG_Create(pair.target.contexts[0], HG_Get_info(held)->addr, pair.target.ids[HG_PAIR_EMPTY], &back.handle));
     hg_pair_call_forward(&back, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&back));
     hg_pair_call_end(&back);

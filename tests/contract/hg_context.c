@@ -205,8 +205,7 @@ static void one_context_works_while_the_other_is_not_driven(void)
 
     if (strstr(support_suite_parameter(), "ofi_rxm") != NULL)
         support_suite_skip("its further contexts are reached through context 0");
-    hg_pair_open(&pair,
-                 &(struct hg_pair_options){.target_contexts = 2, .origin_contexts = 2, .silent_target = true});
+    hg_pair_open(&pair, &(struct hg_pair_options){.target_contexts = 2, .origin_contexts = 2, .silent_target = true});
     lonely = (struct lonely){.pair = &pair};
     id = HG_Register_name(pair.target.hg_class, "pull", hg_proc_hg_bulk_t, hg_proc_uint32_t, pull_handler);
     SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "pull", hg_proc_hg_bulk_t, hg_proc_uint32_t, NULL));

@@ -215,9 +215,9 @@ static void unknown_protocol_lists_the_known_ones(void)
 
 static void bad_info_strings_get_a_word(void)
 {
-    static const char *const uris[] = {"",      "://",           "tcp://nobody.invalid",    "tcp://127.0.0.1:99999",
-                                       "ofi+",  "tcp://[",       "tcp://127.0.0.1:http",    "tcp:// ",
-                                       "tcp:/", "tcp://:-5",     "tcp://203.0.113.77:4000", "tcp://no-such-if0"};
+    static const char *const uris[] = {"",      "://",       "tcp://nobody.invalid",    "tcp://127.0.0.1:99999",
+                                       "ofi+",  "tcp://[",   "tcp://127.0.0.1:http",    "tcp:// ",
+                                       "tcp:/", "tcp://:-5", "tcp://203.0.113.77:4000", "tcp://no-such-if0"};
 
     HG_Set_log_level("none");
     for (unsigned int i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {

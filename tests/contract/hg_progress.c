@@ -214,8 +214,8 @@ static void forward_leaves_while_another_thread_sleeps_in_progress(void)
         HG_PAIR_OK(call.ret);
     }
     qsort(took_us, COUNT, sizeof(took_us[0]), compare_u64);
-    printf("# whole call with sleeping threads: median %llu us, p90 %llu us\n",
-           (unsigned long long)took_us[COUNT / 2], (unsigned long long)took_us[COUNT * 9 / 10]);
+    printf("# whole call with sleeping threads: median %llu us, p90 %llu us\n", (unsigned long long)took_us[COUNT / 2],
+           (unsigned long long)took_us[COUNT * 9 / 10]);
     SUPPORT_CHECK(took_us[COUNT / 2] < 20000U * support_slowness());
     atomic_store(&sleeper.stop, true);
     SUPPORT_CHECK(pthread_join(sleeper.thread, NULL) == 0);

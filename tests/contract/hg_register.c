@@ -45,8 +45,7 @@ static void registered_procs_can_be_asked_for(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    HG_PAIR_OK(
-        HG_Registered_proc_cb(pair.origin.hg_class, pair.origin.ids[HG_PAIR_MOVE], &flag, &in_proc, &out_proc));
+    HG_PAIR_OK(HG_Registered_proc_cb(pair.origin.hg_class, pair.origin.ids[HG_PAIR_MOVE], &flag, &in_proc, &out_proc));
     SUPPORT_CHECK(flag == HG_TRUE && in_proc == hg_pair_proc_move_in && out_proc == hg_pair_proc_move_out);
     HG_PAIR_OK(HG_Registered_proc_cb(pair.origin.hg_class, 4711, &flag, NULL, NULL));
     SUPPORT_CHECK(flag == HG_FALSE);

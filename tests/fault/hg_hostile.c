@@ -7,315 +7,27 @@
  *
  * The parameter is "connections" or "datagrams".
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hg/hg_frame.h"
-#include "hg/hg_header.h"
-#include "tests/support/fake_wire.h"
-#include "tests/support/hg_pair.h"
+#include "tests/fault/hg_raw.h"
 #include "util/util_bytes.h"
-
-enum { RAW_KEPT = 64 };
-
-/* The hostile peer: an endpoint, a route to the victim, and what came from there. */
-struct raw {
-    struct na_class *na_class;
-    struct na_context *context;
-    struct na_route *route; /* NULL when it went down */
-    bool down;
-    int down_error;
-
-    /* What the victim said in its frames. */
-    struct hg_frame_hello hello;
-    bool has_hello;
-    unsigned int refusals;
-    struct hg_header kept[RAW_KEPT];
-    unsigned int kept_count;
-    uint32_t credit;
-
-    /* What goes into the next frame. */
-    struct hg_frame_header header;
-    struct hg_frame_hello own;
-    bool send_hello;
-    unsigned char body[8192];
-    size_t body_size;
-};
-
-static struct hg_pair pair;
-static struct raw raw;
-
-/* --- the raw peer -------------------------------------------------------------------------------- */
-
-static void raw_frame(void *arg, struct na_route *route, const void *data, size_t size)
-{
-    const unsigned char *bytes = data;
-    struct hg_frame_header header;
-    struct hg_frame_hello hello;
-    size_t offset;
-    bool has_hello;
-
-    (void)arg;
-    (void)route;
-    switch (hg_frame_decode(bytes, size, &header, &hello, &has_hello, &offset)) {
-    case HG_FRAME_KIND_REFUSAL:
-        raw.refusals++;
-        return;
-    case HG_FRAME_KIND_FRAME:
-        break;
-    default:
-        support_suite_fail("the victim sent what is no frame");
-    }
-    if (has_hello) {
-        raw.hello = hello;
-        raw.has_hello = true;
-    }
-    raw.credit = header.credit;
-    while (offset < size) {
-        const unsigned char *payload;
-        size_t message_size;
-
-        SUPPORT_CHECK(raw.kept_count < RAW_KEPT);
-        SUPPORT_CHECK(hg_header_decode(bytes + offset, size - offset, &raw.kept[raw.kept_count], &payload,
-                                       &message_size) == 0);
-        raw.kept_count++;
-        offset += message_size;
-    }
-}
-
-static void raw_accept(void *arg, struct na_route *route)
-{
-    (void)arg;
-    raw.route = route;
-    raw.down = false;
-}
-
-static void raw_up(void *arg, struct na_route *route)
-{
-    (void)arg;
-    (void)route;
-}
-
-static void raw_gone(void *arg, struct na_route *route, int error)
-{
-    (void)arg;
-    SUPPORT_CHECK(route == raw.route);
-    na_route_close(route);
-    raw.route = NULL;
-    raw.down = true;
-    raw.down_error = error;
-}
-
-static const struct na_upcalls raw_upcalls = {
-    .frame = raw_frame,
-    .accept = raw_accept,
-    .route_up = raw_up,
-    .route_down = raw_gone,
-};
-
-static void raw_begin(void)
-{
-    memset(&raw.header, 0, sizeof(raw.header));
-    raw.own = (struct hg_frame_hello){
-        .incarnation = 0x1122334455667788U,
-        .session_index = 3,
-        .session_key = 0x77777777,
-        .window = 100,
-    };
-    strcpy(raw.own.class_address, na_class_address(raw.na_class));
-    if (fake_wire.no_connections)
-        strcpy(raw.own.route_address, na_context_address(raw.context));
-    raw.send_hello = true;
-    raw.body_size = 0;
-}
-
-static void raw_open(const char *uri)
-{
-    const struct na_config config = {.uri = uri, .listen = true};
-
-    memset(&raw, 0, sizeof(raw));
-    SUPPORT_CHECK(na_class_open(&config, &raw.na_class) == 0);
-    SUPPORT_CHECK(na_context_open(raw.na_class, 0, &raw_upcalls, NULL, &raw.context) == 0);
-    raw_begin();
-}
-
-static void raw_turn(void)
-{
-    for (unsigned int i = 0; i < 6; i++) {
-        (void)na_progress(raw.context);
-        hg_pair_turn(&pair);
-    }
-}
-
-static void raw_connect(const char *address)
-{
-    if (raw.route != NULL)
-        na_route_close(raw.route);
-    raw.down = false;
-    raw.has_hello = false;
-    raw.kept_count = 0;
-    raw.refusals = 0;
-    SUPPORT_CHECK(na_route_open(raw.context, address, 0, NULL, &raw.route) == 0);
-    raw_begin();
-    raw_turn();
-}
-
-static void raw_close(void)
-{
-    if (raw.route != NULL)
-        na_route_close(raw.route);
-    na_context_close(raw.context, 0);
-    na_class_close(raw.na_class);
-}
-
-static void raw_send_bytes(const unsigned char *bytes, size_t size)
-{
-    struct na_frame *frame;
-
-    if (raw.route == NULL)
-        return;
-    frame = na_frame_get(raw.context);
-    SUPPORT_CHECK(frame != NULL && size <= frame->capacity);
-    memcpy(frame->data, bytes, size);
-    frame->size = size;
-    if (na_send(raw.route, frame) != 0)
-        na_frame_put(raw.context, frame);
-    raw_turn();
-}
-
-static size_t raw_build(unsigned char *bytes)
-{
-    size_t size = HG_FRAME_HEADER_SIZE;
-
-    if (raw.send_hello) {
-        hg_frame_encode_hello(&raw.own, bytes + size);
-        size += hg_frame_hello_size(&raw.own);
-        raw.header.flags |= HG_FRAME_HELLO;
-    }
-    memcpy(bytes + size, raw.body, raw.body_size);
-    size += raw.body_size;
-    if (raw.header.size == 0)
-        raw.header.size = (uint32_t)size;
-    hg_frame_encode(&raw.header, bytes);
-    return size;
-}
-
-/* Sends what was put together, and begins the next frame, which names the victim's session if that is known. */
-static void raw_send(void)
-{
-    unsigned char bytes[8192];
-    size_t size = raw_build(bytes);
-
-    raw_send_bytes(bytes, size);
-    raw_begin();
-    if (raw.has_hello) {
-        raw.header.session_index = raw.hello.session_index;
-        raw.header.session_key = raw.hello.session_key;
-        raw.header.incarnation = (uint32_t)raw.hello.incarnation;
-        raw.send_hello = false;
-    }
-}
-
-static void raw_add(const struct hg_header *header, const void *payload, size_t size)
-{
-    size_t used = hg_header_encode(header, raw.body + raw.body_size);
-
-    if (size > 0)
-        memcpy(raw.body + raw.body_size + used, payload, size);
-    raw.body_size = raw.body_size + util_bytes_align8(used + size);
-    SUPPORT_CHECK(raw.body_size < sizeof(raw.body) - 700);
-}
-
-static struct hg_header raw_request(enum hg_pair_rpc rpc, uint64_t tag)
-{
-    return (struct hg_header){.type = HG_MESSAGE_REQUEST, .tag = tag, .rpc_id = pair.target.ids[rpc]};
-}
-
-/* An echo request with an empty blob. */
-static void raw_add_echo(uint64_t tag)
-{
-    struct hg_header header = raw_request(HG_PAIR_ECHO, tag);
-    uint64_t zero = 0;
-
-    header.payload_size = 8;
-    raw_add(&header, &zero, 8);
-}
-
-static const struct hg_header *raw_last(void)
-{
-    SUPPORT_CHECK(raw.kept_count > 0);
-    return &raw.kept[raw.kept_count - 1];
-}
-
-/* --- the victim ---------------------------------------------------------------------------------- */
-
-static void open_side(struct hg_side *side, const char *uri, bool listen)
-{
-    struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
-
-    init.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
-    side->hg_class = HG_Init_opt2(uri, listen, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), &init);
-    SUPPORT_CHECK(side->hg_class != NULL);
-    side->contexts[0] = HG_Context_create(side->hg_class);
-    side->context_count = 1;
-    hg_pair_register(&pair, side);
-}
-
-static void setup(void)
-{
-    fake_wire_reset(support_seed());
-    fake_wire.no_connections = strcmp(support_suite_parameter(), "datagrams") == 0;
-    HG_Set_log_level("none");
-    memset(&pair, 0, sizeof(pair));
-    (void)pthread_mutex_init(&pair.lock, NULL);
-    open_side(&pair.target, "wire://target", true);
-    open_side(&pair.origin, "wire://origin", false);
-    HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, "wire://target", &pair.addr));
-    hg_pair_check_works(&pair);
-    raw_open("wire://raw");
-    raw_connect("wire://target");
-}
-
-/* The honest pair was not disturbed; everything goes away. */
-static void finish(void)
-{
-    hg_pair_check_works(&pair);
-    hg_pair_move(&pair, 200000, 200000);
-    SUPPORT_CHECK(hg_pair_counters(pair.origin.hg_class).bad_frames == 0);
-    raw_close();
-    hg_pair_close(&pair);
-    SUPPORT_CHECK(fake_wire.routes == 0 && fake_wire.frames_out == 0 && fake_wire.mems == 0);
-}
-
-/* The victim ended the session: told by the end of the route, where there are connections. */
-static void expect_ended(void)
-{
-    raw_turn();
-    if (!fake_wire.no_connections)
-        SUPPORT_CHECK(raw.down);
-}
-
-static uint64_t bad_frames(void)
-{
-    return hg_pair_counters(pair.target.hg_class).bad_frames;
-}
 
 /* --- cases: frames ------------------------------------------------------------------------------- */
 
 static void honest_raw_peer_is_served(void)
 {
-    raw_add_echo(7);
-    raw_send();
+    hg_raw_add_echo(7);
+    hg_raw_send();
     SUPPORT_CHECK(raw.has_hello && raw.hello.peer_incarnation == raw.own.incarnation);
     SUPPORT_CHECK(strcmp(raw.hello.class_address, "wire://target") == 0);
-    SUPPORT_CHECK(raw_last()->type == HG_MESSAGE_RESPONSE && raw_last()->tag == 7 && raw_last()->status == 0);
-    raw_add_echo(8);
-    raw_add_echo(9);
-    raw_send();
-    SUPPORT_CHECK(raw.kept_count == 3 && raw_last()->tag == 9);
-    SUPPORT_CHECK(!raw.down && bad_frames() == 0);
-    finish();
+    SUPPORT_CHECK(hg_raw_last()->type == HG_MESSAGE_RESPONSE && hg_raw_last()->tag == 7 && hg_raw_last()->status == 0);
+    hg_raw_add_echo(8);
+    hg_raw_add_echo(9);
+    hg_raw_send();
+    SUPPORT_CHECK(raw.kept_count == 3 && hg_raw_last()->tag == 9);
+    SUPPORT_CHECK(!raw.down && hg_raw_bad_frames() == 0);
+    hg_raw_finish();
 }
 
 static void garbage_is_counted_and_ends_the_route(void)
@@ -326,19 +38,19 @@ static void garbage_is_counted_and_ends_the_route(void)
     util_prng_init(&prng, support_seed());
     for (unsigned int i = 0; i < 200; i++) {
         size_t size = 1 + util_prng_below(&prng, sizeof(bytes));
-        uint64_t before = bad_frames();
+        uint64_t before = hg_raw_bad_frames();
 
         for (size_t j = 0; j < size; j++)
             bytes[j] = (unsigned char)util_prng_next(&prng);
-        raw_send_bytes(bytes, size);
-        SUPPORT_CHECK(bad_frames() == before + 1);
-        expect_ended();
-        raw_connect("wire://target");
+        hg_raw_send_bytes(bytes, size);
+        SUPPORT_CHECK(hg_raw_bad_frames() == before + 1);
+        hg_raw_expect_ended();
+        hg_raw_connect("wire://target");
     }
-    raw_send_bytes((const unsigned char *)"GET / HTTP/1.1\r\n\r\n", 18);
-    expect_ended();
-    raw_send_bytes(bytes, 0);
-    finish();
+    hg_raw_send_bytes((const unsigned char *)"GET / HTTP/1.1\r\n\r\n", 18);
+    hg_raw_expect_ended();
+    hg_raw_send_bytes(bytes, 0);
+    hg_raw_finish();
 }
 
 static void every_cut_of_a_good_frame_is_refused(void)
@@ -346,24 +58,24 @@ static void every_cut_of_a_good_frame_is_refused(void)
     unsigned char bytes[8192];
     size_t size;
 
-    raw_add_echo(1);
-    size = raw_build(bytes);
+    hg_raw_add_echo(1);
+    size = hg_raw_build(bytes);
     for (size_t cut = 0; cut < size; cut++) {
-        uint64_t before = bad_frames();
+        uint64_t before = hg_raw_bad_frames();
 
-        raw_send_bytes(bytes, cut);
-        SUPPORT_CHECK(bad_frames() == before + 1);
+        hg_raw_send_bytes(bytes, cut);
+        SUPPORT_CHECK(hg_raw_bad_frames() == before + 1);
         /* The same with a size that says so: cut inside a message. */
-        raw_connect("wire://target");
+        hg_raw_connect("wire://target");
         if (cut >= HG_FRAME_HEADER_SIZE) {
             util_bytes_put32(bytes + 12, (uint32_t)cut);
-            raw_send_bytes(bytes, cut);
+            hg_raw_send_bytes(bytes, cut);
             util_bytes_put32(bytes + 12, (uint32_t)size);
-            raw_connect("wire://target");
+            hg_raw_connect("wire://target");
         }
     }
     SUPPORT_CHECK(atomic_load(&pair.echoed) == 1);
-    finish();
+    hg_raw_finish();
 }
 
 static void every_flipped_byte_is_survived(void)
@@ -372,48 +84,48 @@ static void every_flipped_byte_is_survived(void)
     unsigned char bytes[8192];
     size_t size;
 
-    raw_add_echo(1);
-    raw_add_echo(2);
-    size = raw_build(good);
+    hg_raw_add_echo(1);
+    hg_raw_add_echo(2);
+    size = hg_raw_build(good);
     for (size_t i = 0; i < size; i++) {
         for (unsigned int flip = 1; flip < 256; flip = flip * 3 + 1) {
             memcpy(bytes, good, size);
             bytes[i] = (unsigned char)(bytes[i] ^ flip);
-            raw_send_bytes(bytes, size);
-            raw_connect("wire://target");
+            hg_raw_send_bytes(bytes, size);
+            hg_raw_connect("wire://target");
         }
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void foreign_version_is_refused_politely(void)
 {
     unsigned char bytes[8192];
-    size_t size = raw_build(bytes);
+    size_t size = hg_raw_build(bytes);
 
     bytes[4] = 9;
-    raw_send_bytes(bytes, size);
+    hg_raw_send_bytes(bytes, size);
     if (!fake_wire.no_connections)
         SUPPORT_CHECK(raw.refusals == 1);
-    expect_ended();
-    SUPPORT_CHECK(bad_frames() == 1);
-    finish();
+    hg_raw_expect_ended();
+    SUPPORT_CHECK(hg_raw_bad_frames() == 1);
+    hg_raw_finish();
 }
 
 static void first_frame_without_hello_is_refused(void)
 {
     raw.send_hello = false;
-    raw_add_echo(1);
-    raw_send();
-    expect_ended();
+    hg_raw_add_echo(1);
+    hg_raw_send();
+    hg_raw_expect_ended();
     SUPPORT_CHECK(atomic_load(&pair.echoed) == 1);
-    finish();
+    hg_raw_finish();
 }
 
 static void hello_that_makes_no_sense_is_refused(void)
 {
     for (unsigned int i = 0; i < 7; i++) {
-        raw_add_echo(1);
+        hg_raw_add_echo(1);
         if (i == 0)
             raw.own.incarnation = 0;
         if (i == 1)
@@ -428,31 +140,31 @@ static void hello_that_makes_no_sense_is_refused(void)
             strcpy(raw.own.class_address, "bell\a");
         if (i == 6)
             raw.own.peer_incarnation = 12345;
-        raw_send();
-        expect_ended();
-        raw_connect("wire://target");
+        hg_raw_send();
+        hg_raw_expect_ended();
+        hg_raw_connect("wire://target");
     }
     SUPPORT_CHECK(atomic_load(&pair.echoed) == 1);
-    finish();
+    hg_raw_finish();
 }
 
 static void hello_with_the_address_of_another_harms_nobody(void)
 {
     if (fake_wire.no_connections)
         support_suite_skip("without connections a peer is who it says it is");
-    raw_add_echo(1);
+    hg_raw_add_echo(1);
     strcpy(raw.own.class_address, "wire://origin");
-    raw_send();
+    hg_raw_send();
     hg_pair_check_works(&pair);
-    raw_connect("wire://target");
-    raw_add_echo(1);
+    hg_raw_connect("wire://target");
+    hg_raw_add_echo(1);
     strcpy(raw.own.class_address, "wire://target");
-    raw_send();
-    raw_connect("wire://target");
-    raw_add_echo(1);
+    hg_raw_send();
+    hg_raw_connect("wire://target");
+    hg_raw_add_echo(1);
     memset(raw.own.class_address, 'a', 255);
-    raw_send();
-    finish();
+    hg_raw_send();
+    hg_raw_finish();
 }
 
 static void wrong_key_or_incarnation_is_refused(void)
@@ -460,37 +172,37 @@ static void wrong_key_or_incarnation_is_refused(void)
     for (unsigned int i = 0; i < 3; i++) {
         unsigned int echoed;
 
-        raw_add_echo(1);
-        raw_send();
+        hg_raw_add_echo(1);
+        hg_raw_send();
         SUPPORT_CHECK(raw.has_hello);
         echoed = atomic_load(&pair.echoed);
-        raw_add_echo(2);
+        hg_raw_add_echo(2);
         if (i == 0)
             raw.header.session_key++;
         if (i == 1)
             raw.header.session_index += 1000;
         if (i == 2)
             raw.header.incarnation++;
-        raw_send();
+        hg_raw_send();
         SUPPORT_CHECK(atomic_load(&pair.echoed) == echoed);
         SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).stale_frames > i);
-        expect_ended();
-        raw_connect("wire://target");
+        hg_raw_expect_ended();
+        hg_raw_connect("wire://target");
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void hello_of_another_incarnation_ends_the_session(void)
 {
-    raw_add_echo(1);
-    raw_send();
+    hg_raw_add_echo(1);
+    hg_raw_send();
     raw.send_hello = true;
     raw.own.incarnation++;
-    raw_add_echo(2);
-    raw_send();
-    expect_ended();
+    hg_raw_add_echo(2);
+    hg_raw_send();
+    hg_raw_expect_ended();
     SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).stale_frames == 1);
-    finish();
+    hg_raw_finish();
 }
 
 /* --- cases: flow control ------------------------------------------------------------------------- */
@@ -499,27 +211,27 @@ static void more_requests_than_the_window_end_the_session(void)
 {
     pair.options.silent_target = true;
     for (unsigned int i = 0; i < 700 && !raw.down; i++) {
-        raw_add_echo(i + 1);
-        raw_send();
+        hg_raw_add_echo(i + 1);
+        hg_raw_send();
         HG_PAIR_OK(HG_Event_progress(pair.target.contexts[0], NULL));
         (void)na_progress(raw.context);
     }
     for (unsigned int i = 0; i < 20; i++)
         (void)na_progress(raw.context);
-    SUPPORT_CHECK(bad_frames() >= 1);
+    SUPPORT_CHECK(hg_raw_bad_frames() >= 1);
     pair.options.silent_target = false;
-    expect_ended();
-    finish();
+    hg_raw_expect_ended();
+    hg_raw_finish();
 }
 
 static void credit_for_requests_that_were_never_sent_ends_the_session(void)
 {
-    raw_add_echo(1);
+    hg_raw_add_echo(1);
     raw.header.credit = 50;
-    raw_send();
-    expect_ended();
-    SUPPORT_CHECK(bad_frames() == 1);
-    finish();
+    hg_raw_send();
+    hg_raw_expect_ended();
+    SUPPORT_CHECK(hg_raw_bad_frames() == 1);
+    hg_raw_finish();
 }
 
 static void messages_about_nothing_are_ignored(void)
@@ -528,56 +240,56 @@ static void messages_about_nothing_are_ignored(void)
                                     HG_MESSAGE_PONG};
     static const uint64_t tags[] = {0, 1, 0x1000000, 0x1000001, UINT64_MAX, 0xffffff};
 
-    raw_add_echo(1);
-    raw_send();
+    hg_raw_add_echo(1);
+    hg_raw_send();
     for (unsigned int i = 0; i < sizeof(types); i++) {
         for (unsigned int j = 0; j < 6; j++) {
             struct hg_header header = {.type = types[i], .tag = tags[j], .status = j};
 
             raw.kept_count = 0;
-            raw_add(&header, NULL, 0);
+            hg_raw_add(&header, NULL, 0);
             header.flags = HG_MESSAGE_MORE_DATA;
             header.release_tag = tags[j];
-            raw_add(&header, NULL, 0);
-            raw_send();
+            hg_raw_add(&header, NULL, 0);
+            hg_raw_send();
             SUPPORT_CHECK(!raw.down);
         }
     }
     raw.kept_count = 0;
-    raw_add_echo(2);
-    raw_send();
-    SUPPORT_CHECK(raw_last()->tag == 2 && bad_frames() == 0);
-    finish();
+    hg_raw_add_echo(2);
+    hg_raw_send();
+    SUPPORT_CHECK(hg_raw_last()->tag == 2 && hg_raw_bad_frames() == 0);
+    hg_raw_finish();
 }
 
 static void ping_is_answered(void)
 {
     const struct hg_header ping = {.type = HG_MESSAGE_PING, .tag = 99};
 
-    raw_add(&ping, NULL, 0);
-    raw_send();
-    SUPPORT_CHECK(raw_last()->type == HG_MESSAGE_PONG && raw_last()->tag == 99);
-    finish();
+    hg_raw_add(&ping, NULL, 0);
+    hg_raw_send();
+    SUPPORT_CHECK(hg_raw_last()->type == HG_MESSAGE_PONG && hg_raw_last()->tag == 99);
+    hg_raw_finish();
 }
 
 static void unknown_type_ends_the_session(void)
 {
-    raw_add_echo(1);
+    hg_raw_add_echo(1);
     raw.body[0] = 77;
-    raw_send();
-    expect_ended();
-    finish();
+    hg_raw_send();
+    hg_raw_expect_ended();
+    hg_raw_finish();
 }
 
 static void unknown_flags_are_ignored(void)
 {
-    raw_add_echo(1);
+    hg_raw_add_echo(1);
     raw.body[2] = 0xf8;
     raw.body[3] = 0xff;
     raw.header.flags = 0xfffe;
-    raw_send();
-    SUPPORT_CHECK(!raw.down && raw_last()->type == HG_MESSAGE_RESPONSE && raw_last()->status == 0);
-    finish();
+    hg_raw_send();
+    SUPPORT_CHECK(!raw.down && hg_raw_last()->type == HG_MESSAGE_RESPONSE && hg_raw_last()->status == 0);
+    hg_raw_finish();
 }
 
 /* --- cases: fragments ---------------------------------------------------------------------------- */
@@ -586,14 +298,14 @@ static unsigned char blob[8 + 24];
 
 static void add_piece(uint64_t tag, uint32_t total, uint32_t offset, uint32_t size)
 {
-    struct hg_header header = raw_request(HG_PAIR_ECHO, tag);
+    struct hg_header header = hg_raw_request(HG_PAIR_ECHO, tag);
 
     util_bytes_put64(blob, 24);
     header.flags = HG_MESSAGE_FRAGMENT;
     header.total_size = total;
     header.offset = offset;
     header.payload_size = size;
-    raw_add(&header, offset + size <= sizeof(blob) ? blob + offset : blob, size);
+    hg_raw_add(&header, offset + size <= sizeof(blob) ? blob + offset : blob, size);
 }
 
 static void fragments_in_any_order_make_a_request(void)
@@ -605,20 +317,20 @@ static void fragments_in_any_order_make_a_request(void)
         for (unsigned int j = 0; j < 4; j++) {
             /* Without connections the first frame must bring the hello. */
             add_piece(10 + i, 32, orders[i][j], 8);
-            raw_send();
+            hg_raw_send();
         }
-        SUPPORT_CHECK(raw_last()->type == HG_MESSAGE_RESPONSE && raw_last()->tag == 10 + i);
-        SUPPORT_CHECK(raw_last()->status == 0);
+        SUPPORT_CHECK(hg_raw_last()->type == HG_MESSAGE_RESPONSE && hg_raw_last()->tag == 10 + i);
+        SUPPORT_CHECK(hg_raw_last()->status == 0);
     }
-    SUPPORT_CHECK(bad_frames() == 0);
-    finish();
+    SUPPORT_CHECK(hg_raw_bad_frames() == 0);
+    hg_raw_finish();
 }
 
 static void fragments_that_contradict_each_other_end_the_session(void)
 {
     for (unsigned int i = 0; i < 8; i++) {
         unsigned int echoed = atomic_load(&pair.echoed);
-        uint64_t before = bad_frames();
+        uint64_t before = hg_raw_bad_frames();
 
         add_piece(5, 32, 0, 8);
         switch (i) {
@@ -650,14 +362,14 @@ static void fragments_that_contradict_each_other_end_the_session(void)
             add_piece(5, 32, 32, 8);
             break;
         }
-        raw_send();
-        if (bad_frames() == before)
+        hg_raw_send();
+        if (hg_raw_bad_frames() == before)
             support_suite_fail("case %u went unnoticed", i);
         SUPPORT_CHECK(atomic_load(&pair.echoed) == echoed);
-        expect_ended();
-        raw_connect("wire://target");
+        hg_raw_expect_ended();
+        hg_raw_connect("wire://target");
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void fragments_of_an_absurd_total_end_the_session(void)
@@ -666,11 +378,11 @@ static void fragments_of_an_absurd_total_end_the_session(void)
 
     for (unsigned int i = 0; i < 3; i++) {
         add_piece(5, totals[i], 0, 8);
-        raw_send();
-        expect_ended();
-        raw_connect("wire://target");
+        hg_raw_send();
+        hg_raw_expect_ended();
+        hg_raw_connect("wire://target");
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void fragments_that_never_end_are_let_go(void)
@@ -680,40 +392,40 @@ static void fragments_that_never_end_are_let_go(void)
 
         for (unsigned int tag = 5; tag < 100; tag++) {
             add_piece(tag, 400000, 0, 16);
-            raw_send();
+            hg_raw_send();
         }
         if (i == 1) {
-            raw_add(&cancel, NULL, 0);
-            raw_send();
+            hg_raw_add(&cancel, NULL, 0);
+            hg_raw_send();
         }
         SUPPORT_CHECK(!raw.down);
-        raw_connect("wire://target");
-        raw_turn();
+        hg_raw_connect("wire://target");
+        hg_raw_turn();
         if (fake_wire.no_connections)
             break; /* the same session goes on there */
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void refused_fragments_are_refused_once(void)
 {
     for (unsigned int i = 0; i < 4; i++) {
-        struct hg_header header = raw_request(HG_PAIR_ECHO, 5);
+        struct hg_header header = hg_raw_request(HG_PAIR_ECHO, 5);
 
         header.rpc_id = 123456;
         header.flags = HG_MESSAGE_FRAGMENT;
         header.total_size = 32;
         header.offset = 8 * i;
         header.payload_size = 8;
-        raw_add(&header, blob, 8);
+        hg_raw_add(&header, blob, 8);
     }
-    raw_send();
-    SUPPORT_CHECK(raw.kept_count == 1 && raw_last()->type == HG_MESSAGE_NACK);
-    SUPPORT_CHECK(raw_last()->status == HG_NOENTRY && raw_last()->tag == 5);
-    raw_add_echo(6);
-    raw_send();
-    SUPPORT_CHECK(raw_last()->tag == 6 && raw.credit == 2);
-    finish();
+    hg_raw_send();
+    SUPPORT_CHECK(raw.kept_count == 1 && hg_raw_last()->type == HG_MESSAGE_NACK);
+    SUPPORT_CHECK(hg_raw_last()->status == HG_NOENTRY && hg_raw_last()->tag == 5);
+    hg_raw_add_echo(6);
+    hg_raw_send();
+    SUPPORT_CHECK(hg_raw_last()->tag == 6 && raw.credit == 2);
+    hg_raw_finish();
 }
 
 /* --- cases: descriptors -------------------------------------------------------------------------- */
@@ -725,7 +437,7 @@ static void descriptors_of_nonsense_are_answered_with_an_error(void)
 
     util_prng_init(&prng, support_seed());
     for (unsigned int i = 0; i < 200; i++) {
-        struct hg_header header = raw_request(HG_PAIR_ECHO, 20 + i);
+        struct hg_header header = hg_raw_request(HG_PAIR_ECHO, 20 + i);
 
         for (size_t j = 0; j < sizeof(bytes); j++)
             bytes[j] = (unsigned char)util_prng_next(&prng);
@@ -738,17 +450,17 @@ static void descriptors_of_nonsense_are_answered_with_an_error(void)
         raw.kept_count = 0;
         header.flags = i % 5 == 0 ? HG_MESSAGE_MORE_DATA | HG_MESSAGE_NO_RESPONSE : HG_MESSAGE_MORE_DATA;
         header.payload_size = (uint32_t)util_prng_below(&prng, sizeof(bytes));
-        raw_add(&header, bytes, header.payload_size);
-        raw_send();
+        hg_raw_add(&header, bytes, header.payload_size);
+        hg_raw_send();
         SUPPORT_CHECK(!raw.down);
-        SUPPORT_CHECK(raw_last()->tag == 20 + i);
+        SUPPORT_CHECK(hg_raw_last()->tag == 20 + i);
         if (i % 5 != 0)
-            SUPPORT_CHECK(raw_last()->type == HG_MESSAGE_NACK && raw_last()->status != HG_SUCCESS);
+            SUPPORT_CHECK(hg_raw_last()->type == HG_MESSAGE_NACK && hg_raw_last()->status != HG_SUCCESS);
         else
-            SUPPORT_CHECK(raw_last()->type == HG_MESSAGE_RELEASE);
+            SUPPORT_CHECK(hg_raw_last()->type == HG_MESSAGE_RELEASE);
     }
     SUPPORT_CHECK(atomic_load(&pair.echoed) == 1);
-    finish();
+    hg_raw_finish();
 }
 
 /* A well-formed descriptor of one segment: magic, version, flags, one path, with an invented key. */
@@ -772,23 +484,23 @@ static size_t descriptor(unsigned char *bytes, uint64_t size)
 
 static void descriptors_that_lie_are_answered_with_an_error(void)
 {
-    static const uint64_t sizes[] = {100, 1000000, (uint64_t)1 << 30, ((uint64_t)1 << 30) + 1, (uint64_t)1 << 40,
+    static const uint64_t sizes[] = {100,       1000000, (uint64_t)1 << 30, ((uint64_t)1 << 30) + 1, (uint64_t)1 << 40,
                                      UINT64_MAX};
     unsigned char bytes[64];
 
     for (unsigned int i = 0; i < 6; i++) {
-        struct hg_header header = raw_request(HG_PAIR_ECHO, 30 + i);
+        struct hg_header header = hg_raw_request(HG_PAIR_ECHO, 30 + i);
 
         header.flags = HG_MESSAGE_MORE_DATA;
         header.payload_size = (uint32_t)descriptor(bytes, sizes[i]);
         util_bytes_put32(bytes + 12, header.payload_size - 8);
-        raw_add(&header, bytes, header.payload_size);
-        raw_send();
-        SUPPORT_CHECK(raw_last()->tag == 30 + i && raw_last()->type == HG_MESSAGE_NACK);
-        SUPPORT_CHECK(raw_last()->status != HG_SUCCESS && !raw.down);
+        hg_raw_add(&header, bytes, header.payload_size);
+        hg_raw_send();
+        SUPPORT_CHECK(hg_raw_last()->tag == 30 + i && hg_raw_last()->type == HG_MESSAGE_NACK);
+        SUPPORT_CHECK(hg_raw_last()->status != HG_SUCCESS && !raw.down);
     }
     SUPPORT_CHECK(atomic_load(&pair.echoed) == 1);
-    finish();
+    hg_raw_finish();
 }
 
 /* --- cases: as a target -------------------------------------------------------------------------- */
@@ -806,13 +518,13 @@ static void lure(enum hg_pair_rpc rpc, void *in)
     if (raw.route != NULL)
         na_route_close(raw.route);
     raw.route = NULL;
-    raw_turn();
+    hg_raw_turn();
     hg_pair_call_forward(&lured, in);
-    raw_turn();
+    hg_raw_turn();
     if (raw.route == NULL) /* datagrams: go there by ourselves */
         SUPPORT_CHECK(na_route_open(raw.context, "wire://origin", 0, NULL, &raw.route) == 0);
     SUPPORT_CHECK(raw.has_hello && raw.kept_count > 0 && raw.kept[0].type == HG_MESSAGE_REQUEST);
-    raw_begin();
+    hg_raw_begin();
     raw.header.session_index = raw.hello.session_index;
     raw.header.session_key = raw.hello.session_key;
     raw.header.incarnation = (uint32_t)raw.hello.incarnation;
@@ -841,16 +553,16 @@ static void answers_with_any_status_end_the_call_once(void)
         header = response(statuses[i % 6]);
         if (i >= 6)
             header.type = HG_MESSAGE_NACK;
-        raw_add(&header, NULL, 0);
-        raw_add(&header, NULL, 0); /* the second finds nobody */
-        raw_send();
-        raw_turn();
+        hg_raw_add(&header, NULL, 0);
+        hg_raw_add(&header, NULL, 0); /* the second finds nobody */
+        hg_raw_send();
+        hg_raw_turn();
         SUPPORT_CHECK(atomic_load(&lured.calls) == 1);
         SUPPORT_CHECK((unsigned int)lured.ret < HG_RETURN_MAX);
         SUPPORT_CHECK((lured.ret == HG_SUCCESS) == (statuses[i % 6] == HG_SUCCESS));
         lure_end();
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void refusal_of_our_version_ends_the_calls(void)
@@ -861,11 +573,11 @@ static void refusal_of_our_version_ends_the_calls(void)
         support_suite_skip("a refusal names nobody there");
     lure(HG_PAIR_EMPTY, NULL);
     hg_frame_encode_refusal(bytes);
-    raw_send_bytes(bytes, sizeof(bytes));
+    hg_raw_send_bytes(bytes, sizeof(bytes));
     HG_PAIR_RET(hg_pair_call_wait(&lured), HG_PROTONOSUPPORT);
     lure_end();
     hg_pair_check_works(&pair);
-    raw_close();
+    hg_raw_close();
     hg_pair_close(&pair);
 }
 
@@ -881,14 +593,14 @@ static void answer_larger_than_its_first_fragment_said_is_refused(void)
     header.flags = HG_MESSAGE_FRAGMENT;
     header.total_size = 16;
     header.payload_size = 8;
-    raw_add(&header, bytes, 8);
+    hg_raw_add(&header, bytes, 8);
     header.flags = 0;
     header.payload_size = sizeof(bytes);
-    raw_add(&header, bytes, sizeof(bytes));
-    raw_send();
+    hg_raw_add(&header, bytes, sizeof(bytes));
+    hg_raw_send();
     SUPPORT_CHECK(hg_pair_call_wait(&lured) != HG_SUCCESS);
     lure_end();
-    raw_close();
+    hg_raw_close();
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
@@ -912,14 +624,14 @@ static void answer_with_a_lying_descriptor_ends_with_an_error_and_is_released(vo
             header.payload_size = 4;
         if (i == 3)
             util_bytes_put64(bytes + 28, UINT64_MAX);
-        raw_add(&header, bytes, header.payload_size);
-        raw_send();
+        hg_raw_add(&header, bytes, header.payload_size);
+        hg_raw_send();
         SUPPORT_CHECK(hg_pair_call_wait(&lured) != HG_SUCCESS);
-        raw_turn();
-        SUPPORT_CHECK(raw_last()->type == HG_MESSAGE_RELEASE && raw_last()->tag == 0x4242);
+        hg_raw_turn();
+        SUPPORT_CHECK(hg_raw_last()->type == HG_MESSAGE_RELEASE && hg_raw_last()->tag == 0x4242);
         lure_end();
     }
-    finish();
+    hg_raw_finish();
 }
 
 static void unfinished_answer_can_be_cancelled(void)
@@ -932,17 +644,17 @@ static void unfinished_answer_can_be_cancelled(void)
     header.flags = HG_MESSAGE_FRAGMENT;
     header.total_size = 128;
     header.payload_size = 64;
-    raw_add(&header, bytes, 64);
-    raw_send();
+    hg_raw_add(&header, bytes, 64);
+    hg_raw_send();
     HG_PAIR_OK(HG_Cancel(lured.handle));
     HG_PAIR_RET(hg_pair_call_wait(&lured), HG_CANCELED);
     /* The rest of it finds nobody. */
     header.offset = 64;
-    raw_add(&header, bytes, 64);
-    raw_send();
+    hg_raw_add(&header, bytes, 64);
+    hg_raw_send();
     SUPPORT_CHECK(atomic_load(&lured.calls) == 1);
     lure_end();
-    finish();
+    hg_raw_finish();
 }
 
 static void release_of_a_call_that_waits_for_an_answer_changes_nothing(void)
@@ -951,15 +663,15 @@ static void release_of_a_call_that_waits_for_an_answer_changes_nothing(void)
 
     lure(HG_PAIR_ECHO, &(struct hg_pair_blob){0});
     header.tag = raw.kept[0].tag;
-    raw_add(&header, NULL, 0);
-    raw_send();
+    hg_raw_add(&header, NULL, 0);
+    hg_raw_send();
     SUPPORT_CHECK(atomic_load(&lured.calls) == 0);
     header = response(HG_NOMEM);
-    raw_add(&header, NULL, 0);
-    raw_send();
+    hg_raw_add(&header, NULL, 0);
+    hg_raw_send();
     HG_PAIR_RET(hg_pair_call_wait(&lured), HG_NOMEM);
     lure_end();
-    finish();
+    hg_raw_finish();
 }
 
 static void answer_to_somebody_elses_call_finds_nobody(void)
@@ -979,20 +691,20 @@ static void answer_to_somebody_elses_call_finds_nobody(void)
             header.tag = generation << 24 | slot;
             if (header.tag == raw.kept[0].tag)
                 continue;
-            raw_add(&header, NULL, 0);
+            hg_raw_add(&header, NULL, 0);
         }
     }
-    raw_send();
+    hg_raw_send();
     SUPPORT_CHECK(atomic_load(&call.calls) == 0 && atomic_load(&lured.calls) == 0);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_OK(hg_pair_call_wait(&call));
     header = response(HG_SUCCESS);
-    raw_add(&header, NULL, 0);
-    raw_send();
+    hg_raw_add(&header, NULL, 0);
+    hg_raw_send();
     HG_PAIR_OK(hg_pair_call_wait(&lured));
     hg_pair_call_end(&call);
     lure_end();
-    finish();
+    hg_raw_finish();
 }
 
 static const struct support_case cases[] = {
@@ -1033,5 +745,5 @@ int main(int argc, char **argv)
 {
     static const struct support_case *const tables[] = {cases, NULL};
 
-    return support_suite_main(argc, argv, tables, setup);
+    return support_suite_main(argc, argv, tables, hg_raw_setup);
 }

@@ -266,8 +266,7 @@ static void fuzz_open(unsigned int options)
     memset(&victim, 0, sizeof(victim));
     (void)pthread_mutex_init(&victim.lock, NULL);
     init.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
-    victim.target.hg_class =
-        HG_Init_opt2("wire://victim", true, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), &init);
+    victim.target.hg_class = HG_Init_opt2("wire://victim", true, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), &init);
     SUPPORT_CHECK(victim.target.hg_class != NULL);
     victim.target.contexts[0] = HG_Context_create(victim.target.hg_class);
     victim.target.context_count = 1;

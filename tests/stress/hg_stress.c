@@ -215,6 +215,7 @@ static void many_threads_share_one_context(void)
     for (unsigned int i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
     hg_pair_check_works(&pair);
+    hg_pair_settle(&pair);
     hg_pair_close(&pair);
 }
 
@@ -329,6 +330,7 @@ static void contexts_with_threads_of_their_own(void)
     SUPPORT_CHECK(atomic_load(&pair.bad_inputs) == 0);
     for (unsigned int i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
+    hg_pair_settle(&pair);
     hg_pair_close(&pair);
 }
 
@@ -390,6 +392,8 @@ static void origins_come_and_go_at_one_target(void)
 {
     pthread_t threads[CALLERS];
 
+    if (strcmp(support_suite_parameter(), "shm") == 0)
+        support_suite_skip("libfabric's shm goes on using an endpoint of the same process after its end");
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
     for (unsigned int i = 0; i < CALLERS; i++)
         start(&threads[i], visit, NULL);

@@ -49,7 +49,7 @@ enum wire_route_state {
 
 struct wire_route {
     struct na_route base;
-    struct util_list link; /* context->routes */
+    struct util_list link;   /* context->routes */
     struct wire_route *peer; /* NULL: not connected, or over there it is closed */
     enum wire_route_state state;
     struct wire_context *to; /* without connections */

@@ -26,7 +26,7 @@
 #define HG_PAIR_CONTEXTS_MAX 4U
 #define HG_PAIR_HELD_MAX     4096U
 /* How long anything may take. */
-#define HG_PAIR_LIMIT_S 5U
+#define HG_PAIR_LIMIT_S 15U
 
 /* Bytes with their number in front. Decoded ones are freed by the proc. */
 struct hg_pair_blob {
@@ -64,12 +64,12 @@ struct hg_side {
 };
 
 struct hg_pair_options {
-    bool threaded;                     /* the target's context 0 has a thread of its own */
+    bool threaded; /* the target's context 0 has a thread of its own */
     bool origin_listens;
-    bool silent_target;                /* nobody drives the target until hg_pair_step_target */
-    unsigned int target_contexts;      /* 0: one */
-    unsigned int origin_contexts;      /* 0: one */
-    const struct hg_init_info *init;   /* for both classes; NULL: defaults */
+    bool silent_target;              /* nobody drives the target until hg_pair_step_target */
+    unsigned int target_contexts;    /* 0: one */
+    unsigned int origin_contexts;    /* 0: one */
+    const struct hg_init_info *init; /* for both classes; NULL: defaults */
 };
 
 struct hg_pair {
@@ -98,8 +98,8 @@ struct hg_pair_call {
     hg_handle_t handle;
     atomic_uint calls; /* of the callback */
     hg_return_t ret;
-    bool read_blob;           /* the callback reads the output as a blob into `out` */
-    struct hg_pair_blob out;  /* freed by hg_pair_call_end */
+    bool read_blob;          /* the callback reads the output as a blob into `out` */
+    struct hg_pair_blob out; /* freed by hg_pair_call_end */
     hg_return_t read_ret;
 };
 
@@ -138,9 +138,9 @@ struct hg_pair_patience {
 void hg_pair_patience_check(struct hg_pair_patience *patience, const char *what);
 
 /* Turns until the condition is true. */
-#define HG_PAIR_UNTIL(pair, condition)                                                                             \
-    for (struct hg_pair_patience hg_pair_patience = {0}; !(condition);                                             \
-         hg_pair_patience_check(&hg_pair_patience, #condition))                                                    \
+#define HG_PAIR_UNTIL(pair, condition)                                 \
+    for (struct hg_pair_patience hg_pair_patience = {0}; !(condition); \
+         hg_pair_patience_check(&hg_pair_patience, #condition))        \
     hg_pair_turn(pair)
 
 /* --- calls --------------------------------------------------------------------------------------- */

@@ -24,7 +24,10 @@ struct support_case {
 };
 
 #define SUPPORT_SUITE_LIMIT_S 20U
-#define SUPPORT_CASE(function) {#function, function, 0}
+#define SUPPORT_CASE(function) \
+    {                          \
+#function, function, 0 \
+    }
 
 /* The main function: runs all cases of `tables`, which ends with NULL. `setup`, which may be NULL, runs in
  * each child before the case, and may skip. Returns the exit status. */

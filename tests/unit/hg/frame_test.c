@@ -85,8 +85,8 @@ Test(hg_frame, longest_addresses_fit)
     memset(hello.class_address, 'a', NA_ADDRESS_MAX - 1);
     memset(hello.route_address, 'b', NA_ADDRESS_MAX - 1);
     cr_assert_leq(hg_frame_hello_size(&hello), HG_FRAME_HELLO_MAX);
-    cr_assert_eq(
-        hg_frame_decode(bytes, sample(bytes, &hello, 0), &header, &again, &has_hello, &offset), HG_FRAME_KIND_FRAME);
+    cr_assert_eq(hg_frame_decode(bytes, sample(bytes, &hello, 0), &header, &again, &has_hello, &offset),
+                 HG_FRAME_KIND_FRAME);
     cr_assert_str_eq(again.class_address, hello.class_address);
     cr_assert_str_eq(again.route_address, hello.route_address);
 }

@@ -15,15 +15,29 @@
 TestSuite(hg_header, .init = support_begin, .fini = support_end);
 
 static const struct hg_header samples[] = {
-    {.type = HG_MESSAGE_REQUEST, .tag = 1, .rpc_id = 0x1122334455667788U, .remaining_us = 9, .target_context = 2,
-     .origin_context = 3, .payload_size = 5},
+    {.type = HG_MESSAGE_REQUEST,
+     .tag = 1,
+     .rpc_id = 0x1122334455667788U,
+     .remaining_us = 9,
+     .target_context = 2,
+     .origin_context = 3,
+     .payload_size = 5},
     {.type = HG_MESSAGE_REQUEST, .flags = HG_MESSAGE_NO_RESPONSE, .tag = UINT64_MAX, .rpc_id = 1},
-    {.type = HG_MESSAGE_REQUEST, .flags = HG_MESSAGE_FRAGMENT, .tag = 2, .total_size = 100, .offset = 92,
+    {.type = HG_MESSAGE_REQUEST,
+     .flags = HG_MESSAGE_FRAGMENT,
+     .tag = 2,
+     .total_size = 100,
+     .offset = 92,
      .payload_size = 8},
     {.type = HG_MESSAGE_RESPONSE, .tag = 3, .status = 77, .payload_size = 16},
     {.type = HG_MESSAGE_RESPONSE, .flags = HG_MESSAGE_MORE_DATA, .tag = 3, .release_tag = 0xabcdef, .payload_size = 1},
-    {.type = HG_MESSAGE_RESPONSE, .flags = HG_MESSAGE_MORE_DATA | HG_MESSAGE_FRAGMENT, .tag = 3, .release_tag = 5,
-     .total_size = 9, .offset = 8, .payload_size = 1},
+    {.type = HG_MESSAGE_RESPONSE,
+     .flags = HG_MESSAGE_MORE_DATA | HG_MESSAGE_FRAGMENT,
+     .tag = 3,
+     .release_tag = 5,
+     .total_size = 9,
+     .offset = 8,
+     .payload_size = 1},
     {.type = HG_MESSAGE_NACK, .tag = 4, .status = 2},
     {.type = HG_MESSAGE_CANCEL, .tag = 5},
     {.type = HG_MESSAGE_RELEASE, .tag = 6},
@@ -112,7 +126,11 @@ Test(hg_header, lies_are_refused)
 Test(hg_header, pieces_beyond_their_total_are_refused)
 {
     static const uint32_t wrong[][3] = {/* total, offset, size */
-                                        {100, 93, 8}, {100, 101, 8}, {0, 0, 8}, {8, UINT32_MAX - 3, 8}, {100, 0, 0}};
+                                        {100, 93, 8},
+                                        {100, 101, 8},
+                                        {0, 0, 8},
+                                        {8, UINT32_MAX - 3, 8},
+                                        {100, 0, 0}};
 
     for (unsigned int i = 0; i < 5; i++) {
         struct hg_header header = samples[2];
