@@ -73,9 +73,10 @@ struct na_limits {
                               route, and the receiver opens a route to the address in the sender's hello */
     bool death_notice;  /**< route_down follows the death of the peer's process without any traffic */
     bool chosen_keys;   /**< remote keys are random 64-bit numbers that we choose */
-    bool keys_checked;  /**< wrong keys, ranges and directions are refused below; otherwise an honest origin's own check is
+    bool
+        keys_checked; /**< wrong keys, ranges and directions are refused below; otherwise an honest origin's own check is
                              all there is (shared memory: peers of the same user can read our memory anyway) */
-    bool revocable;     /**< after na_mem_deregister() no peer reaches the memory any more */
+    bool revocable;   /**< after na_mem_deregister() no peer reaches the memory any more */
 };
 
 /** Called inside na_progress() of the context that the upcalls were given to. */
