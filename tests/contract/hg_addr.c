@@ -157,32 +157,31 @@ static void address_of_another_protocol_is_refused(void)
     hg_pair_close(&pair);
 }
 
+static hg_addr_t found;
+
 static hg_return_t looked_up(const struct hg_cb_info *info)
 {
-    hg_addr_t *addr = info->arg;
-
-    SUPPORT_CHECK(info->type == HG_CB_LOOKUP);
+    SUPPORT_CHECK(info->type == HG_CB_LOOKUP && info->arg == &found);
     HG_PAIR_OK(info->ret);
-    *addr = info->info.lookup.addr;
+    found = info->info.lookup.addr;
     return HG_SUCCESS;
 }
 
 static void lookup_with_a_callback_calls_back_from_trigger(void)
 {
     struct hg_pair pair;
-    hg_addr_t addr = HG_ADDR_NULL;
     hg_op_id_t op_id;
     char text[256];
 
     hg_pair_open(&pair, NULL);
     own_text(pair.target.hg_class, text, sizeof(text));
-    HG_PAIR_OK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &addr, text, &op_id));
-    SUPPORT_CHECK(addr == HG_ADDR_NULL);
-    HG_PAIR_UNTIL(&pair, addr != HG_ADDR_NULL);
-    SUPPORT_CHECK(HG_Addr_cmp(pair.origin.hg_class, addr, pair.addr));
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, addr));
+    HG_PAIR_OK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &found, text, &op_id));
+    SUPPORT_CHECK(found == HG_ADDR_NULL);
+    HG_PAIR_UNTIL(&pair, found != HG_ADDR_NULL);
+    SUPPORT_CHECK(HG_Addr_cmp(pair.origin.hg_class, found, pair.addr));
+    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, found));
     HG_Set_log_level("none");
-    SUPPORT_CHECK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &addr, "nonsense", HG_OP_ID_IGNORE) !=
+    SUPPORT_CHECK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &found, "nonsense", HG_OP_ID_IGNORE) !=
                   HG_SUCCESS);
     hg_pair_settle(&pair);
     hg_pair_close(&pair);

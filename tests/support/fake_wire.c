@@ -182,8 +182,6 @@ static void wire_protocols(char *text, size_t size)
     (void)snprintf(text, size, "wire");
 }
 
-extern const struct na_transport ofi_transport;
-
 static struct wire_class *wire_find(const char *address)
 {
     util_list_each (node, &wire_classes) {
@@ -579,18 +577,13 @@ static void wire_mem_describe(const struct na_mem *base, uint32_t index, struct 
     memcpy(out->key, &key, 8);
 }
 
-static struct wire_rma *wire_op(struct na_rma *rma)
-{
-    return (struct wire_rma *)(void *)rma->transport;
-}
-
 _Static_assert(sizeof(struct wire_rma) <= sizeof(((struct na_rma *)NULL)->transport),
                "the operation's own memory holds ours");
 
 static int wire_rma_post(struct na_rma *rma)
 {
     struct wire_route *route = wire_route(rma->route);
-    struct wire_rma *op = wire_op(rma);
+    struct wire_rma *op = (struct wire_rma *)(void *)rma->transport;
 
     if (route->state == WIRE_ROUTE_CONNECTING || wire_chance(fake_wire.refuse))
         return -EAGAIN;
@@ -752,21 +745,20 @@ static int wire_progress(struct na_context *base)
     return count;
 }
 
+/* Nobody sleeps on the wire: whoever asks is told that there is work. */
 static bool wire_wait_prepare(struct na_context *base)
 {
-    (void)base;
-    return false;
+    return base == NULL;
 }
 
-static void wire_wait_finish(struct na_context *base)
+static void wire_nothing(struct na_context *base)
 {
     (void)base;
 }
 
 static uint64_t wire_next_deadline_ns(const struct na_context *base)
 {
-    (void)base;
-    return UINT64_MAX;
+    return base == NULL ? 0 : UINT64_MAX;
 }
 
 static int wire_list(const char *protocol, struct na_transport_info **list, size_t *count)
@@ -775,11 +767,6 @@ static int wire_list(const char *protocol, struct na_transport_info **list, size
     *list = NULL;
     *count = 0;
     return 0;
-}
-
-static const char *wire_version(void)
-{
-    return "wire 1";
 }
 
 /* In the place of the library's own table. */
@@ -805,9 +792,8 @@ const struct na_transport ofi_transport = {
     .rma_cancel = wire_rma_cancel,
     .progress = wire_progress,
     .wait_prepare = wire_wait_prepare,
-    .wait_finish = wire_wait_finish,
-    .wake = wire_wait_finish,
+    .wait_finish = wire_nothing,
+    .wake = wire_nothing,
     .next_deadline_ns = wire_next_deadline_ns,
     .list = wire_list,
-    .version = wire_version,
 };
