@@ -10,6 +10,7 @@
 #include "hg/hg_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hg/hg_addr.h"
@@ -285,10 +286,11 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     hello->window = HG_SESSION_WINDOW;
     hello->context = session->context->id;
     hello->target_context = session->target_context;
-    strcpy(hello->class_address, na_class_address(hg_class->na));
+    (void)snprintf(hello->class_address, sizeof(hello->class_address), "%s", na_class_address(hg_class->na));
     hello->route_address[0] = '\0';
     if (!hg_class->limits.connections)
-        strcpy(hello->route_address, na_context_address(session->context->na));
+        (void)snprintf(hello->route_address, sizeof(hello->route_address), "%s",
+                       na_context_address(session->context->na));
 }
 
 static int session_send_control(struct hg_session *session, const struct hg_session_control *control)

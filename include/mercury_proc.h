@@ -395,6 +395,8 @@ static HG_INLINE hg_return_t hg_proc_bytes(hg_proc_t proc, void *data, hg_size_t
 {
     if (proc->op == HG_FREE || data_size == 0)
         return HG_SUCCESS;
+    if (unlikely(data == NULL))
+        return HG_INVALID_ARG;
     if (unlikely(proc->size_left < data_size)) {
         hg_return_t ret = qs_proc_reserve(proc, data_size);
 

@@ -193,6 +193,10 @@ int ofi_av_get(struct ofi_class *owner, const struct ofi_address *address, const
     entry = util_map_get(&owner->av.entries, util_hash_string64(text));
     while (entry != NULL && strcmp(entry->text, text) != 0)
         entry = entry->next;
+    if (entry != NULL && entry->dead && entry->refs == 0) {
+        av_remove_locked(owner, entry);
+        entry = NULL;
+    }
     if (entry == NULL) {
         ret = av_insert_locked(owner, address, text, entry_out);
     } else if (entry->dead) {
@@ -216,7 +220,9 @@ void ofi_av_put(struct ofi_class *owner, struct ofi_av_entry *entry, bool dead)
     util_lock_take(&owner->av.lock);
     if (dead && !av_is_local(entry->text))
         entry->dead = true;
-    if (--entry->refs == 0 && (entry->dead || !owner->provider->keep_addresses))
+    /* What a dead peer sent before is still being read, and names its entry: it goes when somebody asks for the
+     * address again, or when there is no room for another. */
+    if (--entry->refs == 0 && !owner->provider->keep_addresses)
         av_remove_locked(owner, entry);
     util_lock_drop(&owner->av.lock);
 }

@@ -137,7 +137,7 @@ int ofi_mr_local(struct ofi_class *owner, void *memory, size_t size, uint64_t ac
     if (!mr_mode(owner, FI_MR_LOCAL))
         return 0;
     ret = mr_register(owner, &request, mr_out);
-    if (ret == 0)
+    if (ret == 0 && *mr_out != NULL)
         *desc_out = fi_mr_desc(*mr_out);
     return ret;
 }

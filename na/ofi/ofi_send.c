@@ -184,10 +184,10 @@ int ofi_send_frame(struct na_route *base, struct na_frame *frame)
     return route->error;
 }
 
-/* Gives the slot and the frame back. */
-static void send_return(struct ofi_context *context, struct ofi_frame *frame)
+/* Gives the slot of the frame's route, and the frame, back. */
+static void send_return(struct ofi_route *route, struct ofi_frame *frame)
 {
-    struct ofi_route *route = frame->route;
+    struct ofi_context *context = route->owner;
 
     util_list_remove(&frame->node);
     frame->route = NULL;
@@ -196,13 +196,13 @@ static void send_return(struct ofi_context *context, struct ofi_frame *frame)
     ofi_send_frame_put(&context->base, &frame->base);
 }
 
-void ofi_send_done(struct ofi_context *context, struct ofi_frame *frame, int err)
+void ofi_send_done(struct ofi_frame *frame, int err)
 {
     struct ofi_route *route = frame->route;
 
     if (route == NULL) /* reclaimed before, and mentioned all the same */
         return;
-    send_return(context, frame);
+    send_return(route, frame);
     if (err == 0)
         route->inject_left = OFI_ROUTE_INJECT_RUN;
     else
@@ -215,5 +215,5 @@ void ofi_send_reclaim(struct ofi_route *route)
     struct util_list *node;
 
     while ((node = util_list_first(&route->tx)) != NULL)
-        send_return(route->owner, util_container_of(node, struct ofi_frame, node));
+        send_return(route, util_container_of(node, struct ofi_frame, node));
 }

@@ -18,7 +18,7 @@ void ofi_send_frame_put(struct na_context *base, struct na_frame *frame);
 int ofi_send_frame(struct na_route *base, struct na_frame *frame);
 
 /* A frame came back from libfabric, with an errno-like error or 0. */
-void ofi_send_done(struct ofi_context *context, struct ofi_frame *frame, int err);
+void ofi_send_done(struct ofi_frame *frame, int err);
 
 /* Takes back the frames of a route that libfabric will never mention again. */
 void ofi_send_reclaim(struct ofi_route *route);
