@@ -288,7 +288,7 @@ static hg_return_t class_set_offset(hg_class_t *hg_class, unsigned int which, hg
     if (hg_class == NULL)
         return HG_INVALID_ARG;
     if (offset >= hg_class->eager_size[which])
-        return hg_error_set(HG_OVERFLOW, "an offset of %llu does not fit in the %zu bytes of an eager message",
+        return hg_error_set(HG_INVALID_ARG, "an offset of %llu does not fit in the %zu bytes of an eager message",
                             (unsigned long long)offset, hg_class->eager_size[which]);
     hg_class->user_offset[which] = offset;
     return HG_SUCCESS;

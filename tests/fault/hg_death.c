@@ -187,6 +187,27 @@ static _Noreturn void role_origin(const char *address, bool mover)
     }
 }
 
+/* Has calls that nobody answers, and sleeps. */
+static _Noreturn void role_waiter(const char *address)
+{
+    static struct hg_pair pair;
+    static struct hg_pair_blob blob;
+    hg_handle_t handle;
+
+    (void)pthread_mutex_init(&pair.lock, NULL);
+    side_open(&pair, &pair.origin, hg_pair_uri(), false);
+    HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, address, &pair.addr));
+    for (unsigned int i = 0; i < 20; i++) {
+        HG_PAIR_OK(HG_Create(pair.origin.contexts[0], pair.addr, pair.origin.ids[HG_PAIR_HOLD], &handle));
+        HG_PAIR_OK(HG_Forward(handle, role_again, &blob, &blob));
+    }
+    hg_pair_check_works(&(struct hg_pair){.origin = pair.origin, .addr = pair.addr});
+    printf("waiting\n");
+    fflush(stdout);
+    for (;;)
+        (void)HG_Progress(pair.origin.contexts[0], 1000);
+}
+
 /* --- death of the target ------------------------------------------------------------------------- */
 
 /* The origin of the pair alone, with the target elsewhere. */
@@ -373,6 +394,8 @@ static void kill_origins(const char *role)
         end_us = support_suite_now_us() + 50000;
         while (support_suite_now_us() < end_us)
             hg_pair_turn(&pair);
+        while (hg_pair_answer(&pair))
+            continue;
         for (unsigned int i = 0; i < 5; i++)
             hg_pair_check_works(&pair);
         hg_pair_move(&pair, 300000, 300000);
@@ -382,7 +405,9 @@ static void kill_origins(const char *role)
 
 static void killed_origins_harm_nobody_else(void)
 {
-    kill_origins("origin");
+    /* On shm it dies asleep, with calls unanswered. One that dies at work may hold a lock in shared memory of libfabric
+     * 1.17, for which its peers then wait for ever. */
+    kill_origins(provider_is("shm") ? "waiter" : "origin");
 }
 
 static void transfers_with_a_killed_origin_end(void)
@@ -611,6 +636,8 @@ int main(int argc, char **argv)
 
     if (argc == 5 && strcmp(argv[1], "--role") == 0) {
         support_suite_set_parameter(argv[4]);
+        if (strcmp(argv[2], "waiter") == 0)
+            role_waiter(argv[3]);
         if (strcmp(argv[2], "target") != 0)
             role_origin(argv[3], strcmp(argv[2], "mover") == 0);
         return role_target(argv[3]);
