@@ -14,9 +14,12 @@
 
 #include "na/na_transport.h"
 #include "na/na_uri.h"
+#include "util/util_alloc.h"
 #include "util/util_detail.h"
 
+/* libfabric has a provider of the name shm as well: ours goes first. */
 static const struct na_transport *const transports[] = {
+    &shm_transport,
     &ofi_transport,
 };
 enum { TRANSPORT_COUNT = sizeof(transports) / sizeof(transports[0]) };
@@ -232,9 +235,52 @@ uint64_t na_next_deadline_ns(const struct na_context *context)
     return context->transport->next_deadline_ns(context);
 }
 
+/* Appends a transport's list to *list, which it may move. */
+static int transport_append(const struct na_transport *transport, const char *protocol, struct na_transport_info **list,
+                            size_t *count)
+{
+    struct na_transport_info *more = NULL;
+    struct na_transport_info *all;
+    size_t more_count = 0;
+    int ret = transport->list(protocol, &more, &more_count);
+
+    if (ret != 0 || more_count == 0) {
+        util_free(more);
+        return ret;
+    }
+    all = util_realloc(*list, (*count + more_count) * sizeof(*all));
+    if (all == NULL) {
+        util_free(more);
+        return util_detail_set(-ENOMEM, "no memory for the list of transports");
+    }
+    memcpy(all + *count, more, more_count * sizeof(*all));
+    util_free(more);
+    *list = all;
+    *count += more_count;
+    return 0;
+}
+
 int na_transport_list(const char *protocol, struct na_transport_info **list, size_t *count)
 {
-    return ofi_transport.list(protocol, list, count);
+    struct na_transport_info *all = NULL;
+    size_t all_count = 0;
+    int ret = 0;
+
+    for (size_t i = 0; i < TRANSPORT_COUNT && ret == 0; i++) {
+        /* A protocol is listed by the one that would serve it, or that could say why not. */
+        if (protocol != NULL && transports[i] != &ofi_transport && !transports[i]->serves(protocol))
+            continue;
+        ret = transport_append(transports[i], protocol, &all, &all_count);
+        if (protocol != NULL)
+            break;
+    }
+    if (ret != 0) {
+        util_free(all);
+        return ret;
+    }
+    *list = all;
+    *count = all_count;
+    return 0;
 }
 
 const char *na_transport_version(void)

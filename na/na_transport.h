@@ -58,7 +58,7 @@ struct na_transport {
     uint64_t (*next_deadline_ns)(const struct na_context *context);
 
     int (*list)(const char *protocol, struct na_transport_info **list, size_t *count);
-    const char *(*version)(void);
+    const char *(*version)(void); /**< of the library underneath; NULL without one */
 };
 
 /** The first field of a transport's class. Constant after class_open, but for context_count. */
@@ -97,6 +97,8 @@ struct na_mem {
     struct na_class *na_class; /**< borrowed */
 };
 
+/** Shared memory. */
+extern const struct na_transport shm_transport;
 /** libfabric. */
 extern const struct na_transport ofi_transport;
 

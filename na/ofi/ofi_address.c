@@ -16,13 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "na/ofi/ofi_compat.h"
 #include "util/util_detail.h"
-#include "util/util_rand.h"
 
-/* A scheme that libfabric's shm does not add a uid and a counter to. */
+/* The scheme of names without one. */
 #define NAME_SCHEME "fi_ns://"
 
 enum { FORMAT_IPV4 = 4, FORMAT_IPV6 = 6 };
@@ -217,13 +215,11 @@ int ofi_address_name(const struct na_uri *uri, struct ofi_address *out)
 {
     int length;
 
+    if (uri->host[0] == '\0')
+        return util_detail_set(-EINVAL, "the address of a peer needs a name, such as %s://name", uri->protocol);
     memset(out, 0, sizeof(*out));
     out->format = FI_ADDR_STR;
-    if (uri->host[0] != '\0')
-        length = snprintf(out->bytes, sizeof(out->bytes), NAME_SCHEME "%s", uri->host);
-    else
-        length = snprintf(out->bytes, sizeof(out->bytes), NAME_SCHEME "%ld-%08lx", (long)getpid(),
-                          (unsigned long)(util_rand_u64() & 0xffffffffU));
+    length = snprintf(out->bytes, sizeof(out->bytes), NAME_SCHEME "%s", uri->host);
     /* The canonical text must fit as well, and the names of further contexts take a suffix. */
     if (length < 0 || (size_t)length + 16 >= sizeof(out->bytes))
         return util_detail_set(-EINVAL, "the endpoint name is longer than %zu bytes",

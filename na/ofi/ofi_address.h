@@ -40,7 +40,7 @@ int ofi_address_local_ip(const struct na_uri *uri, const char *ip_subnet, int ad
 /* A peer's IP address, which needs a host and a port. `family` is that of our own address. */
 int ofi_address_remote_ip(const struct na_uri *uri, int family, struct ofi_address *out);
 
-/* A named endpoint's address; without a name in the uri a unique one is made up. */
+/* A named endpoint's address. */
 int ofi_address_name(const struct na_uri *uri, struct ofi_address *out);
 
 /* The bytes of a provider's own format, as written by ofi_address_text. */

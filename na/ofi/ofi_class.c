@@ -73,8 +73,7 @@ const struct na_transport ofi_transport = {
 static int class_set_limits(struct ofi_class *owner, const struct na_config *config)
 {
     struct na_limits *limits = &owner->base.limits;
-    size_t usual = owner->provider->frame_max != 0 ? owner->provider->frame_max : FRAME_DEFAULT;
-    size_t wanted = config->frame_size > usual ? config->frame_size : usual;
+    size_t wanted = config->frame_size > FRAME_DEFAULT ? config->frame_size : FRAME_DEFAULT;
     size_t message_max = owner->info->ep_attr->max_msg_size;
 
     limits->frame_max = (wanted + FRAME_ROUNDING - 1) / FRAME_ROUNDING * FRAME_ROUNDING;

@@ -96,59 +96,20 @@ static void connect_start(struct ofi_route *route, const struct ofi_address *add
     }
 }
 
-/* Turns the address of a class into that of one of its contexts, where that can be known: names have a
- * suffix (context_further_address), ports do not show. */
-static void connect_name_context(struct ofi_address *address, uint8_t target_context)
-{
-    size_t room = sizeof(address->bytes);
-    size_t used = strnlen(address->bytes, room);
-
-    if (used + sizeof(".255") > room)
-        return;
-    (void)snprintf(address->bytes + used, room - used, ".%u", target_context);
-    address->size = strlen(address->bytes) + 1;
-}
-
-/* Finds the peer by its doorbell: the wished context, or context 0 where that is not open. */
-static int connect_doorbell(struct ofi_route *route, struct ofi_address *address, uint8_t target_context)
-{
-    struct ofi_doorbell *doorbell = route->owner->doorbell;
-    struct ofi_address further = *address;
-    int ret;
-
-    if (target_context != 0 && address->format == FI_ADDR_STR) {
-        connect_name_context(&further, target_context);
-        ret = ofi_doorbell_connect(doorbell, ofi_address_endpoint_name(&further), route, &route->link);
-        if (ret != -ECONNREFUSED) {
-            *address = further;
-            route->base.target_context = target_context;
-            return ret;
-        }
-    }
-    return ofi_doorbell_connect(doorbell, ofi_address_endpoint_name(address), route, &route->link);
-}
-
-/* A datagram route is up at once; whether anybody is there turns out when sending, or earlier where
- * there are doorbells. */
-static int connect_datagram(struct ofi_route *route, struct ofi_address *address, uint8_t target_context)
+/* A datagram route is up at once; whether anybody is there turns out when sending. It leads to context 0: the addresses
+ * of further contexts do not follow from the class's. */
+static int connect_datagram(struct ofi_route *route, const struct ofi_address *address)
 {
     struct ofi_context *context = route->owner;
-    int ret = 0;
+    int ret;
 
-    if (context->doorbell != NULL)
-        ret = connect_doorbell(route, address, target_context);
     (void)ofi_address_text(address, context->owner->base.protocol, route->base.text);
-    if (ret == 0)
-        ret = ofi_av_get(context->owner, address, route->base.text, &route->av_entry);
-    if (ret == 0) {
-        route->ep = context->endpoint.tx;
-        route->addr = route->av_entry->addr;
-        ofi_route_up(route);
-        return 0;
-    }
-    if (ret == -ENOMEM || ret == -EMFILE || ret == -ENOSPC || ret == -EINVAL)
+    ret = ofi_av_get(context->owner, address, route->base.text, &route->av_entry);
+    if (ret != 0)
         return ret;
-    ofi_route_end(route, ofi_error_connect(ret));
+    route->ep = context->endpoint.tx;
+    route->addr = route->av_entry->addr;
+    ofi_route_up(route);
     return 0;
 }
 
@@ -171,7 +132,7 @@ int ofi_connect_route_open(struct na_context *base, const char *text, uint8_t ta
         route->base.target_context = target_context;
         connect_start(route, &address);
     } else {
-        ret = connect_datagram(route, &address, target_context);
+        ret = connect_datagram(route, &address);
     }
     if (ret != 0) {
         ofi_route_close(&route->base);

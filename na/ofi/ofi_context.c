@@ -24,40 +24,6 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 
-/* A peer that took a frame was there, whatever became of the doorbells' handshake. */
-static void context_link_down(void *arg, struct ofi_doorbell_link *link, int error)
-{
-    struct ofi_route *route = ofi_doorbell_link_user(link);
-
-    (void)arg;
-    ofi_route_end(route, route->contacted ? -ECONNRESET : error);
-}
-
-static void context_link_up(void *arg, struct ofi_doorbell_link *link)
-{
-    (void)arg;
-    (void)link; /* the route can be used before the peer answers */
-}
-
-static const struct ofi_doorbell_upcalls doorbell_upcalls = {.link_up = context_link_up,
-                                                             .link_down = context_link_down};
-
-static int context_open_doorbell(struct ofi_context *context)
-{
-    struct ofi_class *owner = context->owner;
-    struct ofi_doorbell_config config = {
-        .name = ofi_address_endpoint_name(&context->endpoint.address),
-        .epoll_fd = context->wait.epoll_fd,
-        .connect_timeout_ms = (uint32_t)(owner->connect_timeout_ns / UTIL_CLOCK_NS_PER_MS),
-        .upcalls = &doorbell_upcalls,
-        .arg = context,
-    };
-
-    if (owner->provider->wait != OFI_PROVIDER_WAIT_DOORBELL)
-        return 0;
-    return ofi_doorbell_open(&config, &context->doorbell);
-}
-
 /* The address of a further datagram endpoint: the same host with another port, or the same name
  * with a suffix. */
 static void context_further_address(const struct ofi_class *owner, uint8_t index, struct ofi_address *out)
@@ -117,8 +83,6 @@ static int context_build(struct ofi_context *context)
     if (ret == 0)
         ret = ofi_wait_open(context);
     if (ret == 0)
-        ret = context_open_doorbell(context);
-    if (ret == 0)
         ret = ofi_recv_open(context);
     return ret;
 }
@@ -126,7 +90,6 @@ static int context_build(struct ofi_context *context)
 /* Undoes context_build, as far as it came. */
 static void context_destroy(struct ofi_context *context)
 {
-    ofi_doorbell_close(context->doorbell);
     ofi_endpoint_close(&context->endpoint);
     ofi_route_free_all(context);
     ofi_recv_close(context);
@@ -213,6 +176,4 @@ void ofi_context_stop_listening(struct na_context *base)
     util_lock_drop(&context->owner->cm.lock);
     if (context->owner->connected)
         ofi_listen_refuse_all(context);
-    if (context->doorbell != NULL)
-        ofi_doorbell_stop_listening(context->doorbell);
 }

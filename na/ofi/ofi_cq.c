@@ -125,9 +125,6 @@ int ofi_cq_progress(struct na_context *base)
     int ret;
 
     context->turns++;
-    context->refused = false;
-    if (context->doorbell != NULL && ofi_doorbell_due(context->doorbell))
-        handled += ofi_doorbell_progress(context->doorbell);
     ret = cq_read(context);
     if (ret < 0)
         return ret;
@@ -139,8 +136,6 @@ int ofi_cq_progress(struct na_context *base)
     /* Not on the way of a frame to its callback, unless buffers run low; nobody sleeps while some are idle. */
     if (context->recv.idle_count > 0 && (handled == 0 || context->recv.idle_count >= context->recv.buf_count / 4))
         ofi_recv_repost(context);
-    if (handled > 0)
-        context->wait.attentive_ns = 0; /* signs of life: see ofi_wait.c */
     return handled;
 }
 

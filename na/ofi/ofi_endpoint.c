@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_error.h"
 #include "util/util_detail.h"
 
@@ -35,11 +34,10 @@ static int endpoint_open_waitable(struct ofi_class *owner, struct ofi_endpoint *
 static int endpoint_open_queue(struct ofi_class *owner, struct ofi_endpoint *endpoint)
 {
     struct fi_cq_attr attr = {.size = QUEUE_SIZE, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_NONE};
-    bool polled = owner->never_block || owner->provider->wait == OFI_PROVIDER_WAIT_DOORBELL;
     int ret = -FI_ENOSYS;
 
     endpoint->cq_fd = -1;
-    if (!polled)
+    if (!owner->never_block)
         ret = endpoint_open_waitable(owner, endpoint);
     /* A provider that has no wait objects is polled, with short sleeps: see ofi_wait.c. */
     if (ret == -FI_ENOSYS)
@@ -83,17 +81,6 @@ static int endpoint_fail(struct ofi_class *owner, const struct ofi_address *addr
     return util_detail_set(error, "%s cannot open %s: %s", owner->base.provider, text, ofi_error_text(ret));
 }
 
-static void endpoint_note(const struct ofi_class *owner, struct ofi_endpoint *endpoint)
-{
-    char text[NA_ADDRESS_MAX];
-
-    if (ofi_address_text(&endpoint->address, owner->base.protocol, text) != 0)
-        return;
-    ofi_av_note_local(text);
-    if (owner->provider->guard_local)
-        memcpy(endpoint->local_name, text, sizeof(text));
-}
-
 static int endpoint_open_datagram(struct ofi_class *owner, const struct ofi_address *address,
                                   struct ofi_endpoint *endpoint)
 {
@@ -124,7 +111,6 @@ static int endpoint_open_datagram(struct ofi_class *owner, const struct ofi_addr
     fi_freeinfo(info);
     if (ret != 0)
         return endpoint_fail(owner, address, ret);
-    endpoint_note(owner, endpoint);
     return 0;
 }
 
@@ -147,9 +133,7 @@ int ofi_endpoint_open(struct ofi_class *owner, const struct ofi_address *address
 
 void ofi_endpoint_close(struct ofi_endpoint *endpoint)
 {
-    if (endpoint->local_name[0] != '\0')
-        ofi_av_local_close(endpoint->local_name, endpoint->rx);
-    else if (endpoint->rx != NULL)
+    if (endpoint->rx != NULL)
         (void)fi_close(&endpoint->rx->fid);
     if (endpoint->cq != NULL)
         (void)fi_close(&endpoint->cq->fid);

@@ -123,8 +123,6 @@ static int fabric_own_address(struct ofi_class *owner, const struct na_config *c
     switch (owner->provider->addressing) {
     case OFI_PROVIDER_ADDRESSING_IP:
         return ofi_address_local_ip(uri, config->ip_subnet, config->addr_format, &owner->address);
-    case OFI_PROVIDER_ADDRESSING_NAME:
-        return ofi_address_name(uri, &owner->address);
     case OFI_PROVIDER_ADDRESSING_ANY:
         memset(&owner->address, 0, sizeof(owner->address));
         if (uri->host[0] == '\0' && uri->port < 0)
@@ -246,8 +244,6 @@ int ofi_fabric_peer_address(const struct ofi_class *owner, const char *text, str
     case FI_SOCKADDR_IN6:
         return ofi_address_remote_ip(&uri, owner->address.sa.sa_family, out);
     case FI_ADDR_STR:
-        if (uri.host[0] == '\0')
-            return util_detail_set(-EINVAL, "the address of a peer needs a name, such as %s://name", uri.protocol);
         return ofi_address_name(&uri, out);
     default:
         return ofi_address_hex(&uri, owner->address.format, out);

@@ -18,7 +18,6 @@
 #include "na/na_transport.h"
 #include "na/ofi/ofi_address.h"
 #include "na/ofi/ofi_compat.h"
-#include "na/ofi/ofi_doorbell.h"
 #include "na/ofi/ofi_provider.h"
 #include "util/util_hash.h"
 #include "util/util_list.h"
@@ -43,8 +42,6 @@ struct ofi_av_entry {
     struct ofi_av_entry *next; /* same hash */
     fi_addr_t addr;
     uint32_t refs; /* routes */
-    bool dead;     /* the peer ended: to be removed with its last route */
-    bool local;    /* the peer is an endpoint of this process: see ofi_av_local_enter */
     char text[NA_ADDRESS_MAX];
 };
 
@@ -61,10 +58,9 @@ struct ofi_endpoint {
     struct fid_ep *rx; /* receives are posted here: the endpoint, or the shared receive context */
     struct fid_ep *tx; /* datagram endpoint; NULL with connected endpoints */
     struct fid_cq *cq;
-    struct fid_wait *wait_set;       /* OFI_PROVIDER_WAIT_SET only */
-    int cq_fd;                       /* to sleep on; -1 if there is none */
-    struct ofi_address address;      /* of a datagram endpoint */
-    char local_name[NA_ADDRESS_MAX]; /* where closing must be known to the rest of the process, else empty */
+    struct fid_wait *wait_set;  /* OFI_PROVIDER_WAIT_SET only */
+    int cq_fd;                  /* to sleep on; -1 if there is none */
+    struct ofi_address address; /* of a datagram endpoint */
 };
 
 /* --- class (ofi_fabric.c) ---------------------------------------------------------------------------- */
@@ -157,10 +153,9 @@ struct ofi_send {
 /* --- waiting (ofi_wait.c) ------------------------------------------------------------------------------------ */
 
 struct ofi_wait {
-    int epoll_fd;          /* na_context.wait_fd; -1 with never_block */
-    int wake_fd;           /* eventfd, in the set */
-    atomic_bool woken;     /* na_wake() was called and not yet cleared */
-    uint64_t attentive_ns; /* providers with silent peers: better not to sleep before then */
+    int epoll_fd;      /* na_context.wait_fd; -1 with never_block */
+    int wake_fd;       /* eventfd, in the set */
+    atomic_bool woken; /* na_wake() was called and not yet cleared */
 };
 
 /* --- context (ofi_endpoint.c, ofi_cq.c) ------------------------------------------------------------------------- */
@@ -172,7 +167,6 @@ struct ofi_context {
     struct ofi_recv recv;
     struct ofi_send send;
     struct ofi_wait wait;
-    struct ofi_doorbell *doorbell; /* OFI_PROVIDER_WAIT_DOORBELL only; owned */
 
     /* Routes (ofi_route.c). */
     struct ofi_route **routes; /* owned table by index */
@@ -195,8 +189,6 @@ struct ofi_context {
     uint32_t turns;
     uint32_t idle_turns;
     bool drained;            /* the completion queue was seen empty in this turn */
-    bool refused;            /* libfabric refused something since the last turn */
-    uint32_t rma_inflight;   /* operations that libfabric has, all routes */
     uint64_t dropped_frames; /* for routes that are no more */
 };
 
@@ -225,7 +217,6 @@ struct ofi_route {
     struct fid_ep *ep; /* connected: owned; datagram: the context's */
     fi_addr_t addr;    /* datagram: the peer */
     struct ofi_av_entry *av_entry;
-    struct ofi_doorbell_link *link;
 
     uint64_t deadline_ns;        /* of connecting, or of the last frames when closing */
     struct util_list state_node; /* on one of the owner's lists of routes */

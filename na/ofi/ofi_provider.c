@@ -124,53 +124,6 @@ static const struct ofi_provider rows[] = {
         .rma_chunk = MIB,
         .rma_depth = 16,
     },
-    /* Shared memory. With FI_MR_VIRT_ADDR the origin copies by itself, whether the target's process is
-     * awake or not, and no key is looked at; without it the target's process checks the key, but never
-     * answers when it is wrong, so that the operation would not end. 1.17 takes a descriptor for
-     * each unexpected frame and has none left to post a multi-receive buffer with after a flood, and
-     * it crashes when FI_OPT_MIN_MULTI_RECV is set before fi_enable, where later versions need it.
-     * Frames above the inject size (4 KiB) take a slower way, and in 2.6 they crash the receiver when
-     * both ends are in one process, because it never learns where the sender's region is mapped. */
-    {
-        .protocol = "shm",
-        .version_min = 0,
-        .version_end = VERSION_TCP,
-        .ep_type = FI_EP_RDM,
-        .wait = OFI_PROVIDER_WAIT_DOORBELL,
-        .addressing = OFI_PROVIDER_ADDRESSING_NAME,
-        .listed = true,
-        .silent_peer = true,
-        .keep_addresses = true,
-        .guard_local = true,
-        .virt_addr = true,
-        .write_delivers = true,
-        .death_notice = true,
-        .recv_count = 128,
-        .batch_size = 4 * KIB,
-        .rma_chunk = MIB,
-        .rma_depth = 16,
-    },
-    {
-        .protocol = "shm",
-        .version_min = VERSION_TCP,
-        .version_end = VERSION_ANY,
-        .ep_type = FI_EP_RDM,
-        .wait = OFI_PROVIDER_WAIT_DOORBELL,
-        .addressing = OFI_PROVIDER_ADDRESSING_NAME,
-        .listed = true,
-        .multi_recv = true,
-        .silent_peer = true,
-        .keep_addresses = true,
-        .guard_local = true,
-        .virt_addr = true,
-        .write_delivers = true,
-        .death_notice = true,
-        .recv_count = 128,
-        .frame_max = 4 * KIB,
-        .batch_size = 4 * KIB,
-        .rma_chunk = MIB,
-        .rma_depth = 16,
-    },
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 

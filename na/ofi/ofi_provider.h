@@ -17,16 +17,14 @@
 
 /* How to sleep until an endpoint has something to do. */
 enum ofi_provider_wait {
-    OFI_PROVIDER_WAIT_FD,       /* FI_WAIT_FD and fi_trywait */
-    OFI_PROVIDER_WAIT_SET,      /* FI_WAIT_FD never resets: a wait set around each queue */
-    OFI_PROVIDER_WAIT_DOORBELL, /* no wait objects at all: ofi_doorbell */
+    OFI_PROVIDER_WAIT_FD,  /* FI_WAIT_FD and fi_trywait; without wait objects, short sleeps */
+    OFI_PROVIDER_WAIT_SET, /* FI_WAIT_FD never resets: a wait set around each queue */
 };
 
 /* What an address is made of. */
 enum ofi_provider_addressing {
-    OFI_PROVIDER_ADDRESSING_IP,   /* host and port */
-    OFI_PROVIDER_ADDRESSING_NAME, /* one name, chosen by us where the user gives none */
-    OFI_PROVIDER_ADDRESSING_ANY,  /* as the provider says: IP, or bytes written in hex */
+    OFI_PROVIDER_ADDRESSING_IP,  /* host and port */
+    OFI_PROVIDER_ADDRESSING_ANY, /* as the provider says: IP, a name, or bytes written in hex */
 };
 
 struct ofi_provider {
@@ -39,18 +37,13 @@ struct ofi_provider {
     enum ofi_provider_addressing addressing;
     bool listed;         /* named in messages about unknown protocols and by na_transport_list */
     bool multi_recv;     /* receive buffers take many frames each; otherwise one */
-    bool silent_peer;    /* a peer serves our operations without waking us: do not sleep on them */
-    bool keep_addresses; /* removing an address of a living peer does harm, see ofi_av.c */
     bool keys_checked;   /* wrong keys, ranges and directions are refused */
     bool revocable;      /* a closed registration is refused to peers */
-    bool guard_local;    /* posts to a closed endpoint of the same process crash: ofi_av_local_enter */
     bool guard_keys;     /* closing a registration does not lock the table of keys: ofi_guard.h does */
     bool virt_addr;      /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
-    bool write_delivers; /* a plain write completes when the data has arrived */
     bool death_notice;   /* a peer's end is reported without traffic */
     uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
     uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
-    size_t frame_max;    /* frames are this long unless the user asks for more; 0: the common default */
     size_t batch_size;   /* na_limits::batch_size */
     size_t rma_chunk;    /* na_limits::rma_chunk */
     uint32_t rma_depth;  /* na_limits::rma_depth */

@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_bytes.h"
@@ -66,18 +65,16 @@ static void rma_unmap(struct ofi_class *owner, struct ofi_rma_op *op)
     op->mapped = false;
 }
 
-static ssize_t rma_issue(const struct na_rma *rma, struct ofi_rma_op *op, uint64_t key)
+static ssize_t rma_issue_get(const struct na_rma *rma, struct ofi_rma_op *op, uint64_t key)
 {
     const struct ofi_route *route = ofi_route_of(rma->route);
-    void *desc = rma_local(rma)->desc;
 
-    if (rma->op == NA_RMA_GET)
-        return fi_read(route->ep, rma->local, rma->size, desc, route->addr, rma->remote_address, key, &op->op.context);
-    return fi_write(route->ep, rma->local, rma->size, desc, route->addr, rma->remote_address, key, &op->op.context);
+    return fi_read(route->ep, rma->local, rma->size, rma_local(rma)->desc, route->addr, rma->remote_address, key,
+                   &op->op.context);
 }
 
 /* Puts need more than the default meaning of a completion, which is that the local buffer is free. */
-static ssize_t rma_issue_delivered(const struct na_rma *rma, struct ofi_rma_op *op, uint64_t key)
+static ssize_t rma_issue_put(const struct na_rma *rma, struct ofi_rma_op *op, uint64_t key)
 {
     const struct ofi_route *route = ofi_route_of(rma->route);
     struct iovec iov = {.iov_base = rma->local, .iov_len = rma->size};
@@ -114,15 +111,10 @@ int ofi_rma_post(struct na_rma *rma)
     ret = rma_key(rma, op, &key);
     if (ret != 0)
         return (int)ret;
-    if (!ofi_av_local_enter(route->av_entry)) {
-        rma_unmap(context->owner, op);
-        return -ECONNRESET;
-    }
-    if (rma->op == NA_RMA_PUT && !context->owner->provider->write_delivers)
-        ret = rma_issue_delivered(rma, op, key);
+    if (rma->op == NA_RMA_PUT)
+        ret = rma_issue_put(rma, op, key);
     else
-        ret = rma_issue(rma, op, key);
-    ofi_av_local_leave(route->av_entry);
+        ret = rma_issue_get(rma, op, key);
     if (ret != 0) {
         rma_unmap(context->owner, op);
         if (ret != -FI_EAGAIN)
@@ -133,7 +125,6 @@ int ofi_rma_post(struct na_rma *rma)
     }
     util_list_push(&route->rma, &op->node);
     route->rma_count++;
-    context->rma_inflight++;
     ofi_route_sent(route);
     return 0;
 }
@@ -147,7 +138,6 @@ static void rma_unlink(struct ofi_route *route, struct ofi_rma_op *op)
 {
     util_list_remove(&op->node);
     route->rma_count--;
-    route->owner->rma_inflight--;
     rma_unmap(route->owner->owner, op);
 }
 

@@ -142,10 +142,8 @@ static void route_release(struct ofi_route *route)
     if (owner->connected) {
         ofi_listen_close_connection(route);
     } else {
-        ofi_av_put(owner, route->av_entry, route->error != 0);
+        ofi_av_put(owner, route->av_entry);
         route->av_entry = NULL;
-        ofi_doorbell_disconnect(route->link);
-        route->link = NULL;
         route->ep = NULL;
     }
     route->end_turn = route->owner->turns;
@@ -196,16 +194,10 @@ void ofi_route_sent(struct ofi_route *route)
         if (!route->owner->owner->connected && !route->announce)
             util_list_remove(&route->state_node); /* from the list of attempts */
     }
-    if (route->link != NULL)
-        ofi_doorbell_ring(route->link);
 }
 
 void ofi_route_refused(struct ofi_route *route)
 {
-    route->owner->refused = true;
-    /* What refuses may be a peer that sleeps on our request to connect, or with its queue full. */
-    if (route->link != NULL)
-        ofi_doorbell_ring(route->link);
     /* Datagrams say nothing of an absent peer but this. */
     if (!route->owner->owner->connected && !route->contacted && util_list_empty(&route->state_node))
         ofi_route_start_clock(route);

@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-#include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_mr.h"
 #include "na/ofi/ofi_route.h"
@@ -162,14 +161,9 @@ int ofi_send_frame(struct na_route *base, struct na_frame *frame)
         return -EAGAIN;
     if (route->state != OFI_ROUTE_STATE_UP)
         return route->error != 0 ? route->error : -ECONNRESET;
-    if (!ofi_av_local_enter(route->av_entry)) {
-        ofi_route_end(route, -ECONNRESET);
-        return route->error;
-    }
     ret = send_try_inject(route, frame);
     if (ret == 0)
         ret = send_with_slot(route, util_container_of(frame, struct ofi_frame, base));
-    ofi_av_local_leave(route->av_entry);
     if (ret > 0) {
         ofi_route_sent(route);
         return 0;

@@ -5,11 +5,9 @@
  *
  * Before each sleep libfabric is asked whether its descriptors can be relied on (fi_trywait, or the
  * wait sets that stand in for it); whatever arrives after a yes makes a descriptor readable. Only
- * reading the event queue quiets its descriptor, so after each sleep one read is due. Providers
- * whose peers serve our operations silently (shared memory) get a little patience instead of a
- * descriptor: while something is pending there, the context stays awake at first and then looks
- * every millisecond. ofi_wait_wake may be called by any thread and from signal handlers; the rest
- * is serialised per context.
+ * reading the event queue quiets its descriptor, so after each sleep one read is due. A provider
+ * without descriptors is looked at every millisecond. ofi_wait_wake may be called by any thread and
+ * from signal handlers; the rest is serialised per context.
  */
 #include "na/ofi/ofi_wait.h"
 
@@ -23,8 +21,7 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 
-#define ATTENTIVE_NS (200 * UTIL_CLOCK_NS_PER_US)
-#define RESTLESS_NS  UTIL_CLOCK_NS_PER_MS
+#define RESTLESS_NS UTIL_CLOCK_NS_PER_MS
 
 static int wait_add(int epoll_fd, int fd)
 {
@@ -103,29 +100,6 @@ static bool wait_try_queue(struct ofi_context *context)
     return fi_trywait(context->owner->fabric, fids, count) == 0;
 }
 
-/* Asks peers to ring, and looks once more: what came before they could see the request has not rung. */
-static bool wait_try_doorbell(struct ofi_context *context)
-{
-    if (context->doorbell == NULL)
-        return true;
-    ofi_doorbell_sleep_begin(context->doorbell);
-    /* Reading no entries makes libfabric look, and takes nothing. */
-    if (fi_cq_read(context->endpoint.cq, NULL, 0) == -FI_EAGAIN)
-        return true;
-    ofi_doorbell_sleep_end(context->doorbell);
-    return false;
-}
-
-/* Whether something may happen that does not wake us: a silent peer serves what is pending, or the
- * provider has nothing to wait on. */
-static bool wait_is_restless(const struct ofi_context *context)
-{
-    if (context->endpoint.cq_fd < 0 && context->doorbell == NULL)
-        return true;
-    return context->owner->provider->silent_peer &&
-           (context->refused || context->rma_inflight > 0 || context->send.inflight > 0);
-}
-
 /* Whether the context has work that needs no news from libfabric. */
 static bool wait_has_work(struct ofi_context *context)
 {
@@ -134,23 +108,11 @@ static bool wait_has_work(struct ofi_context *context)
            !util_list_empty(&context->recv.idle);
 }
 
-/* Stays awake for a while after the last sign of life. */
-static bool wait_is_attentive(struct ofi_context *context)
-{
-    if (!wait_is_restless(context)) {
-        context->wait.attentive_ns = 0;
-        return false;
-    }
-    if (context->wait.attentive_ns == 0)
-        context->wait.attentive_ns = util_clock_now_ns() + ATTENTIVE_NS;
-    return util_clock_now_ns() < context->wait.attentive_ns;
-}
-
 bool ofi_wait_prepare(struct na_context *base)
 {
     struct ofi_context *context = ofi_context_of(base);
 
-    if (wait_has_work(context) || wait_is_attentive(context))
+    if (wait_has_work(context))
         return false;
     if (!wait_try_events(context->owner)) {
         atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
@@ -160,7 +122,7 @@ bool ofi_wait_prepare(struct na_context *base)
         atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
         return false;
     }
-    return wait_try_doorbell(context);
+    return true;
 }
 
 void ofi_wait_finish(struct na_context *base)
@@ -168,8 +130,6 @@ void ofi_wait_finish(struct na_context *base)
     struct ofi_context *context = ofi_context_of(base);
     uint64_t count;
 
-    if (context->doorbell != NULL)
-        ofi_doorbell_sleep_end(context->doorbell);
     /* Relaxed: only asks for a read of the event queue, which has its own lock. */
     atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
     if (context->wait.wake_fd < 0)
@@ -199,12 +159,7 @@ uint64_t ofi_wait_deadline_ns(const struct na_context *base)
     const struct ofi_context *context = util_container_of(base, const struct ofi_context, base);
     uint64_t deadline_ns = ofi_route_deadline_ns(context);
 
-    if (context->doorbell != NULL) {
-        uint64_t bell_ns = ofi_doorbell_next_deadline_ns(context->doorbell);
-        if (bell_ns < deadline_ns)
-            deadline_ns = bell_ns;
-    }
-    if (wait_is_restless(context)) {
+    if (context->endpoint.cq_fd < 0) {
         uint64_t look_ns = util_clock_now_ns() + RESTLESS_NS;
         if (look_ns < deadline_ns)
             deadline_ns = look_ns;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * Sleeping until there is work: one epoll set per context, with libfabric's descriptors, the
- * doorbell's and an eventfd for other threads.
+ * Sleeping until there is work: one epoll set per context, with libfabric's descriptors and an eventfd
+ * for other threads.
  */
 #ifndef NA_OFI_OFI_WAIT_H
 #define NA_OFI_OFI_WAIT_H

@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "na/ofi/ofi_doorbell.h"
+#include "na/shm/shm_doorbell.h"
 #include "tests/support/support_guard.h"
 #include "util/util_clock.h"
 #include "util/util_rand.h"
@@ -46,20 +46,22 @@ struct side {
     char peer_name[64];
 
     pthread_mutex_t lock; /* serialises bell and link, for the helper */
-    struct ofi_doorbell *bell;
-    struct ofi_doorbell_link *link;
+    struct shm_doorbell *bell;
+    struct shm_doorbell_link *link;
     int wake_fd; /* the helper's way to wake its owner */
     struct util_prng prng;
     uint64_t sleeps;
 };
 
-static void on_up(void *arg, struct ofi_doorbell_link *link)
+static int on_up(void *arg, struct shm_doorbell_link *link, const struct shm_doorbell_gift *gift)
 {
     (void)arg;
     (void)link;
+    (void)gift;
+    return 0;
 }
 
-static void on_down(void *arg, struct ofi_doorbell_link *link, int error)
+static void on_down(void *arg, struct shm_doorbell_link *link, int error)
 {
     struct side *side = arg;
 
@@ -70,17 +72,18 @@ static void on_down(void *arg, struct ofi_doorbell_link *link, int error)
     abort();
 }
 
-static const struct ofi_doorbell_upcalls upcalls = {.link_up = on_up, .link_down = on_down};
+static const struct shm_doorbell_upcalls upcalls = {.link_accept = on_up, .link_up = on_up, .link_down = on_down};
 
 static void side_open(struct side *side)
 {
-    struct ofi_doorbell_config config = {.name = side->name, .epoll_fd = -1, .upcalls = &upcalls, .arg = side};
+    struct shm_doorbell_config config = {
+        .name = side->name, .epoll_fd = -1, .socket_fd = -1, .upcalls = &upcalls, .arg = side};
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = 1};
 
     pthread_mutex_init(&side->lock, NULL);
-    SUPPORT_CHECK(ofi_doorbell_open(&config, &side->bell) == 0);
+    SUPPORT_CHECK(shm_doorbell_open(&config, &side->bell) == 0);
     side->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    SUPPORT_CHECK(epoll_ctl(ofi_doorbell_fd(side->bell), EPOLL_CTL_ADD, side->wake_fd, &event) == 0);
+    SUPPORT_CHECK(epoll_ctl(shm_doorbell_fd(side->bell), EPOLL_CTL_ADD, side->wake_fd, &event) == 0);
 }
 
 static void side_connect(struct side *side)
@@ -88,7 +91,7 @@ static void side_connect(struct side *side)
     uint64_t deadline_ns = util_clock_deadline_ms(LOST_MS);
 
     /* The other process may not have opened its bell yet. */
-    while (ofi_doorbell_connect(side->bell, side->peer_name, side, &side->link) != 0) {
+    while (shm_doorbell_connect(side->bell, side->peer_name, NULL, side, &side->link) != 0) {
         SUPPORT_CHECK(util_clock_now_ns() < deadline_ns);
         sched_yield();
     }
@@ -96,8 +99,8 @@ static void side_connect(struct side *side)
 
 static void side_close(struct side *side)
 {
-    ofi_doorbell_disconnect(side->link);
-    ofi_doorbell_close(side->bell);
+    shm_doorbell_disconnect(side->link);
+    shm_doorbell_close(side->bell);
     close(side->wake_fd);
     pthread_mutex_destroy(&side->lock);
 }
@@ -110,16 +113,16 @@ static bool side_has(const struct side *side, uint64_t message)
 static void side_put(struct side *side, uint64_t message)
 {
     pthread_mutex_lock(&side->lock);
-    /* Nothing in between: no lock may stand in for the fence of ofi_doorbell_ring. */
+    /* Nothing in between: no lock may stand in for the fence of shm_doorbell_ring. */
     atomic_store_explicit(&side->board->box[1 - side->index], message, memory_order_release);
-    ofi_doorbell_ring(side->link);
+    shm_doorbell_ring(side->link);
     pthread_mutex_unlock(&side->lock);
 }
 
 static void side_turn(struct side *side)
 {
-    if (ofi_doorbell_due(side->bell))
-        (void)ofi_doorbell_progress(side->bell);
+    if (shm_doorbell_due(side->bell))
+        (void)shm_doorbell_progress(side->bell);
 }
 
 /* Sleeps until rung. Called and left with the lock held. */
@@ -129,12 +132,12 @@ static void side_sleep(struct side *side, uint64_t message)
     eventfd_t wakes;
     int count;
 
-    ofi_doorbell_sleep_begin(side->bell);
+    shm_doorbell_sleep_begin(side->bell);
     if (!side_has(side, message)) {
         side->sleeps++;
         pthread_mutex_unlock(&side->lock);
         do {
-            count = epoll_wait(ofi_doorbell_fd(side->bell), &event, 1, LOST_MS);
+            count = epoll_wait(shm_doorbell_fd(side->bell), &event, 1, LOST_MS);
         } while (count < 0 && errno == EINTR);
         if (count == 0) {
             fprintf(stderr, "%s: nobody woke us for message %llu%s\n", side->name, (unsigned long long)message,
@@ -144,7 +147,7 @@ static void side_sleep(struct side *side, uint64_t message)
         (void)eventfd_read(side->wake_fd, &wakes);
         pthread_mutex_lock(&side->lock);
     }
-    ofi_doorbell_sleep_end(side->bell);
+    shm_doorbell_sleep_end(side->bell);
 }
 
 static void side_await(struct side *side, uint64_t message)
@@ -189,7 +192,7 @@ static void *helper_play(void *arg)
     util_prng_init(&prng, support_seed() + 7);
     while (!atomic_load(&side->board->over)) {
         pthread_mutex_lock(&side->lock);
-        (void)ofi_doorbell_progress(side->bell);
+        (void)shm_doorbell_progress(side->bell);
         if (side_has(side, seen + 1)) {
             seen = atomic_load(&side->board->box[side->index]);
             SUPPORT_CHECK(eventfd_write(side->wake_fd, 1) == 0);

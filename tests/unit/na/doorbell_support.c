@@ -16,46 +16,80 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "na/ofi/ofi_doorbell_hello.h"
-#include "na/ofi/ofi_doorbell_link.h"
-#include "na/ofi/ofi_doorbell_page.h"
+#include "na/shm/shm_doorbell_hello.h"
+#include "na/shm/shm_doorbell_link.h"
+#include "na/shm/shm_doorbell_page.h"
 #include "tests/support/support_guard.h"
 
 #define LIMIT_MS 10000
 
-static void on_up(void *arg, struct ofi_doorbell_link *link)
+static int on_accept(void *arg, struct shm_doorbell_link *link, const struct shm_doorbell_gift *gift)
 {
     struct end *end = arg;
 
-    SUPPORT_CHECK(ofi_doorbell_link_user(link) == end);
-    end->ups++;
-    if (end->hang_up_in_upcall) {
-        ofi_doorbell_disconnect(link);
-        end->link = NULL;
-    }
+    if (end->refusal != 0)
+        return end->refusal;
+    SUPPORT_CHECK(shm_doorbell_link_up(link));
+    shm_doorbell_link_set_user(link, end);
+    end->accepts++;
+    end->accepted = link;
+    end->gift = *gift;
+    return 0;
 }
 
-static void on_down(void *arg, struct ofi_doorbell_link *link, int error)
+static int on_up(void *arg, struct shm_doorbell_link *link, const struct shm_doorbell_gift *gift)
 {
     struct end *end = arg;
 
-    SUPPORT_CHECK(ofi_doorbell_link_user(link) == end);
-    SUPPORT_CHECK(!ofi_doorbell_link_up(link));
+    SUPPORT_CHECK(shm_doorbell_link_user(link) == end);
+    if (end->refusal != 0)
+        return end->refusal;
+    end->gift = *gift;
+    end->ups++;
+    if (end->hang_up_in_upcall) {
+        shm_doorbell_disconnect(link);
+        end->link = NULL;
+    }
+    return 0;
+}
+
+static void on_rung(void *arg, struct shm_doorbell_link *link)
+{
+    struct end *end = arg;
+
+    SUPPORT_CHECK(shm_doorbell_link_user(link) == end);
+    end->rings++;
+}
+
+static void on_down(void *arg, struct shm_doorbell_link *link, int error)
+{
+    struct end *end = arg;
+
+    SUPPORT_CHECK(shm_doorbell_link_user(link) == end);
+    SUPPORT_CHECK(!shm_doorbell_link_up(link));
+    if (link != end->link && !link->dialled) { /* a peer made it */
+        shm_doorbell_disconnect(link);
+        end->accepted = NULL;
+        end->accepts--;
+        return;
+    }
     end->downs++;
     end->error = error;
     if (end->hang_up_in_upcall) {
-        ofi_doorbell_disconnect(link);
+        shm_doorbell_disconnect(link);
         end->link = NULL;
     }
 }
 
-static const struct ofi_doorbell_upcalls upcalls = {.link_up = on_up, .link_down = on_down};
+static const struct shm_doorbell_upcalls upcalls = {
+    .link_accept = on_accept, .link_up = on_up, .link_rung = on_rung, .link_down = on_down};
 
 void end_open_with(struct end *end, const char *tag, uint32_t connect_timeout_ms, uint32_t links_max)
 {
-    struct ofi_doorbell_config config = {
+    struct shm_doorbell_config config = {
         .name = end->name,
         .epoll_fd = -1,
+        .socket_fd = -1,
         .connect_timeout_ms = connect_timeout_ms,
         .links_max = links_max,
         .upcalls = &upcalls,
@@ -64,7 +98,7 @@ void end_open_with(struct end *end, const char *tag, uint32_t connect_timeout_ms
 
     memset(end, 0, sizeof(*end));
     (void)snprintf(end->name, sizeof(end->name), "test-%d-%s", (int)getpid(), tag);
-    SUPPORT_CHECK(ofi_doorbell_open(&config, &end->bell) == 0);
+    SUPPORT_CHECK(shm_doorbell_open(&config, &end->bell) == 0);
 }
 
 void end_open(struct end *end, const char *tag)
@@ -74,19 +108,19 @@ void end_open(struct end *end, const char *tag)
 
 void end_close(struct end *end)
 {
-    ofi_doorbell_close(end->bell);
+    shm_doorbell_close(end->bell);
     end->bell = NULL;
     end->link = NULL;
 }
 
 int end_connect(struct end *end, const char *name)
 {
-    return ofi_doorbell_connect(end->bell, name, end, &end->link);
+    return shm_doorbell_connect(end->bell, name, NULL, end, &end->link);
 }
 
 bool end_readable(struct end *end, int timeout_ms)
 {
-    struct pollfd wait = {.fd = ofi_doorbell_fd(end->bell), .events = POLLIN};
+    struct pollfd wait = {.fd = shm_doorbell_fd(end->bell), .events = POLLIN};
 
     return poll(&wait, 1, timeout_ms) == 1;
 }
@@ -94,14 +128,14 @@ bool end_readable(struct end *end, int timeout_ms)
 /* One turn of both; waits up to 1 ms for one of them to have something. */
 static void ends_turn(struct end *a, struct end *b)
 {
-    struct pollfd waits[2] = {{.fd = a != NULL ? ofi_doorbell_fd(a->bell) : -1, .events = POLLIN},
-                              {.fd = b != NULL ? ofi_doorbell_fd(b->bell) : -1, .events = POLLIN}};
+    struct pollfd waits[2] = {{.fd = a != NULL ? shm_doorbell_fd(a->bell) : -1, .events = POLLIN},
+                              {.fd = b != NULL ? shm_doorbell_fd(b->bell) : -1, .events = POLLIN}};
 
     (void)poll(waits, 2, 1);
     if (a != NULL)
-        (void)ofi_doorbell_progress(a->bell);
+        (void)shm_doorbell_progress(a->bell);
     if (b != NULL)
-        (void)ofi_doorbell_progress(b->bell);
+        (void)shm_doorbell_progress(b->bell);
 }
 
 void ends_until(struct end *a, struct end *b, const int *counter, int value)
@@ -113,9 +147,9 @@ void ends_until(struct end *a, struct end *b, const int *counter, int value)
 
 void ends_until_up(struct end *a, struct end *b)
 {
-    for (int i = 0; i < LIMIT_MS && !ofi_doorbell_link_up(a->link); i++)
+    for (int i = 0; i < LIMIT_MS && !shm_doorbell_link_up(a->link); i++)
         ends_turn(a, b);
-    SUPPORT_CHECK(ofi_doorbell_link_up(a->link));
+    SUPPORT_CHECK(shm_doorbell_link_up(a->link));
 }
 
 void ends_turns(struct end *a, struct end *b, int turns)
@@ -127,7 +161,7 @@ void ends_turns(struct end *a, struct end *b, int turns)
 int raw_connect(const char *name)
 {
     struct sockaddr_un address;
-    socklen_t size = ofi_doorbell_link_address(name, &address);
+    socklen_t size = shm_doorbell_link_address(name, &address);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     SUPPORT_CHECK(fd >= 0);
@@ -138,7 +172,7 @@ int raw_connect(const char *name)
 int raw_listen(const char *name, int backlog)
 {
     struct sockaddr_un address;
-    socklen_t size = ofi_doorbell_link_address(name, &address);
+    socklen_t size = shm_doorbell_link_address(name, &address);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     SUPPORT_CHECK(fd >= 0);
@@ -174,10 +208,10 @@ void raw_send(int socket_fd, const void *data, size_t size, int fd, size_t fd_co
 
 size_t raw_hello(unsigned char *buf, const char *name)
 {
-    struct ofi_doorbell_hello hello = {.id = 77};
+    struct shm_doorbell_hello hello = {.id = 77};
 
     (void)snprintf(hello.name, sizeof(hello.name), "%s", name);
-    return ofi_doorbell_hello_encode(&hello, buf);
+    return shm_doorbell_hello_encode(&hello, buf);
 }
 
 void raw_until_hung_up(struct end *end, int socket_fd)
@@ -198,7 +232,7 @@ void raw_until_hung_up(struct end *end, int socket_fd)
 
 int raw_page(size_t size, int seals)
 {
-    struct ofi_doorbell_page page = {.magic = OFI_DOORBELL_PAGE_MAGIC, .version = OFI_DOORBELL_PAGE_VERSION};
+    struct shm_doorbell_page page = {.magic = SHM_DOORBELL_PAGE_MAGIC, .version = SHM_DOORBELL_PAGE_VERSION};
     int fd = memfd_create("test-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     SUPPORT_CHECK(fd >= 0);

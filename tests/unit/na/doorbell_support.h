@@ -11,13 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "na/ofi/ofi_doorbell.h"
+#include "na/shm/shm_doorbell.h"
 
-/* An endpoint with one link of its own. */
+/* An endpoint with one link of its own, which accepts whoever comes. */
 struct end {
-    char name[OFI_DOORBELL_NAME_MAX];
-    struct ofi_doorbell *bell;
-    struct ofi_doorbell_link *link;
+    char name[SHM_DOORBELL_NAME_MAX];
+    struct shm_doorbell *bell;
+    struct shm_doorbell_link *link;
+    struct shm_doorbell_link *accepted; /* the last that a peer made */
+    struct shm_doorbell_gift gift;      /* that came with the last link; its descriptors are not kept */
+    int refusal;                        /* what the next upcalls about links that come up answer */
+    int accepts;
+    int rings;
     int ups;
     int downs;
     int error; /* of the last link_down */
@@ -29,7 +34,7 @@ void end_open(struct end *end, const char *tag);
 /* The same with a limit on handshakes and links; 0 for the defaults. */
 void end_open_with(struct end *end, const char *tag, uint32_t connect_timeout_ms, uint32_t links_max);
 void end_close(struct end *end);
-/* Connects to another endpoint by name: the result of ofi_doorbell_connect. */
+/* Connects to another endpoint by name, without a gift: the result of shm_doorbell_connect. */
 int end_connect(struct end *end, const char *name);
 
 /* Makes progress on the ends (NULLs are skipped) until *counter reaches value; aborts after 10 s. */

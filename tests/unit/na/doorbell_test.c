@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "na/ofi/ofi_doorbell_link.h"
+#include "na/shm/shm_doorbell_link.h"
+#include "tests/support/support_fds.h"
 #include "tests/support/support_guard.h"
 #include "tests/unit/na/doorbell_support.h"
 #include "util/util_alloc.h"
@@ -53,28 +55,28 @@ Test(doorbell, connect_to_nobody_is_refused_at_once)
 Test(doorbell, name_in_use_is_refused)
 {
     struct end a;
-    struct ofi_doorbell_config config = {.name = a.name, .epoll_fd = -1};
-    struct ofi_doorbell *second = NULL;
+    struct shm_doorbell_config config = {.name = a.name, .epoll_fd = -1, .socket_fd = -1};
+    struct shm_doorbell *second = NULL;
 
     end_open(&a, "a");
-    cr_assert_eq(ofi_doorbell_open(&config, &second), -EADDRINUSE);
+    cr_assert_eq(shm_doorbell_open(&config, &second), -EADDRINUSE);
     cr_assert_null(second);
     end_close(&a);
 }
 
 Test(doorbell, bad_names_are_refused)
 {
-    static char too_long[OFI_DOORBELL_NAME_MAX + 1];
+    static char too_long[SHM_DOORBELL_NAME_MAX + 1];
     const char *names[] = {NULL, "", "a\nb", "\xc3\xa4", too_long};
-    struct ofi_doorbell *bell = NULL;
+    struct shm_doorbell *bell = NULL;
     struct end a;
 
-    memset(too_long, 'x', OFI_DOORBELL_NAME_MAX);
+    memset(too_long, 'x', SHM_DOORBELL_NAME_MAX);
     end_open(&a, "a");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct ofi_doorbell_config config = {.name = names[i], .epoll_fd = -1};
+        struct shm_doorbell_config config = {.name = names[i], .epoll_fd = -1, .socket_fd = -1};
 
-        cr_assert_eq(ofi_doorbell_open(&config, &bell), -EINVAL);
+        cr_assert_eq(shm_doorbell_open(&config, &bell), -EINVAL);
         cr_assert_eq(end_connect(&a, names[i]), -EINVAL);
     }
     end_close(&a);
@@ -94,7 +96,7 @@ Test(doorbell, longest_names_link)
     end_open(&b, base);
     cr_assert_eq(end_connect(&a, b.name), 0);
     ends_until(&a, &b, &a.ups, 1);
-    cr_assert_str_eq(ofi_doorbell_link_name(a.link), b.name);
+    cr_assert_str_eq(shm_doorbell_link_name(a.link), b.name);
     pair_close(&a, &b);
 }
 
@@ -104,35 +106,147 @@ Test(doorbell, link_knows_the_peer)
     struct end b;
 
     pair_open(&a, &b);
-    cr_assert(ofi_doorbell_link_up(a.link));
-    cr_assert_str_eq(ofi_doorbell_link_name(a.link), b.name);
-    cr_assert_neq(ofi_doorbell_link_id(a.link), 0);
-    ofi_doorbell_link_set_user(a.link, &b);
-    cr_assert_eq(ofi_doorbell_link_user(a.link), &b);
+    cr_assert(shm_doorbell_link_up(a.link));
+    cr_assert_str_eq(shm_doorbell_link_name(a.link), b.name);
+    cr_assert_neq(shm_doorbell_link_id(a.link), 0);
+    shm_doorbell_link_set_user(a.link, &b);
+    cr_assert_eq(shm_doorbell_link_user(a.link), &b);
     pair_close(&a, &b);
 }
 
-Test(doorbell, connect_back_takes_the_link_over)
+/* What gifts lead to: memory with a number in it. */
+static int gift_make(struct shm_doorbell_gift *gift, const char *text, unsigned int fd_count)
+{
+    int fd = memfd_create("gift", MFD_CLOEXEC);
+
+    memset(gift, 0, sizeof(*gift));
+    gift->size = (uint8_t)strlen(text);
+    memcpy(gift->data, text, gift->size);
+    gift->fd_count = (uint8_t)fd_count;
+    for (unsigned int i = 0; i < fd_count; i++)
+        gift->fds[i] = fd;
+    return fd;
+}
+
+Test(doorbell, gifts_are_exchanged)
+{
+    struct shm_doorbell_gift from_a;
+    struct shm_doorbell_gift from_b;
+    struct end a;
+    struct end b;
+    int fds[2] = {gift_make(&from_a, "from a, with both descriptors", SHM_DOORBELL_GIFT_FDS),
+                  gift_make(&from_b, "b", 1)};
+    int before;
+
+    end_open(&a, "a");
+    end_open(&b, "b");
+    b.bell->gift = from_b;
+    before = support_fds_count();
+    cr_assert_eq(shm_doorbell_connect(a.bell, b.name, &from_a, &a, &a.link), 0);
+    ends_until(&a, &b, &a.ups, 1);
+    ends_until(&a, &b, &b.accepts, 1);
+    cr_assert_eq(b.gift.size, from_a.size);
+    cr_assert_eq(memcmp(b.gift.data, from_a.data, from_a.size), 0);
+    cr_assert_eq(b.gift.fd_count, SHM_DOORBELL_GIFT_FDS);
+    cr_assert_eq(a.gift.size, 1);
+    cr_assert_eq(a.gift.data[0], 'b');
+    cr_assert_eq(a.gift.fd_count, 1);
+    cr_assert_eq(support_fds_count(), before + 2, "a socket for each, and no descriptor of a gift is left open");
+    cr_assert_eq(shm_doorbell_link_pid(a.link), getpid());
+    cr_assert_eq(shm_doorbell_link_pid(b.accepted), getpid());
+    close(fds[0]);
+    close(fds[1]);
+    pair_close(&a, &b);
+}
+
+Test(doorbell, either_side_may_refuse_a_link_that_came_up)
+{
+    struct end a;
+    struct end b;
+
+    end_open(&a, "a");
+    end_open(&b, "b");
+    b.refusal = -EPROTO;
+    cr_assert_eq(end_connect(&a, b.name), 0);
+    ends_until(&a, &b, &a.downs, 1);
+    cr_assert_eq(a.error, -ECONNRESET, "it was up for us");
+    shm_doorbell_disconnect(a.link);
+    cr_assert_eq(b.bell->open_count, 0);
+
+    b.refusal = 0;
+    a.refusal = -EPROTO;
+    cr_assert_eq(end_connect(&a, b.name), 0);
+    ends_until(&a, &b, &a.downs, 2);
+    cr_assert_eq(a.error, -EPROTO);
+    ends_turns(&a, &b, 5);
+    cr_assert_eq(b.accepts, 0, "accepted, and told of the end");
+    pair_close(&a, &b);
+}
+
+Test(doorbell, accepted_links_ring_back)
 {
     struct end a;
     struct end b;
 
     pair_open(&a, &b);
-    cr_assert_eq(end_connect(&b, a.name), 0);
-    cr_assert(ofi_doorbell_link_up(b.link), "up at once");
-    ends_turns(&a, &b, 3);
-    cr_assert_eq(b.ups, 0, "no upcall for what connect said already");
+    ends_until(&a, &b, &b.accepts, 1);
+    shm_doorbell_sleep_begin(a.bell);
+    shm_doorbell_ring(b.accepted);
+    cr_assert(end_readable(&a, 1000));
+    shm_doorbell_sleep_end(a.bell);
+    ends_until(&a, &b, &a.rings, 1);
+    shm_doorbell_poke(a.link);
+    ends_until(&a, &b, &b.rings, 1);
 
-    ofi_doorbell_disconnect(b.link);
-    ends_turns(&a, &b, 3);
-    cr_assert_eq(a.downs, 0, "the link is the connecting side's to close");
-    cr_assert_eq(end_connect(&b, a.name), 0);
-    cr_assert(ofi_doorbell_link_up(b.link), "and can be taken over again");
-
-    ofi_doorbell_disconnect(a.link);
-    ends_until(&a, &b, &b.downs, 1);
-    cr_assert_eq(b.error, -ECONNRESET);
+    shm_doorbell_disconnect(b.accepted);
+    b.accepted = NULL;
+    ends_until(&a, &b, &a.downs, 1);
+    cr_assert_eq(a.error, -ECONNRESET);
     pair_close(&a, &b);
+}
+
+Test(doorbell, who_is_deaf_is_not_reached)
+{
+    struct end a;
+    struct shm_doorbell_upcalls none = {0};
+    struct shm_doorbell_config config = {
+        .name = "test-deaf", .epoll_fd = -1, .socket_fd = -1, .deaf = true, .upcalls = &none};
+    struct shm_doorbell *bell = NULL;
+    struct shm_doorbell *second = NULL;
+
+    end_open(&a, "a");
+    cr_assert_eq(shm_doorbell_open(&config, &bell), 0);
+    cr_assert_eq(end_connect(&a, "test-deaf"), -ECONNREFUSED);
+    cr_assert_eq(shm_doorbell_open(&config, &second), -EADDRINUSE);
+    shm_doorbell_close(bell);
+    end_close(&a);
+}
+
+Test(doorbell, a_name_can_be_held_before_there_is_a_bell)
+{
+    struct end a;
+    struct end b;
+    struct shm_doorbell_upcalls none = {0};
+    struct shm_doorbell_config config = {.name = "test-held", .epoll_fd = -1, .upcalls = &none};
+    struct shm_doorbell *second = NULL;
+    int fd = -1;
+
+    end_open(&a, "a");
+    cr_assert_eq(shm_doorbell_bind("test-held", false, &config.socket_fd), 0);
+    cr_assert_eq(shm_doorbell_bind("test-held", false, &fd), -EADDRINUSE);
+    cr_assert_eq(end_connect(&a, "test-held"), 0, "waits in the socket's queue");
+    cr_assert_eq(shm_doorbell_open(&config, &second), 0);
+    for (int i = 0; i < 10000 && a.downs == 0 && !shm_doorbell_link_up(a.link); i++) {
+        (void)a;
+        ends_turns(&a, NULL, 1);
+        second->upcalls = a.bell->upcalls;
+        second->arg = &b;
+        memset(&b, 0, sizeof(b));
+        (void)shm_doorbell_progress(second);
+    }
+    cr_assert(shm_doorbell_link_up(a.link));
+    shm_doorbell_close(second);
+    end_close(&a);
 }
 
 Test(doorbell, connects_from_both_sides_at_once_give_both_a_link)
@@ -146,7 +260,7 @@ Test(doorbell, connects_from_both_sides_at_once_give_both_a_link)
     cr_assert_eq(end_connect(&b, a.name), 0);
     ends_until(&a, &b, &a.ups, 1);
     ends_until(&a, &b, &b.ups, 1);
-    ofi_doorbell_disconnect(a.link);
+    shm_doorbell_disconnect(a.link);
     a.link = NULL;
     ends_turns(&a, &b, 5);
     cr_assert_eq(b.downs, 0, "b has its own");
@@ -162,9 +276,9 @@ Test(doorbell, endpoint_links_with_itself)
     end_open(&a, "a");
     cr_assert_eq(end_connect(&a, a.name), 0);
     ends_until(&a, NULL, &a.ups, 1);
-    ofi_doorbell_sleep_begin(a.bell);
+    shm_doorbell_sleep_begin(a.bell);
     cr_assert(!end_readable(&a, 0));
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_ring(a.link);
     cr_assert(end_readable(&a, 1000));
     end_close(&a);
 }
@@ -173,10 +287,10 @@ Test(doorbell, two_links_to_one_name_are_two)
 {
     struct end a;
     struct end b;
-    struct ofi_doorbell_link *second = NULL;
+    struct shm_doorbell_link *second = NULL;
 
     pair_open(&a, &b);
-    cr_assert_eq(ofi_doorbell_connect(a.bell, b.name, &a, &second), 0);
+    cr_assert_eq(shm_doorbell_connect(a.bell, b.name, NULL, &a, &second), 0);
     cr_assert_neq(second, a.link);
     ends_until(&a, &b, &a.ups, 2);
     end_close(&b);
@@ -195,8 +309,8 @@ Test(doorbell, close_of_the_peer_is_told_once)
     cr_assert_eq(a.error, -ECONNRESET);
     ends_turns(&a, NULL, 5);
     cr_assert_eq(a.downs, 1);
-    ofi_doorbell_ring(a.link);
-    ofi_doorbell_disconnect(a.link);
+    shm_doorbell_ring(a.link);
+    shm_doorbell_disconnect(a.link);
     end_close(&a);
 }
 
@@ -234,7 +348,7 @@ static pid_t fork_peer(const char *tag, int ready_fd)
     (void)!write(ready_fd, "r", 1);
     for (;;) {
         (void)end_readable(&end, 1000);
-        (void)ofi_doorbell_progress(end.bell);
+        (void)shm_doorbell_progress(end.bell);
     }
 }
 
@@ -255,18 +369,18 @@ Test(doorbell, killed_process_is_told)
     cr_assert_eq(end_connect(&a, name), 0);
     ends_until(&a, NULL, &a.ups, 1);
 
-    ofi_doorbell_sleep_begin(a.bell);
+    shm_doorbell_sleep_begin(a.bell);
     cr_assert(!end_readable(&a, 10));
     start_ns = util_clock_now_ns();
     kill(child, SIGKILL);
     cr_assert(end_readable(&a, 5000));
-    ofi_doorbell_sleep_end(a.bell);
-    cr_assert(ofi_doorbell_due(a.bell));
+    shm_doorbell_sleep_end(a.bell);
+    cr_assert(shm_doorbell_due(a.bell));
     ends_until(&a, NULL, &a.downs, 1);
     cr_assert_eq(a.error, -ECONNRESET);
     cr_log_info("death seen after %.2f ms", (double)(util_clock_now_ns() - start_ns) / 1e6);
 
-    ofi_doorbell_disconnect(a.link);
+    shm_doorbell_disconnect(a.link);
     waitpid(child, NULL, 0);
     cr_assert_eq(end_connect(&a, name), -ECONNREFUSED, "nothing stays behind");
     close(pipes[0]);
@@ -298,9 +412,9 @@ Test(doorbell, killed_process_is_noticed_while_busy_polling)
     start_ns = util_clock_now_ns();
     while (a.downs == 0 && util_clock_now_ns() - start_ns < 5 * UTIL_CLOCK_NS_PER_S) {
         polls++;
-        if (ofi_doorbell_due(a.bell)) {
+        if (shm_doorbell_due(a.bell)) {
             calls++;
-            (void)ofi_doorbell_progress(a.bell);
+            (void)shm_doorbell_progress(a.bell);
         }
     }
     cr_assert_eq(a.downs, 1);
@@ -319,27 +433,27 @@ Test(doorbell, ring_wakes_a_sleeper_once_per_sleep)
 
     pair_open(&a, &b);
     ends_turns(&a, &b, 2);
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_ring(a.link);
     cr_assert(!end_readable(&b, 20), "awake: no system call, no byte");
 
-    ofi_doorbell_sleep_begin(b.bell);
+    shm_doorbell_sleep_begin(b.bell);
     for (int i = 0; i < 5; i++)
-        ofi_doorbell_ring(a.link);
+        shm_doorbell_ring(a.link);
     cr_assert(end_readable(&b, 1000));
-    ofi_doorbell_sleep_end(b.bell);
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_sleep_end(b.bell);
+    shm_doorbell_ring(a.link);
 
     /* One byte, whatever the number of rings: look at it beneath the bell. */
-    struct ofi_doorbell_link *accepted = util_container_of(b.bell->links.next, struct ofi_doorbell_link, node);
+    struct shm_doorbell_link *accepted = util_container_of(b.bell->links.next, struct shm_doorbell_link, node);
     cr_assert_eq(recv(accepted->fd, bytes, sizeof(bytes), MSG_DONTWAIT), 1);
     cr_assert_eq(recv(accepted->fd, bytes, sizeof(bytes), MSG_DONTWAIT), -1);
 
-    ofi_doorbell_sleep_begin(b.bell);
+    shm_doorbell_sleep_begin(b.bell);
     cr_assert(!end_readable(&b, 20));
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_ring(a.link);
     cr_assert(end_readable(&b, 1000), "the next sleep is rung for again");
-    ofi_doorbell_sleep_end(b.bell);
-    (void)ofi_doorbell_progress(b.bell);
+    shm_doorbell_sleep_end(b.bell);
+    (void)shm_doorbell_progress(b.bell);
     cr_assert(!end_readable(&b, 0), "progress takes the wake-up off the set");
     pair_close(&a, &b);
 }
@@ -350,12 +464,12 @@ Test(doorbell, wakeup_taken_by_another_thread_does_not_silence_the_next)
     struct end b;
 
     pair_open(&a, &b);
-    ofi_doorbell_sleep_begin(b.bell);
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_sleep_begin(b.bell);
+    shm_doorbell_ring(a.link);
     cr_assert(end_readable(&b, 1000));
-    (void)ofi_doorbell_progress(b.bell); /* as another thread would, while b still sleeps */
+    (void)shm_doorbell_progress(b.bell); /* as another thread would, while b still sleeps */
     cr_assert(!end_readable(&b, 0));
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_ring(a.link);
     cr_assert(end_readable(&b, 1000));
     pair_close(&a, &b);
 }
@@ -368,9 +482,9 @@ Test(doorbell, ring_before_the_link_is_up_is_made_up_for)
     end_open(&a, "a");
     end_open(&b, "b");
     cr_assert_eq(end_connect(&a, b.name), 0);
-    ofi_doorbell_ring(a.link);
-    (void)ofi_doorbell_progress(b.bell);
-    ofi_doorbell_sleep_begin(b.bell);
+    shm_doorbell_ring(a.link);
+    (void)shm_doorbell_progress(b.bell);
+    shm_doorbell_sleep_begin(b.bell);
     cr_assert(!end_readable(&b, 0));
     ends_until(&a, NULL, &a.ups, 1);
     cr_assert(end_readable(&b, 1000));
@@ -385,16 +499,16 @@ Test(doorbell, full_socket_loses_no_wakeup)
     pair_open(&a, &b);
     ends_turns(&a, &b, 2);
     for (int i = 0; i < 100000; i++) {
-        ofi_doorbell_sleep_begin(b.bell);
-        ofi_doorbell_ring(a.link);
-        ofi_doorbell_sleep_end(b.bell);
+        shm_doorbell_sleep_begin(b.bell);
+        shm_doorbell_ring(a.link);
+        shm_doorbell_sleep_end(b.bell);
     }
-    ofi_doorbell_sleep_begin(b.bell);
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_sleep_begin(b.bell);
+    shm_doorbell_ring(a.link);
     cr_assert(end_readable(&b, 0));
-    ofi_doorbell_sleep_end(b.bell);
+    shm_doorbell_sleep_end(b.bell);
     for (int i = 0; i < 100000 && end_readable(&b, 0); i++)
-        (void)ofi_doorbell_progress(b.bell);
+        (void)shm_doorbell_progress(b.bell);
     cr_assert(!end_readable(&b, 0));
     cr_assert_eq(a.downs + b.downs, 0);
     pair_close(&a, &b);
@@ -406,22 +520,23 @@ Test(doorbell, callers_epoll_set_is_shared)
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int event_fd = eventfd(1, EFD_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = 7};
-    struct ofi_doorbell_upcalls none = {0};
-    struct ofi_doorbell_config config = {.name = "test-shared", .epoll_fd = epoll_fd, .upcalls = &none};
-    struct ofi_doorbell *bell = NULL;
+    struct end hub = {0};
+    struct shm_doorbell_config config = {.name = "test-shared", .epoll_fd = epoll_fd, .socket_fd = -1, .arg = &hub};
+    struct shm_doorbell *bell = NULL;
 
     cr_assert_eq(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event_fd, &event), 0);
-    cr_assert_eq(ofi_doorbell_open(&config, &bell), 0);
-    cr_assert_eq(ofi_doorbell_fd(bell), epoll_fd);
-    cr_assert_eq(ofi_doorbell_progress(bell), 0);
     end_open(&b, "b");
+    config.upcalls = b.bell->upcalls;
+    cr_assert_eq(shm_doorbell_open(&config, &bell), 0);
+    cr_assert_eq(shm_doorbell_fd(bell), epoll_fd);
+    cr_assert_eq(shm_doorbell_progress(bell), 0);
     cr_assert_eq(end_connect(&b, "test-shared"), 0);
     for (int i = 0; i < 1000 && b.ups == 0; i++) {
-        (void)ofi_doorbell_progress(bell);
+        (void)shm_doorbell_progress(bell);
         ends_turns(&b, NULL, 1);
     }
     cr_assert_eq(b.ups, 1);
-    ofi_doorbell_close(bell);
+    shm_doorbell_close(bell);
     cr_assert_eq(epoll_wait(epoll_fd, &event, 1, 0), 1);
     cr_assert_eq(event.data.u64, 7);
     end_close(&b);
@@ -436,12 +551,12 @@ Test(doorbell, stop_listening_refuses_new_peers_and_keeps_the_old)
     struct end c;
 
     pair_open(&a, &b);
-    ofi_doorbell_stop_listening(b.bell);
-    ofi_doorbell_stop_listening(b.bell);
+    shm_doorbell_stop_listening(b.bell);
+    shm_doorbell_stop_listening(b.bell);
     end_open(&c, "c");
     cr_assert_eq(end_connect(&c, b.name), -ECONNREFUSED);
-    ofi_doorbell_sleep_begin(b.bell);
-    ofi_doorbell_ring(a.link);
+    shm_doorbell_sleep_begin(b.bell);
+    shm_doorbell_ring(a.link);
     cr_assert(end_readable(&b, 1000));
     cr_assert_eq(a.downs, 0);
     pair_close(&a, &b);
@@ -492,18 +607,18 @@ Test(doorbell, silent_peer_is_given_up_in_time)
 
     util_clock_replace(fake_clock);
     end_open_with(&a, "a", 500, 0);
-    cr_assert_eq(ofi_doorbell_next_deadline_ns(a.bell), UTIL_CLOCK_NEVER);
+    cr_assert_eq(shm_doorbell_next_deadline_ns(a.bell), UTIL_CLOCK_NEVER);
     listen_fd = raw_listen("test-silent", 5);
     cr_assert_eq(end_connect(&a, "test-silent"), 0);
-    cr_assert_eq(ofi_doorbell_next_deadline_ns(a.bell), fake_clock() + 500 * UTIL_CLOCK_NS_PER_MS);
+    cr_assert_eq(shm_doorbell_next_deadline_ns(a.bell), fake_clock() + 500 * UTIL_CLOCK_NS_PER_MS);
     atomic_fetch_add(&fake_now_ns, 499 * UTIL_CLOCK_NS_PER_MS);
-    (void)ofi_doorbell_progress(a.bell);
+    (void)shm_doorbell_progress(a.bell);
     cr_assert_eq(a.downs, 0);
     atomic_fetch_add(&fake_now_ns, 1 * UTIL_CLOCK_NS_PER_MS);
-    (void)ofi_doorbell_progress(a.bell);
+    (void)shm_doorbell_progress(a.bell);
     cr_assert_eq(a.downs, 1);
     cr_assert_eq(a.error, -ETIMEDOUT);
-    cr_assert_eq(ofi_doorbell_next_deadline_ns(a.bell), UTIL_CLOCK_NEVER);
+    cr_assert_eq(shm_doorbell_next_deadline_ns(a.bell), UTIL_CLOCK_NEVER);
     close(listen_fd);
     end_close(&a);
 }
@@ -523,12 +638,12 @@ Test(doorbell, full_backlog_is_waited_for)
         cr_assert_eq(end_connect(&fillers[i], "test-full"), 0);
     }
     cr_assert_eq(end_connect(&a, "test-full"), 0);
-    cr_assert_lt(ofi_doorbell_next_deadline_ns(a.bell), fake_clock() + 10 * UTIL_CLOCK_NS_PER_MS);
-    cr_assert_eq(ofi_doorbell_link_up(a.link), false);
+    cr_assert_lt(shm_doorbell_next_deadline_ns(a.bell), fake_clock() + 10 * UTIL_CLOCK_NS_PER_MS);
+    cr_assert_eq(shm_doorbell_link_up(a.link), false);
     while ((fd = accept(listen_fd, NULL, NULL)) >= 0)
         close(fd);
     atomic_fetch_add(&fake_now_ns, 10 * UTIL_CLOCK_NS_PER_MS);
-    (void)ofi_doorbell_progress(a.bell);
+    (void)shm_doorbell_progress(a.bell);
     fd = accept(listen_fd, NULL, NULL);
     cr_assert_geq(fd, 0, "connected once there was room");
     close(fd);
@@ -552,10 +667,10 @@ Test(doorbell, waiting_link_can_be_given_back_or_time_out)
         end_open_with(&ends[i], (char[]){'f', (char)('0' + i), '\0'}, 500, 0);
         cr_assert_eq(end_connect(&ends[i], "test-full2"), 0);
     }
-    ofi_doorbell_disconnect(ends[4].link);
+    shm_doorbell_disconnect(ends[4].link);
     atomic_fetch_add(&fake_now_ns, UTIL_CLOCK_NS_PER_S);
-    (void)ofi_doorbell_progress(ends[3].bell);
-    (void)ofi_doorbell_progress(ends[4].bell);
+    (void)shm_doorbell_progress(ends[3].bell);
+    (void)shm_doorbell_progress(ends[4].bell);
     cr_assert_eq(ends[3].error, -ETIMEDOUT);
     cr_assert_eq(ends[4].downs, 0);
     close(listen_fd);
@@ -566,21 +681,21 @@ Test(doorbell, waiting_link_can_be_given_back_or_time_out)
 Test(doorbell, out_of_memory_leaves_nothing)
 {
     struct end b;
-    struct ofi_doorbell_upcalls none = {0};
-    struct ofi_doorbell_config config = {.name = "test-oom", .epoll_fd = -1, .upcalls = &none};
+    struct shm_doorbell_upcalls none = {0};
+    struct shm_doorbell_config config = {.name = "test-oom", .epoll_fd = -1, .socket_fd = -1, .upcalls = &none};
 
     end_open(&b, "b");
     for (uint64_t n = 1; n < 20; n++) {
-        struct ofi_doorbell *bell = NULL;
-        struct ofi_doorbell_link *link = NULL;
+        struct shm_doorbell *bell = NULL;
+        struct shm_doorbell_link *link = NULL;
         int error;
 
         util_alloc_fail_at(n);
-        error = ofi_doorbell_open(&config, &bell);
+        error = shm_doorbell_open(&config, &bell);
         if (error == 0)
-            error = ofi_doorbell_connect(bell, b.name, NULL, &link);
+            error = shm_doorbell_connect(bell, b.name, NULL, NULL, &link);
         util_alloc_fail_at(0);
-        ofi_doorbell_close(bell);
+        shm_doorbell_close(bell);
         if (error == 0)
             break;
         cr_assert_eq(error, -ENOMEM);
@@ -594,8 +709,8 @@ Test(doorbell, close_takes_null_and_half_open_links)
     struct end a;
     struct end b;
 
-    ofi_doorbell_close(NULL);
-    ofi_doorbell_disconnect(NULL);
+    shm_doorbell_close(NULL);
+    shm_doorbell_disconnect(NULL);
     end_open(&a, "a");
     end_open(&b, "b");
     cr_assert_eq(end_connect(&a, b.name), 0);

@@ -3,56 +3,61 @@
 /*
  * Inside the doorbell: the structs of a bell and of its links, and what a link does by itself.
  *
- * ofi_doorbell.c owns the bell: listener, lists, timers, upcalls, epochs. ofi_doorbell_link.c owns a
+ * shm_doorbell.c owns the bell: listener, lists, timers, upcalls, epochs. shm_doorbell_link.c owns a
  * link from its socket to its end: dialling, hello, wake-ups, release. Nobody else includes this.
- * The threads are those of ofi_doorbell.h: the caller serialises.
+ * The threads are those of shm_doorbell.h: the caller serialises.
  */
-#ifndef NA_OFI_OFI_DOORBELL_LINK_H
-#define NA_OFI_OFI_DOORBELL_LINK_H
+#ifndef NA_OFI_SHM_DOORBELL_LINK_H
+#define NA_OFI_SHM_DOORBELL_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "na/ofi/ofi_doorbell.h"
-#include "na/ofi/ofi_doorbell_page.h"
+#include "na/shm/shm_doorbell.h"
+#include "na/shm/shm_doorbell_page.h"
 #include "util/util_list.h"
 
-enum ofi_doorbell_link_state {
-    OFI_DOORBELL_LINK_WAITING, /* connecting; the peer's backlog was full */
-    OFI_DOORBELL_LINK_HELLO,   /* connected, our hello sent, the peer's awaited */
-    OFI_DOORBELL_LINK_UP,
-    OFI_DOORBELL_LINK_DOWN /* nothing open any more; waits for its owner to let go */
+enum shm_doorbell_link_state {
+    SHM_DOORBELL_LINK_WAITING, /* connecting; the peer's backlog was full */
+    SHM_DOORBELL_LINK_HELLO,   /* connected, our hello sent, the peer's awaited */
+    SHM_DOORBELL_LINK_UP,
+    SHM_DOORBELL_LINK_DOWN /* nothing open any more; waits for its owner to let go */
 };
 
-struct ofi_doorbell_link {
-    struct ofi_doorbell *bell;
+struct shm_doorbell_link {
+    struct shm_doorbell *bell;
     struct util_list node;   /* in dialling, greeting, links or ended of the bell, by state */
     struct util_list report; /* in bell->reports while an upcall is due */
 
-    char name[OFI_DOORBELL_NAME_MAX]; /* empty until an accepted peer said hello */
+    char name[SHM_DOORBELL_NAME_MAX]; /* empty until an accepted peer said hello */
     uint64_t id;                      /* of the peer's bell */
-    void *user;                       /* the owner's */
+    pid_t pid;
+    void *user; /* the owner's */
+
+    struct shm_doorbell_gift gift;     /* ours, its descriptors borrowed */
+    struct shm_doorbell_gift received; /* the peer's until its upcall; owns its descriptors */
 
     int fd; /* -1 when down */
-    enum ofi_doorbell_link_state state;
+    enum shm_doorbell_link_state state;
     bool dialled;         /* by us */
-    bool owned;           /* ofi_doorbell_connect gave it to somebody */
+    bool owned;           /* shm_doorbell_connect or link_accept gave it to somebody */
     bool told_up;         /* the owner knows that it is up */
     int error;            /* why it is down */
     uint64_t deadline_ns; /* of the handshake */
 
-    const struct ofi_doorbell_page *page; /* the peer's, mapped; NULL until up */
+    const struct shm_doorbell_page *page; /* the peer's, mapped; NULL until up */
     uint64_t rung_epoch;                  /* the last that we rang for */
     bool ring_pending;                    /* rung in vain: not up, or no memory for the byte */
 };
 
-struct ofi_doorbell {
-    char name[OFI_DOORBELL_NAME_MAX];
+struct shm_doorbell {
+    char name[SHM_DOORBELL_NAME_MAX];
     uint64_t id; /* random */
-    const struct ofi_doorbell_upcalls *upcalls;
+    const struct shm_doorbell_upcalls *upcalls;
     void *arg;
+    struct shm_doorbell_gift gift; /* its descriptors borrowed */
     uint64_t connect_timeout_ns;
     uint32_t links_max;
 
@@ -61,7 +66,7 @@ struct ofi_doorbell {
     int listen_fd;            /* -1: listens no more */
     uint64_t listen_pause_ns; /* until then the listener is out of the set; 0: it is in */
 
-    struct ofi_doorbell_page *page; /* our own, written by us only */
+    struct shm_doorbell_page *page; /* our own, written by us only */
     int page_fd;                    /* kept for the hellos to come */
     uint64_t epoch;                 /* what the page says: the page is never read back */
 
@@ -86,35 +91,39 @@ struct ofi_doorbell {
 };
 
 /* The abstract address that an endpoint's name stands for; gives its size. */
-socklen_t ofi_doorbell_link_address(const char *name, struct sockaddr_un *address);
+socklen_t shm_doorbell_link_address(const char *name, struct sockaddr_un *address);
 
-/* Whether the process at the other end of a connected socket may be trusted: ours or root's. */
-bool ofi_doorbell_link_allowed(int fd);
+/* Whether the process at the other end of a connected socket may be trusted: ours or root's. If so it
+ * says which process it is. */
+bool shm_doorbell_link_allowed(int fd, pid_t *pid_out);
+
+/* Closes the descriptors that the peer gave. */
+void shm_doorbell_link_close_received(struct shm_doorbell_link *link);
 
 /* Makes a link in state HELLO, on no list, that owns the socket. NULL when out of memory: the
  * socket stays the caller's. */
-struct ofi_doorbell_link *ofi_doorbell_link_create(struct ofi_doorbell *bell, int fd);
+struct shm_doorbell_link *shm_doorbell_link_create(struct shm_doorbell *bell, int fd);
 
 /* Closes what the link has open and takes it off its list: its state is DOWN. Idempotent. */
-void ofi_doorbell_link_release(struct ofi_doorbell_link *link);
+void shm_doorbell_link_release(struct shm_doorbell_link *link);
 
 /* Frees a released link, or has that done at the end of the turn of progress. */
-void ofi_doorbell_link_free(struct ofi_doorbell_link *link);
+void shm_doorbell_link_free(struct shm_doorbell_link *link);
 
 /* Ends a link for a reason that its owner will be told; without an owner it is freed. */
-void ofi_doorbell_link_end(struct ofi_doorbell_link *link, int error);
+void shm_doorbell_link_end(struct shm_doorbell_link *link, int error);
 
 /* Connects the socket and says hello: 0; -EAGAIN when the peer's backlog is full; else it failed. */
-int ofi_doorbell_link_dial(struct ofi_doorbell_link *link);
+int shm_doorbell_link_dial(struct shm_doorbell_link *link);
 
 /* Puts the connected socket into the epoll set and says hello: 0 or a negative errno value. */
-int ofi_doorbell_link_greet(struct ofi_doorbell_link *link);
+int shm_doorbell_link_greet(struct shm_doorbell_link *link);
 
 /* Reads the peer's hello if it is there; brings the link up, or ends it. */
-void ofi_doorbell_link_read_hello(struct ofi_doorbell_link *link);
+void shm_doorbell_link_read_hello(struct shm_doorbell_link *link);
 
 /* Takes wake-ups off the socket of a link that is up; gives their number. Ends the link on hang-up
  * and on anything that is no wake-up. */
-int ofi_doorbell_link_drain(struct ofi_doorbell_link *link);
+int shm_doorbell_link_drain(struct shm_doorbell_link *link);
 
-#endif /* NA_OFI_OFI_DOORBELL_LINK_H */
+#endif /* NA_OFI_SHM_DOORBELL_LINK_H */

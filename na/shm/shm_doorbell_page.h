@@ -9,17 +9,17 @@
  * so that the peer cannot cut it short and kill us by SIGBUS, and every value read from it may be
  * anything. Creating and mapping may be done by any thread.
  */
-#ifndef NA_OFI_OFI_DOORBELL_PAGE_H
-#define NA_OFI_OFI_DOORBELL_PAGE_H
+#ifndef NA_OFI_SHM_DOORBELL_PAGE_H
+#define NA_OFI_SHM_DOORBELL_PAGE_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define OFI_DOORBELL_PAGE_MAGIC   UINT32_C(0x51534450)
-#define OFI_DOORBELL_PAGE_VERSION UINT32_C(1)
-#define OFI_DOORBELL_PAGE_SIZE    4096U
+#define SHM_DOORBELL_PAGE_MAGIC   UINT32_C(0x51534450)
+#define SHM_DOORBELL_PAGE_VERSION UINT32_C(1)
+#define SHM_DOORBELL_PAGE_SIZE    4096U
 
-struct ofi_doorbell_page {
+struct shm_doorbell_page {
     uint32_t magic;
     uint32_t version;
     /* The number of times that the owner went to sleep and woke: odd while it sleeps. On a cache
@@ -34,7 +34,7 @@ struct ofi_doorbell_page {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
-static inline void ofi_doorbell_page_fence(void)
+static inline void shm_doorbell_page_fence(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
 }
@@ -44,13 +44,13 @@ static inline void ofi_doorbell_page_fence(void)
 
 /* Makes a page, sealed against any change of its size and, where the kernel can, against being
  * mapped for writing by others. 0, or a negative errno value. */
-int ofi_doorbell_page_create(struct ofi_doorbell_page **page_out, int *fd_out);
+int shm_doorbell_page_create(struct shm_doorbell_page **page_out, int *fd_out);
 
 /* Maps the page behind a descriptor from a peer; the descriptor stays the caller's and may be
  * closed afterwards. -EPROTO when it is not such a page, or what mmap said. */
-int ofi_doorbell_page_map(int fd, const struct ofi_doorbell_page **page_out);
+int shm_doorbell_page_map(int fd, const struct shm_doorbell_page **page_out);
 
 /* Undoes either; takes NULL. */
-void ofi_doorbell_page_unmap(const struct ofi_doorbell_page *page);
+void shm_doorbell_page_unmap(const struct shm_doorbell_page *page);
 
-#endif /* NA_OFI_OFI_DOORBELL_PAGE_H */
+#endif /* NA_OFI_SHM_DOORBELL_PAGE_H */

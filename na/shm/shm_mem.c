@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Registered memory. Registering enters a segment into the class's table; nothing is pinned.
+ *
+ * Deregistering takes effect when it returns: no peer finds the entry after that, and one that had found
+ * it says on its route's segment that it is still copying, which is waited for. A peer writes that word
+ * before it looks the entry up, we withdraw the entry before we look at the word, with full fences in
+ * between, so that at least one sees the other. Any thread.
+ */
+#include "na/shm/shm_mem.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include "util/util_alloc.h"
+#include "util/util_bytes.h"
+#include "util/util_clock.h"
+#include "util/util_detail.h"
+#include "util/util_log.h"
+#include "util/util_rand.h"
+
+/* A piece takes a fraction of a millisecond to copy. A peer that is stopped in the middle could take for ever. */
+#define WAIT_NS (100U * UTIL_CLOCK_NS_PER_MS)
+
+/* The route whose peer copies from or to the entry, if there is one: its text is for the log. */
+static bool mem_is_busy(struct shm_class *owner, uint32_t entry, char text[NA_ADDRESS_MAX])
+{
+    bool busy = false;
+
+    util_lock_take(&owner->lock);
+    util_list_each (node, &owner->exposed) {
+        const struct shm_route *route = util_container_of(node, struct shm_route, exposed_node);
+
+        /* Acquire: the copy is over when the word has changed. */
+        if (atomic_load_explicit(route->peer_busy, memory_order_acquire) == (uint64_t)entry + 1) {
+            busy = true;
+            memcpy(text, route->base.text, NA_ADDRESS_MAX);
+            break;
+        }
+    }
+    util_lock_drop(&owner->lock);
+    return busy;
+}
+
+static void mem_wait(struct shm_class *owner, uint32_t entry)
+{
+    char text[NA_ADDRESS_MAX];
+    uint64_t deadline_ns = 0;
+
+    while (mem_is_busy(owner, entry, text)) {
+        if (deadline_ns == 0)
+            deadline_ns = util_clock_deadline_ns(WAIT_NS);
+        if (util_clock_now_ns() >= deadline_ns) {
+            util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_NA,
+                             "memory is withdrawn although %s, which must have been stopped, is copying one more piece",
+                             text);
+            return;
+        }
+        (void)sched_yield();
+    }
+}
+
+static int mem_enter(struct shm_class *owner, const struct na_segment *segment, unsigned access,
+                     struct shm_mem_segment *out)
+{
+    struct shm_table_range range = {.base = (uintptr_t)segment->base, .size = segment->size, .access = access};
+    uint64_t key = util_rand_u64();
+    int error;
+
+    if (segment->size == 0 || (access & (NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE)) == 0)
+        return 0;
+    error = shm_table_add(owner->table, &range, key, &out->address);
+    if (error == -ENOSPC)
+        return util_detail_set(-ENOMEM, "%u segments are registered already, which is the most for shm",
+                               SHM_TABLE_ENTRIES - 1U);
+    if (error != 0)
+        return util_detail_set(error, "%zu bytes could not be registered with shm: %s", segment->size,
+                               strerror(-error));
+    out->key = key;
+    return 0;
+}
+
+int shm_mem_register(struct na_class *base, const struct na_segment *segments, uint32_t count, unsigned access,
+                     enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out)
+{
+    struct shm_class *owner = shm_class_of(base);
+    struct shm_mem *mem;
+
+    (void)device;
+    if (kind != NA_MEM_HOST)
+        return util_detail_set(-EOPNOTSUPP, "%s cannot take device memory: shm reaches host memory only",
+                               base->address);
+    mem = util_calloc(1, sizeof(*mem) + count * sizeof(mem->segments[0]));
+    if (mem == NULL)
+        return util_detail_set(-ENOMEM, "no memory to register %u segments", count);
+    mem->base.transport = base->transport;
+    mem->base.na_class = base;
+    mem->owner = owner;
+    mem->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        int error = mem_enter(owner, &segments[i], access, &mem->segments[i]);
+
+        if (error != 0) {
+            shm_mem_deregister(&mem->base);
+            return error;
+        }
+    }
+    *mem_out = &mem->base;
+    return 0;
+}
+
+void shm_mem_deregister(struct na_mem *base)
+{
+    struct shm_mem *mem = util_container_of(base, struct shm_mem, base);
+
+    for (uint32_t i = 0; i < mem->count; i++) {
+        uint64_t address = mem->segments[i].address;
+
+        if (address == 0)
+            continue;
+        shm_table_remove(mem->owner->table, address);
+        mem_wait(mem->owner, shm_table_entry_of(address));
+    }
+    util_free(mem);
+}
+
+void shm_mem_describe(const struct na_mem *base, uint32_t index, struct na_remote_segment *out)
+{
+    const struct shm_mem *mem = util_container_of(base, const struct shm_mem, base);
+
+    memset(out, 0, sizeof(*out));
+    out->address = mem->segments[index].address;
+    out->key_size = sizeof(uint64_t);
+    util_bytes_put64(out->key, mem->segments[index].key);
+}
