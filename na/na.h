@@ -6,8 +6,8 @@
  * The network abstraction: what the RPC core asks of a transport.
  *
  * A transport moves frames along routes and moves memory by remote put and get. It knows nothing of
- * RPCs, handles or credits. libfabric (na/ofi/) is the first transport; a shared-memory ring is meant
- * to be the next, so nothing here shows libfabric.
+ * RPCs, handles or credits. There are two, libfabric (na/ofi/) and shared memory (na/shm/), and nothing
+ * here shows which.
  *
  * Objects. A class is one opened transport (one fabric, one domain, one listening identity). A context
  * is one endpoint with its own receive buffers and completion queue; contexts of a class progress
@@ -73,10 +73,8 @@ struct na_limits {
                               route, and the receiver opens a route to the address in the sender's hello */
     bool death_notice;  /**< route_down follows the death of the peer's process without any traffic */
     bool chosen_keys;   /**< remote keys are random 64-bit numbers that we choose */
-    bool
-        keys_checked; /**< wrong keys, ranges and directions are refused below; otherwise an honest origin's own check is
-                             all there is (shared memory: peers of the same user can read our memory anyway) */
-    bool revocable;   /**< after na_mem_deregister() no peer reaches the memory any more */
+    bool keys_checked;  /**< wrong keys, ranges and directions are refused below */
+    bool revocable;     /**< after na_mem_deregister() no peer reaches the memory any more */
 };
 
 /** Called inside na_progress() of the context that the upcalls were given to. */
