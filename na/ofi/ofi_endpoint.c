@@ -62,7 +62,7 @@ static int endpoint_enable(struct ofi_class *owner, struct ofi_endpoint *endpoin
 
     if (ret == 0)
         ret = fi_ep_bind(endpoint->tx, &endpoint->cq->fid, FI_TRANSMIT | FI_RECV);
-    if (ret == 0 && owner->provider->multi_recv)
+    if (ret == 0 && owner->multi_recv)
         ret = endpoint_set_recv_room(owner, endpoint->tx);
     return ret != 0 ? ret : fi_enable(endpoint->tx);
 }

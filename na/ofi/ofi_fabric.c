@@ -44,7 +44,7 @@ static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, c
 {
     const char *provider = ofi_provider_name(row, protocol);
 
-    hints->caps = FI_MSG | FI_RMA | (row->multi_recv ? FI_MULTI_RECV : 0);
+    hints->caps = FI_MSG | FI_RMA;
     hints->mode = FI_CONTEXT | FI_CONTEXT2;
     hints->ep_attr->type = row->ep_type;
     if (row->ep_type == FI_EP_MSG)
@@ -106,6 +106,16 @@ static int fabric_getinfo(const struct ofi_provider *row, const char *protocol, 
     ret = fabric_hints(hints, row, protocol, uri, config);
     if (ret == 0 && address != NULL)
         ret = fabric_hints_address(hints, address);
+    if (ret == 0 && row->multi_recv) {
+        hints->caps |= FI_MULTI_RECV;
+        ret = fi_getinfo(ofi_compat_api(), NULL, NULL, 0, hints, list_out);
+        if (ret == 0) {
+            fi_freeinfo(hints);
+            return 0;
+        }
+        hints->caps &= ~FI_MULTI_RECV;
+        ret = 0;
+    }
     if (ret == 0)
         ret = fi_getinfo(ofi_compat_api(), NULL, NULL, 0, hints, list_out);
     fi_freeinfo(hints);
@@ -154,6 +164,7 @@ static int fabric_find(struct ofi_class *owner, const struct na_config *config, 
     fi_freeinfo(list);
     if (owner->info == NULL)
         return util_detail_set(-ENOMEM, "no memory to open %s", owner->base.provider);
+    owner->multi_recv = owner->provider->multi_recv && (owner->info->caps & FI_MULTI_RECV) != 0;
     return 0;
 }
 

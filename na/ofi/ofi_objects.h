@@ -91,6 +91,7 @@ struct ofi_class {
     struct ofi_endpoint endpoint; /* datagram: waits here until context 0 adopts it */
     bool endpoint_ready;          /* `endpoint` is open and not adopted */
     bool connected;               /* FI_EP_MSG */
+    bool multi_recv;              /* the provider's row asks for it, and the provider has it */
     bool never_block;
     uint64_t connect_timeout_ns;
     uint64_t mr_mode;                              /* as the domain wants it */

@@ -127,10 +127,12 @@ static const struct ofi_provider rows[] = {
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
+/* Any other provider string. Nothing is known of it, so that it gets what the interface itself promises. */
 static const struct ofi_provider default_row = {
     .version_min = 0,
     .version_end = VERSION_ANY,
     .ep_type = FI_EP_RDM,
+    .multi_recv = true,
     .wait = OFI_PROVIDER_WAIT_FD,
     .addressing = OFI_PROVIDER_ADDRESSING_ANY,
     .keys_checked = true,

@@ -76,7 +76,7 @@ static int recv_allocate(struct ofi_context *context)
     size_t frame_max = context->owner->base.limits.frame_max;
     size_t size;
 
-    recv->multi = context->owner->provider->multi_recv;
+    recv->multi = context->owner->multi_recv;
     recv->buf_count = recv->multi ? MULTI_COUNT : context->owner->provider->recv_count;
     recv->buf_size = recv->multi ? frame_max * MULTI_FRAMES : frame_max;
     size = recv->buf_size * recv->buf_count;
