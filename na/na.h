@@ -71,10 +71,11 @@ struct na_limits {
     bool connections;   /**< routes are connections: na_upcalls::accept exists, frames name their route,
                               route_down reports a peer's death. Otherwise frames arrive with a NULL
                               route, and the receiver opens a route to the address in the sender's hello */
-    bool death_notice;  /**< route_down follows the death of the peer's process without any traffic */
-    bool chosen_keys;   /**< remote keys are random 64-bit numbers that we choose */
-    bool keys_checked;  /**< wrong keys, ranges and directions are refused below */
-    bool revocable;     /**< after na_mem_deregister() no peer reaches the memory any more */
+    bool ordered;      /**< frames of one route arrive in the order in which they were sent; otherwise whole and once */
+    bool death_notice; /**< route_down follows the death of the peer's process without any traffic */
+    bool chosen_keys;  /**< remote keys are random 64-bit numbers that we choose */
+    bool keys_checked; /**< wrong keys, ranges and directions are refused below */
+    bool revocable;    /**< after na_mem_deregister() no peer reaches the memory any more */
 };
 
 /** Called inside na_progress() of the context that the upcalls were given to. */
@@ -175,7 +176,7 @@ void na_frame_put(struct na_context *context, struct na_frame *frame);
 /** Sends frame->size bytes. 0: the transport owns the frame and recycles it. -EAGAIN: refused for now (not up
  *  yet, queue full, this route holds its quarter of the slots): the caller keeps the frame and tries again in a
  *  later turn. Anything else: the route is failing, the caller keeps the frame, route_down follows. Frames of
- *  one route arrive in order where the provider keeps order, otherwise whole and once. A transmission that
+ *  one route arrive in order where na_limits::ordered, otherwise whole and once. A transmission that
  *  fails later is reported by route_down. */
 int na_send(struct na_route *route, struct na_frame *frame);
 

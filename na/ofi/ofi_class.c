@@ -93,6 +93,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     if (!owner->connected && owner->info->tx_attr->size < SLOTS_MAX)
         owner->slots = (uint32_t)owner->info->tx_attr->size;
     limits->connections = owner->connected;
+    limits->ordered = owner->provider->ordered;
     limits->death_notice = owner->provider->death_notice;
     limits->chosen_keys = (owner->mr_mode & (FI_MR_PROV_KEY | FI_MR_RAW)) == 0;
     limits->keys_checked = owner->provider->keys_checked;

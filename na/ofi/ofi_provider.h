@@ -37,6 +37,7 @@ struct ofi_provider {
     enum ofi_provider_addressing addressing;
     bool listed;         /* named in messages about unknown protocols and by na_transport_list */
     bool multi_recv;     /* receive buffers take many frames each where the provider can; otherwise one */
+    bool ordered;        /* frames to one peer keep their order */
     bool keys_checked;   /* wrong keys, ranges and directions are refused */
     bool revocable;      /* a closed registration is refused to peers */
     bool guard_keys;     /* closing a registration does not lock the table of keys: ofi_guard.h does */

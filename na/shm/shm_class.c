@@ -107,6 +107,7 @@ static void class_set_limits(struct na_limits *limits)
         .rma_chunk = RMA_CHUNK,
         .rma_depth = RMA_DEPTH,
         .connections = true,
+        .ordered = true,
         .death_notice = true,
         .chosen_keys = true,
         .keys_checked = true,

@@ -263,6 +263,11 @@ struct na_route *node_route(struct node *node, const char *address)
     return route;
 }
 
+bool node_kept_order(const struct node *node)
+{
+    return node->out_of_order == 0 || !na_class_limits(node->na_class)->ordered;
+}
+
 uint64_t node_deadline_us(unsigned int ms)
 {
     return support_suite_now_us() + (uint64_t)ms * 1000 * support_slowness();

@@ -70,6 +70,9 @@ int node_send(struct node *node, struct na_route *route, enum node_kind kind, ui
 void node_send_surely(struct node *node, struct node *other, struct na_route *route, enum node_kind kind, uint64_t seq,
                       size_t size);
 
+/* Whether frames came in the order in which they were sent, where the transport promises that. */
+bool node_kept_order(const struct node *node);
+
 /* True while `end_us` is ahead; for loops that wait for something. */
 bool node_before(uint64_t end_us);
 uint64_t node_deadline_us(unsigned int ms);
