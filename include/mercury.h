@@ -158,7 +158,8 @@ HG_PUBLIC void HG_Set_log_func(int (*log_func)(FILE *stream, const char *format,
 HG_PUBLIC void HG_Set_log_stream(const char *level, FILE *stream);
 
 /**
- * Write the counters of all open classes to the log stream.
+ * Write the counters of all open classes to the log, a line for each class: its address, then the counters by their
+ * names in struct qs_counters (quicksilver.h). They go where lines of level "info" go, whatever the log level is.
  */
 HG_PUBLIC void HG_Diag_dump_counters(void);
 

@@ -4,12 +4,12 @@
  * Misuse gets an error, never a crash: NULL arguments, objects of the wrong kind, closing what is in use,
  * options that cannot be honoured. And what the log and qs_error_detail() say about it.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/contract/hg_contract.h"
+#include "tests/support/support_log.h"
 
 static void null_classes_and_contexts_are_refused(void)
 {
@@ -121,20 +121,6 @@ static void handles_of_the_wrong_side_are_refused(void)
 
 /* --- closing what is in use ---------------------------------------------------------------------- */
 
-static char logged[8192];
-
-static int keep_log(FILE *stream, const char *format, ...)
-{
-    size_t used = strlen(logged);
-    va_list args;
-
-    (void)stream;
-    va_start(args, format);
-    (void)vsnprintf(logged + used, sizeof(logged) - used, format, args);
-    va_end(args);
-    return 0;
-}
-
 static void finalize_with_something_open_is_busy_and_says_what(void)
 {
     hg_class_t *hg_class = hg_pair_init(true, NULL);
@@ -143,20 +129,20 @@ static void finalize_with_something_open_is_busy_and_says_what(void)
     hg_addr_t addr;
     hg_bulk_t bulk;
 
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
-    SUPPORT_CHECK(strstr(logged, "1 context") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "1 context") != NULL);
     SUPPORT_CHECK(strstr(qs_error_detail(), "context") != NULL);
     HG_PAIR_OK(HG_Context_destroy(context));
     HG_PAIR_OK(HG_Addr_self(hg_class, &addr));
-    logged[0] = '\0';
+    support_log_forget();
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
-    SUPPORT_CHECK(strstr(logged, "1 address") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "1 address") != NULL);
     HG_PAIR_OK(HG_Addr_free(hg_class, addr));
     HG_PAIR_OK(HG_Bulk_create(hg_class, 1, NULL, &size, HG_BULK_READWRITE, &bulk));
-    logged[0] = '\0';
+    support_log_forget();
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
-    SUPPORT_CHECK(strstr(logged, "1 bulk") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "1 bulk") != NULL);
     HG_PAIR_OK(HG_Bulk_free(bulk));
     HG_PAIR_OK(HG_Finalize(hg_class));
     HG_Set_log_func(NULL);
@@ -204,13 +190,13 @@ static void address_that_is_borrowed_cannot_be_freed(void)
 
 static void unknown_protocol_lists_the_known_ones(void)
 {
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     SUPPORT_CHECK(HG_Init("carrier-pigeon://nest", true) == NULL);
     HG_Set_log_func(NULL);
     if (strstr(qs_error_detail(), "carrier-pigeon") == NULL || strstr(qs_error_detail(), "tcp") == NULL ||
         strstr(qs_error_detail(), "shm") == NULL)
         support_suite_fail("it says: %s", qs_error_detail());
-    SUPPORT_CHECK(strstr(logged, "carrier-pigeon") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "carrier-pigeon") != NULL);
 }
 
 static void bad_info_strings_get_a_word(void)
@@ -236,12 +222,12 @@ static void port_in_use_gets_a_word(void)
 
     hg_pair_open(&pair, NULL);
     HG_PAIR_OK(HG_Addr_to_string(pair.origin.hg_class, text, &size, pair.addr));
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     SUPPORT_CHECK(HG_Init(text, true) == NULL);
     HG_Set_log_func(NULL);
     if (strstr(qs_error_detail(), "in use") == NULL)
         support_suite_fail("it says: %s", qs_error_detail());
-    SUPPORT_CHECK(strstr(logged, "in use") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "in use") != NULL);
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
@@ -279,17 +265,17 @@ static void offset_beyond_the_eager_size_is_refused(void)
 
 static void log_function_gets_the_stream_untouched(void)
 {
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     HG_Set_log_stream("error", (FILE *)(uintptr_t)3);
     SUPPORT_CHECK(HG_Init("carrier-pigeon", true) == NULL);
-    SUPPORT_CHECK(strstr(logged, "carrier-pigeon") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "carrier-pigeon") != NULL);
     HG_Set_log_func(NULL);
     HG_Set_log_stream("error", NULL);
-    logged[0] = '\0';
-    HG_Set_log_func(keep_log);
+    support_log_forget();
+    HG_Set_log_func(support_log_line);
     HG_Set_log_level("none");
     SUPPORT_CHECK(HG_Init("carrier-pigeon", true) == NULL);
-    SUPPORT_CHECK(logged[0] == '\0');
+    SUPPORT_CHECK(support_log_count() == 0);
     HG_Set_log_func(NULL);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/contract/hg_contract.h"
+#include "tests/support/support_log.h"
 
 static unsigned int frees;
 
@@ -222,6 +223,55 @@ static void counters_count(void)
     hg_pair_close(&pair);
 }
 
+/* Asked for explicitly, so it comes at the level that is there without a word of the user, and below. */
+static void counters_of_each_open_class_are_dumped_at_any_level(void)
+{
+    static const char *const levels[] = {NULL, "error", "none"};
+    struct hg_pair pair;
+
+    HG_Set_log_func(support_log_line);
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(support_log_count() == 0);
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    hg_pair_check_works(&pair);
+    for (unsigned int i = 0; i < 3; i++) {
+        if (levels[i] != NULL)
+            HG_Set_log_level(levels[i]);
+        support_log_forget();
+        HG_Diag_dump_counters();
+        SUPPORT_CHECK(support_log_count() == 2);
+        SUPPORT_CHECK(strstr(support_log_text(), "rpc_req_sent 2, rpc_req_recv 0, ") != NULL);
+        SUPPORT_CHECK(strstr(support_log_text(), "rpc_req_sent 0, rpc_req_recv 2, ") != NULL);
+        SUPPORT_CHECK(strstr(support_log_text(), ", sleeps ") != NULL);
+    }
+    HG_Set_log_level("error");
+    hg_pair_close_origin(&pair);
+    support_log_forget();
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(support_log_count() == 1);
+    hg_pair_close(&pair);
+    support_log_forget();
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(support_log_count() == 0);
+    HG_Set_log_func(NULL);
+}
+
+static void counters_of_a_class_are_written_at_its_end_if_its_options_say_so(void)
+{
+    struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
+    struct hg_pair pair;
+
+    init.stats = true;
+    HG_Set_log_func(support_log_line);
+    hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+    SUPPORT_CHECK(support_log_count() == 2);
+    SUPPORT_CHECK(strstr(support_log_text(), "rpc_req_sent 1, rpc_req_recv 0, ") != NULL);
+    HG_Set_log_func(NULL);
+}
+
 const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(names_have_ids_that_both_sides_agree_on),
     SUPPORT_CASE(registered_procs_can_be_asked_for),
@@ -234,5 +284,7 @@ const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(class_says_what_it_is),
     SUPPORT_CASE(eager_sizes_follow_the_options),
     SUPPORT_CASE(counters_count),
+    SUPPORT_CASE(counters_of_each_open_class_are_dumped_at_any_level),
+    SUPPORT_CASE(counters_of_a_class_are_written_at_its_end_if_its_options_say_so),
     {NULL, NULL, 0},
 };
