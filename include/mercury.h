@@ -12,6 +12,8 @@
  *   everything, progress and trigger included.
  * - A function that returns an error has done nothing: it took no reference, wrote no out parameter and never calls
  *   back. qs_error_detail() (quicksilver.h) gives the reason in words.
+ * - Functions that end an object (HG_Finalize(), HG_Context_destroy(), HG_Destroy(), HG_Addr_free(), HG_Bulk_free() and
+ *   their like) take NULL in its place, and do nothing then.
  * - Time-outs are in milliseconds, sizes in bytes.
  */
 
@@ -110,9 +112,9 @@ HG_PUBLIC hg_class_t *HG_Init_opt2(const char *na_info_string, uint8_t na_listen
 /**
  * Close a class. Its contexts, bulk handles and addresses must be gone.
  *
- * \param hg_class [IN] the class; invalid after success
+ * \param hg_class [IN] the class, invalid after success; NULL is allowed
  *
- * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while something is still open (the log says what)
+ * \return HG_SUCCESS, or HG_BUSY while something is still open (the log says what)
  */
 HG_PUBLIC hg_return_t HG_Finalize(hg_class_t *hg_class);
 
@@ -303,9 +305,9 @@ HG_PUBLIC hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id) H
 /**
  * Destroy a context. All its handles must have been destroyed.
  *
- * \param context [IN] the context; invalid after success
+ * \param context [IN] the context, invalid after success; NULL is allowed
  *
- * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY if handles or operations were still open after waiting for them
+ * \return HG_SUCCESS, or HG_BUSY if handles or operations were still open after waiting for them
  */
 HG_PUBLIC hg_return_t HG_Context_destroy(hg_context_t *context);
 
@@ -523,7 +525,8 @@ HG_PUBLIC hg_return_t HG_Addr_lookup2(hg_class_t *hg_class, const char *name, hg
  * \param hg_class [IN] the class
  * \param addr [IN]     the address; HG_ADDR_NULL is allowed
  *
- * \return HG_SUCCESS or HG_INVALID_ARG
+ * \return HG_SUCCESS, or HG_INVALID_ARG if the class is NULL or not that of the address, or the address is borrowed (as
+ *         from HG_Get_info())
  */
 HG_PUBLIC hg_return_t HG_Addr_free(hg_class_t *hg_class, hg_addr_t addr);
 

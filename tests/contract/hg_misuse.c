@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mercury_request.h"
+#include "mercury_string_object.h"
 #include "tests/contract/hg_contract.h"
 #include "tests/support/support_log.h"
 
@@ -61,8 +63,6 @@ static void null_handles_and_places_are_refused(void)
     int value;
 
     hg_pair_open(&pair, NULL);
-    HG_PAIR_OK(HG_Destroy(HG_HANDLE_NULL));
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, HG_ADDR_NULL));
     HG_PAIR_RET(HG_Forward(HG_HANDLE_NULL, NULL, NULL, NULL), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Respond(HG_HANDLE_NULL, NULL, NULL, NULL), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Cancel(HG_HANDLE_NULL), HG_INVALID_ARG);
@@ -89,6 +89,27 @@ static void null_handles_and_places_are_refused(void)
     HG_PAIR_RET(HG_Registered(pair.origin.hg_class, 1, NULL), HG_INVALID_ARG);
     SUPPORT_CHECK(HG_Register_name(pair.origin.hg_class, NULL, NULL, NULL, NULL) == 0);
     hg_pair_close(&pair);
+}
+
+static void ending_nothing_is_allowed(void)
+{
+    hg_class_t *hg_class = hg_pair_init(false, NULL);
+    void *arg = &hg_class;
+
+    HG_PAIR_OK(HG_Finalize(NULL));
+    HG_PAIR_OK(HG_Context_destroy(NULL));
+    HG_PAIR_OK(HG_Destroy(HG_HANDLE_NULL));
+    HG_PAIR_OK(HG_Addr_free(hg_class, HG_ADDR_NULL));
+    HG_PAIR_RET(HG_Addr_free(NULL, HG_ADDR_NULL), HG_INVALID_ARG);
+    HG_PAIR_OK(HG_Bulk_free(HG_BULK_NULL));
+    HG_PAIR_OK(hg_proc_free(HG_PROC_NULL));
+    HG_PAIR_OK(hg_string_object_free(NULL));
+    HG_Free_na_protocol_info(NULL);
+    qs_transport_list_free(NULL, 0);
+    hg_request_destroy(NULL);
+    hg_request_finalize(NULL, &arg);
+    SUPPORT_CHECK(arg == &hg_class);
+    HG_PAIR_OK(HG_Finalize(hg_class));
 }
 
 static void handles_of_the_wrong_side_are_refused(void)
@@ -163,6 +184,17 @@ static void context_with_an_open_handle_is_busy(void)
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
+static void address_of_another_class_cannot_be_freed(void)
+{
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_RET(HG_Addr_free(pair.target.hg_class, pair.addr), HG_INVALID_ARG);
+    SUPPORT_CHECK(strstr(qs_error_detail(), "another class") != NULL);
+    hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
 
@@ -289,9 +321,11 @@ static void errors_have_names(void)
 const struct support_case hg_misuse_cases[] = {
     SUPPORT_CASE(null_classes_and_contexts_are_refused),
     SUPPORT_CASE(null_handles_and_places_are_refused),
+    SUPPORT_CASE(ending_nothing_is_allowed),
     SUPPORT_CASE(handles_of_the_wrong_side_are_refused),
     SUPPORT_CASE(finalize_with_something_open_is_busy_and_says_what),
     SUPPORT_CASE(context_with_an_open_handle_is_busy),
+    SUPPORT_CASE(address_of_another_class_cannot_be_freed),
     SUPPORT_CASE(address_that_is_borrowed_cannot_be_freed),
     SUPPORT_CASE(unknown_protocol_lists_the_known_ones),
     SUPPORT_CASE(bad_info_strings_get_a_word),
