@@ -372,7 +372,8 @@ HG_PUBLIC void *HG_Context_get_data(const hg_context_t *context) HG_WARN_UNUSED_
  * \param out_proc_cb [IN] encodes and decodes the output; NULL if there is none
  * \param rpc_cb [IN]      runs the RPC at the target; NULL at a pure origin
  *
- * \return the id, or 0 on failure, also when another name has the same hash
+ * \return the id. 0 on failure, also when another name with the same hash is registered; then the log and
+ *         qs_error_detail() say why
  */
 HG_PUBLIC hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, hg_proc_cb_t in_proc_cb,
                                    hg_proc_cb_t out_proc_cb, hg_rpc_cb_t rpc_cb) HG_WARN_UNUSED_RESULT;
@@ -382,10 +383,10 @@ HG_PUBLIC hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, 
  *
  * \param hg_class [IN]  the class
  * \param func_name [IN] the name
- * \param id_p [OUT]     its id, if it is
- * \param flag_p [OUT]   HG_TRUE if it is
+ * \param id_p [OUT]     its id if it is, else not written to; may be NULL
+ * \param flag_p [OUT]   HG_TRUE if it is, else HG_FALSE; may be NULL
  *
- * \return HG_SUCCESS or HG_INVALID_ARG
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_NOENTRY if it is not registered and flag_p is NULL
  */
 HG_PUBLIC hg_return_t HG_Registered_name(hg_class_t *hg_class, const char *func_name, hg_id_t *id_p, uint8_t *flag_p);
 
