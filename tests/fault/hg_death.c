@@ -475,34 +475,55 @@ static void address_of_nobody_respects_the_timeout_of_a_call(void)
 }
 
 /* A listening socket whose queue is full answers nothing: the connection hangs until its own limit. */
-static void black_hole_is_bounded_by_the_connect_limit(void)
+struct black_hole {
+    int fd;
+    int fillers[8];
+    hg_addr_t addr; /* at the origin of the pair */
+};
+
+/* Opens one, with a call to it. */
+static void black_hole_open(struct black_hole *hole, struct hg_pair *pair, struct hg_pair_call *call)
 {
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t where_size = sizeof(where);
-    struct hg_pair_call call = {0};
-    struct hg_pair pair;
     char text[200];
-    int fillers[8];
-    int hole;
-    uint64_t begin_us;
-    uint64_t took_us;
-    hg_addr_t addr;
 
     if (strcmp(support_suite_parameter(), "tcp") != 0)
         support_suite_skip("for tcp only");
-    hole = socket(AF_INET, SOCK_STREAM, 0);
-    SUPPORT_CHECK(hole >= 0 && bind(hole, (struct sockaddr *)&where, sizeof(where)) == 0);
-    SUPPORT_CHECK(listen(hole, 0) == 0);
-    SUPPORT_CHECK(getsockname(hole, (struct sockaddr *)&where, &where_size) == 0);
+    hole->fd = socket(AF_INET, SOCK_STREAM, 0);
+    SUPPORT_CHECK(hole->fd >= 0 && bind(hole->fd, (struct sockaddr *)&where, sizeof(where)) == 0);
+    SUPPORT_CHECK(listen(hole->fd, 0) == 0);
+    SUPPORT_CHECK(getsockname(hole->fd, (struct sockaddr *)&where, &where_size) == 0);
     for (unsigned int i = 0; i < 8; i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)connect(fillers[i], (struct sockaddr *)&where, sizeof(where));
+        hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(hole->fillers[i], (struct sockaddr *)&where, sizeof(where));
     }
-    hg_pair_open(&pair, NULL);
-    call.pair = &pair;
+    hg_pair_open(pair, NULL);
     (void)snprintf(text, sizeof(text), "%s:%u", hg_pair_uri(), (unsigned int)ntohs(where.sin_port));
-    HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, text, &addr));
-    HG_PAIR_OK(HG_Create(pair.origin.contexts[0], addr, pair.origin.ids[HG_PAIR_EMPTY], &call.handle));
+    HG_PAIR_OK(HG_Addr_lookup2(pair->origin.hg_class, text, &hole->addr));
+    *call = (struct hg_pair_call){.pair = pair};
+    HG_PAIR_OK(HG_Create(pair->origin.contexts[0], hole->addr, pair->origin.ids[HG_PAIR_EMPTY], &call->handle));
+}
+
+static void black_hole_close(struct black_hole *hole, struct hg_pair *pair, struct hg_pair_call *call)
+{
+    hg_pair_call_end(call);
+    HG_PAIR_OK(HG_Addr_free(pair->origin.hg_class, hole->addr));
+    hg_pair_close(pair);
+    for (unsigned int i = 0; i < 8; i++)
+        (void)close(hole->fillers[i]);
+    (void)close(hole->fd);
+}
+
+static void black_hole_is_bounded_by_the_connect_limit(void)
+{
+    struct black_hole hole;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    uint64_t begin_us;
+    uint64_t took_us;
+
+    black_hole_open(&hole, &pair, &call);
     begin_us = support_suite_now_us();
     hg_pair_call_forward(&call, NULL);
     while (atomic_load(&call.calls) == 0) {
@@ -517,12 +538,30 @@ static void black_hole_is_bounded_by_the_connect_limit(void)
            HG_Error_to_string(call.ret));
     SUPPORT_CHECK(call.ret == HG_HOSTUNREACH || call.ret == HG_TIMEOUT);
     SUPPORT_CHECK(took_us < 15000000);
-    hg_pair_call_end(&call);
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, addr));
-    hg_pair_close(&pair);
-    for (unsigned int i = 0; i < 8; i++)
-        (void)close(fillers[i]);
-    (void)close(hole);
+    black_hole_close(&hole, &pair, &call);
+}
+
+/* The connection is not up, so nothing of the call has left. Closing gives it the second that all messages get. */
+static void call_to_a_black_hole_can_be_cancelled_at_once(void)
+{
+    struct black_hole hole;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    uint64_t begin_us;
+
+    black_hole_open(&hole, &pair, &call);
+    begin_us = support_suite_now_us();
+    for (unsigned int i = 0; i < 3; i++) {
+        hg_pair_call_forward(&call, NULL);
+        hg_pair_check_works(&pair);
+        HG_PAIR_OK(HG_Cancel(call.handle));
+        HG_PAIR_OK(HG_Trigger(pair.origin.contexts[0], 0, 1, NULL));
+        SUPPORT_CHECK(atomic_load(&call.calls) == 1 && call.ret == HG_CANCELED);
+    }
+    hg_pair_check_works(&pair);
+    black_hole_close(&hole, &pair, &call);
+    printf("# all over after %llu ms\n", (unsigned long long)((support_suite_now_us() - begin_us) / 1000));
+    SUPPORT_CHECK(support_suite_now_us() - begin_us < 8000000U * support_slowness());
 }
 
 /* --- strangers at the port ----------------------------------------------------------------------- */
@@ -624,6 +663,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(transfers_with_a_killed_origin_end),
     SUPPORT_CASE(address_of_nobody_ends_the_call_with_hostunreach),
     SUPPORT_CASE(address_of_nobody_respects_the_timeout_of_a_call),
+    SUPPORT_CASE(call_to_a_black_hole_can_be_cancelled_at_once),
     {"black_hole_is_bounded_by_the_connect_limit", black_hole_is_bounded_by_the_connect_limit, 30},
     SUPPORT_CASE(strangers_at_the_port_harm_nobody),
     SUPPORT_CASE(silent_strangers_keep_nobody_out),
