@@ -19,8 +19,7 @@ static void forward_after_cancel_calls_back_once(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     HG_PAIR_OK(HG_Cancel(call.handle));
     SUPPORT_CHECK(atomic_load(&call.calls) == 0); /* never inside HG_Cancel */
@@ -44,8 +43,7 @@ static void cancel_before_anything_was_sent_calls_back_once(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
     HG_PAIR_OK(HG_Cancel(call.handle));
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_CANCELED);
     hg_pair_settle(&pair);
@@ -63,19 +61,15 @@ static void cancel_of_a_waiting_call_leaves_the_others_alone(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, &(struct hg_pair_options){.silent_target = true});
-    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
     for (unsigned int i = 0; i < 100; i++)
         hg_pair_turn(&pair);
     for (unsigned int i = 1; i < MORE_THAN_WINDOW; i += 2)
         HG_PAIR_OK(HG_Cancel(calls[i].handle));
     pair.options.silent_target = false;
-    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++) {
-        HG_PAIR_RET(hg_pair_call_wait(&calls[i]), i % 2 == 0 ? HG_SUCCESS : HG_CANCELED);
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++)
+        HG_PAIR_FINISH(&calls[i], i % 2 == 0 ? HG_SUCCESS : HG_CANCELED);
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
@@ -87,8 +81,7 @@ static void cancel_after_the_reply_arrived_changes_nothing(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
     /* Progress without HG_Trigger: the call is over, its callback has not run. */
     for (struct hg_pair_patience patience = {0}; HG_Progress(pair.origin.contexts[0], 0) != HG_SUCCESS;) {
         (void)hg_pair_step_target(&pair);
@@ -117,14 +110,10 @@ static void cancel_of_a_large_call_at_any_turn_calls_back_once(void)
         for (unsigned int turns = 0; turns < 40; turns++) {
             struct hg_pair_call call;
 
-            hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
-            hg_pair_call_forward(&call, &in);
-            for (unsigned int turn = 0; turn < turns; turn++)
-                (void)(turn % 2 == 0 ? hg_pair_step_target(&pair) : hg_pair_step_origin(&pair));
+            hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
+            hg_pair_alternate(&pair, turns);
             HG_PAIR_OK(HG_Cancel(call.handle));
-            SUPPORT_CHECK(hg_pair_call_wait(&call) == HG_SUCCESS || call.ret == HG_CANCELED);
-            cancelled += call.ret == HG_CANCELED;
-            hg_pair_call_end(&call);
+            cancelled += hg_pair_call_finish_raced(&call);
         }
         hg_pair_settle(&pair);
         hg_pair_check_works(&pair);
@@ -148,13 +137,10 @@ static void cancel_of_a_oneway_call_calls_back_once(void)
         for (unsigned int turns = 0; turns < 20; turns++) {
             struct hg_pair_call call;
 
-            hg_pair_call_begin(&pair, &call, HG_PAIR_QUIET);
-            hg_pair_call_forward(&call, &in);
-            for (unsigned int turn = 0; turn < turns; turn++)
-                (void)(turn % 2 == 0 ? hg_pair_step_target(&pair) : hg_pair_step_origin(&pair));
+            hg_pair_call_start(&pair, &call, HG_PAIR_QUIET, &in);
+            hg_pair_alternate(&pair, turns);
             HG_PAIR_OK(HG_Cancel(call.handle));
-            SUPPORT_CHECK(hg_pair_call_wait(&call) == HG_SUCCESS || call.ret == HG_CANCELED);
-            hg_pair_call_end(&call);
+            (void)hg_pair_call_finish_raced(&call);
         }
         hg_pair_settle(&pair);
         hg_pair_check_works(&pair);
@@ -173,16 +159,12 @@ static void cancel_of_many_calls_with_a_busy_target_calls_each_back_once(void)
 
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
     for (unsigned int round = 0; round < 5; round++) {
-        for (unsigned int i = 0; i < COUNT; i++) {
-            hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-            hg_pair_call_forward(&calls[i], &in);
-        }
+        for (unsigned int i = 0; i < COUNT; i++)
+            hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
         for (unsigned int i = 0; i < COUNT; i++)
             HG_PAIR_OK(HG_Cancel(calls[i].handle));
-        for (unsigned int i = 0; i < COUNT; i++) {
-            SUPPORT_CHECK(hg_pair_call_wait(&calls[i]) == HG_SUCCESS || calls[i].ret == HG_CANCELED);
-            hg_pair_call_end(&calls[i]);
-        }
+        for (unsigned int i = 0; i < COUNT; i++)
+            (void)hg_pair_call_finish_raced(&calls[i]);
     }
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
@@ -197,8 +179,7 @@ static void cancel_while_the_handle_is_idle_does_nothing(void)
     hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
     HG_PAIR_OK(HG_Cancel(call.handle));
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -282,10 +263,8 @@ static void cancel_ends_each_of_more_calls_than_the_window_at_once(void)
     hg_pair_open(&pair, NULL);
     hg_pair_check_works(&pair);
     pair.options.silent_target = true;
-    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < MORE_THAN_WINDOW; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
     for (unsigned int i = MORE_THAN_WINDOW; i-- > 0;) {
         cancel_promptly(&pair, &calls[i]);
         hg_pair_call_end(&calls[i]);
@@ -315,16 +294,12 @@ static void cancel_in_the_callback_of_another_call_calls_each_back_once(void)
 
     hg_pair_open(&pair, NULL);
     others = calls;
-    for (unsigned int i = 0; i < 10; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_HOLD);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < 10; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
     hg_pair_call_begin(&pair, &calls[10], HG_PAIR_EMPTY);
     HG_PAIR_OK(HG_Forward(calls[10].handle, cancel_the_others, &calls[10], NULL));
-    for (unsigned int i = 0; i < 11; i++) {
-        HG_PAIR_RET(hg_pair_call_wait(&calls[i]), i < 10 ? HG_CANCELED : HG_SUCCESS);
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < 11; i++)
+        HG_PAIR_FINISH(&calls[i], i < 10 ? HG_CANCELED : HG_SUCCESS);
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
@@ -360,8 +335,7 @@ static void cancel_wakes(void *(*sleeper)(void *))
     uint64_t sleeps;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     hg_pair_settle(&pair);
     sleeps = hg_pair_counters(pair.origin.hg_class).sleeps;

@@ -126,17 +126,14 @@ static void handles_of_the_wrong_side_are_refused(void)
     SUPPORT_CHECK(HG_Get_output(call.handle, &in) != HG_SUCCESS);
     hg_pair_call_forward(&call, &in);
     SUPPORT_CHECK(HG_Get_output(call.handle, &in) != HG_SUCCESS);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_wait_held(&pair);
     HG_PAIR_RET(HG_Forward(held, hg_pair_call_cb, &call, &in), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Get_output(held, &in), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Reset(held, HG_ADDR_NULL, 0), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Set_target_id(held, 1), HG_INVALID_ARG);
     HG_PAIR_OK(HG_Cancel(held));
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -182,8 +179,7 @@ static void context_with_an_open_handle_is_busy(void)
     SUPPORT_CHECK(strstr(qs_error_detail(), "1 handle") != NULL);
     /* It was not harmed by the try. */
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -206,15 +202,10 @@ static void address_that_is_borrowed_cannot_be_freed(void)
     hg_handle_t held;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_call_hold(&pair, &call, &in);
     HG_PAIR_RET(HG_Addr_free(pair.target.hg_class, HG_Get_info(held)->addr), HG_INVALID_ARG);
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 

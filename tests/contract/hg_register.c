@@ -134,16 +134,14 @@ static void deregistered_rpc_is_unknown_and_can_come_back(void)
 
     hg_pair_open(&pair, NULL);
     id = pair.target.ids[HG_PAIR_EMPTY];
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     HG_PAIR_OK(HG_Deregister(pair.target.hg_class, id));
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_NOENTRY);
     hg_pair_register(&pair, &pair.target);
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 

@@ -122,16 +122,12 @@ static void side_open(struct hg_pair *pair, struct hg_side *side, const char *ur
 static int role_target(const char *uri)
 {
     static struct hg_pair pair;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
     pthread_t thread;
-    hg_addr_t self;
 
     (void)pthread_mutex_init(&pair.lock, NULL);
     side_open(&pair, &pair.target, uri, true);
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     printf("%s\n", text);
     fflush(stdout);
     SUPPORT_CHECK(pthread_create(&thread, NULL, role_watch_stdin, NULL) == 0);
@@ -247,8 +243,7 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
             if (provider_is("shm"))
                 in.size = i % 3 * 2000U;
             in.data = calloc(1, in.size + 1);
-            hg_pair_call_begin(&pair, &calls[i], HG_PAIR_HOLD);
-            hg_pair_call_forward(&calls[i], &in);
+            hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
             free(in.data);
         }
         if (round > 0)
@@ -284,15 +279,13 @@ static void stopped_target_is_not_a_dead_one(void)
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
     SUPPORT_CHECK(kill(target.pid, SIGSTOP) == 0);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
     end_us = support_suite_now_us() + 300000;
     while (support_suite_now_us() < end_us)
         (void)hg_pair_step_origin(&pair);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
     SUPPORT_CHECK(kill(target.pid, SIGCONT) == 0);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close_origin(&pair);
     process_end(&target, 0);
 }
@@ -310,15 +303,13 @@ static void killed_target_is_seen_by_a_sleeping_origin(void)
     process_start(&target, "target", hg_pair_uri());
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     hg_pair_settle(&pair);
     begin_us = support_suite_now_us();
     process_end(&target, SIGKILL);
     HG_PAIR_OK(HG_Progress(pair.origin.contexts[0], 10000));
     SUPPORT_CHECK(support_suite_now_us() - begin_us < 2000000U * support_slowness());
-    HG_PAIR_RET(hg_pair_call_wait(&call), HG_HOSTUNREACH);
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
     hg_pair_close_origin(&pair);
 }
 
@@ -335,35 +326,18 @@ static hg_return_t pulled(const struct hg_cb_info *info)
 
 static hg_return_t pull_handler(hg_handle_t handle)
 {
-    const struct hg_info *info = HG_Get_info(handle);
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_size_t size;
-    hg_return_t ret;
-
-    HG_PAIR_OK(HG_Get_input(handle, &origin));
-    size = HG_Bulk_get_size(origin);
-    HG_PAIR_OK(HG_Bulk_create(info->hg_class, 1, NULL, &size, HG_BULK_READWRITE, &local));
-    ret = HG_Bulk_transfer(info->context, pulled, handle, HG_BULK_PULL, info->addr, origin, 0, local, 0, size,
-                           HG_OP_ID_IGNORE);
-    HG_PAIR_OK(HG_Bulk_free(local));
-    HG_PAIR_OK(HG_Free_input(handle, &origin));
-    return ret == HG_SUCCESS ? HG_SUCCESS : HG_Destroy(handle);
+    return hg_pair_pull(handle, pulled, false) == HG_SUCCESS ? HG_SUCCESS : HG_Destroy(handle);
 }
 
 static void kill_origins(const char *role)
 {
     struct hg_pair pair;
-    hg_addr_t self;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
 
     HG_Set_log_level("none");
     hg_pair_open(&pair, NULL);
     SUPPORT_CHECK(HG_Register_name(pair.target.hg_class, "pull", hg_proc_hg_bulk_t, NULL, pull_handler) != 0);
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     for (unsigned int round = 0; round < 4; round++) {
         struct process origin = {0};
         uint64_t end_us;
@@ -597,18 +571,14 @@ static void strangers_at_the_port_harm_nobody(void)
     unsigned char bytes[20000];
     struct util_prng prng;
     struct hg_pair pair;
-    hg_addr_t self;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
 
     if (provider_is("shm"))
         support_suite_skip("it has no port");
     util_prng_init(&prng, support_seed());
     HG_Set_log_level("none");
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     for (unsigned int i = 0; i < 60; i++) {
         int fd = stranger(text);
         size_t count = util_prng_below(&prng, sizeof(bytes));
@@ -633,17 +603,13 @@ static void silent_strangers_keep_nobody_out(void)
     enum { COUNT = 100 };
     struct hg_pair pair;
     int fds[COUNT];
-    hg_addr_t self;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
 
     if (provider_is("shm"))
         support_suite_skip("it has no port");
     HG_Set_log_level("none");
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     for (unsigned int i = 0; i < COUNT; i++)
         fds[i] = stranger(text);
     for (unsigned int i = 0; i < 10; i++)
