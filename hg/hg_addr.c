@@ -125,9 +125,11 @@ hg_return_t HG_Addr_free(hg_class_t *hg_class, hg_addr_t addr)
     unsigned int users;
 
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Addr_free: the class is NULL");
     if (addr == NULL)
         return HG_SUCCESS;
+    if (addr->hg_class != hg_class)
+        return hg_error_set(HG_INVALID_ARG, "HG_Addr_free: %s belongs to another class", addr->text);
     users = atomic_load_explicit(&addr->users, memory_order_relaxed);
     do {
         if (users == 0)

@@ -9,8 +9,8 @@
 #include "hg/hg_class.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "hg/hg_addr.h"
@@ -25,6 +25,10 @@
 /* What Mercury's messages are made for by default; an eager payload is what is left of it. */
 #define CLASS_MESSAGE_SIZE     4096U
 #define CLASS_MESSAGE_SIZE_MAX (1U << 20)
+
+/* The classes between HG_Init and HG_Finalize; the lock is taken before those of a class. */
+static pthread_mutex_t class_open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct util_list class_open_list = UTIL_LIST_INIT(class_open_list);
 
 static hg_class_t *class_fail(const char *uri, const char *what)
 {
@@ -91,6 +95,30 @@ static int class_addr_format(enum na_addr_format format)
     default:
         return 0;
     }
+}
+
+/* --- the open classes ----------------------------------------------------------------------------------- */
+
+static void class_list_open(struct hg_class *hg_class)
+{
+    (void)pthread_mutex_lock(&class_open_lock);
+    util_list_push(&class_open_list, &hg_class->open_link);
+    (void)pthread_mutex_unlock(&class_open_lock);
+}
+
+static void class_list_closed(struct hg_class *hg_class)
+{
+    (void)pthread_mutex_lock(&class_open_lock);
+    util_list_remove(&hg_class->open_link);
+    (void)pthread_mutex_unlock(&class_open_lock);
+}
+
+void hg_class_each(void (*visit)(struct hg_class *hg_class, void *arg), void *arg)
+{
+    (void)pthread_mutex_lock(&class_open_lock);
+    util_list_each (node, &class_open_list)
+        visit(util_container_of(node, struct hg_class, open_link), arg);
+    (void)pthread_mutex_unlock(&class_open_lock);
 }
 
 /* --- init and finalize ---------------------------------------------------------------------------------- */
@@ -181,6 +209,7 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
         class_free(hg_class);
         return class_fail(uri, util_detail_get()[0] != '\0' ? util_detail_get() : strerror(-error));
     }
+    class_list_open(hg_class);
     return hg_class;
 }
 
@@ -237,15 +266,9 @@ hg_return_t HG_Finalize(hg_class_t *hg_class)
         return hg_error_set(HG_BUSY, "HG_Finalize: still open: %u contexts, %u addresses, %u bulk handles", contexts,
                             addrs, bulks);
     }
-    if (hg_class->options.stats) {
-        struct qs_counters counters;
-
-        hg_stats_read(hg_class, &counters);
-        (void)fprintf(stderr, "%s: %llu requests sent, %llu received; %llu responses sent, %llu received\n",
-                      na_class_address(hg_class->na), (unsigned long long)counters.rpc_req_sent,
-                      (unsigned long long)counters.rpc_req_recv, (unsigned long long)counters.rpc_resp_sent,
-                      (unsigned long long)counters.rpc_resp_recv);
-    }
+    class_list_closed(hg_class);
+    if (hg_class->options.stats)
+        hg_stats_write(hg_class);
     hg_user_data_free(&hg_class->user);
     class_free(hg_class);
     return HG_SUCCESS;

@@ -58,6 +58,8 @@ struct hg_class {
 
     struct hg_flusher flusher;
 
+    struct util_list open_link; /**< in the list of the process's open classes, under its lock */
+
     /* Open objects of the user: HG_Finalize says HG_BUSY while any is above 0. */
     atomic_uint context_count;
     atomic_uint addr_count;
@@ -68,6 +70,10 @@ struct hg_class {
     hg_return_t (*handle_create)(hg_handle_t, void *);
     void *handle_create_arg;
 };
+
+/** Calls @p visit for each open class of the process, under the lock of their list, which is taken before any lock of a
+ *  class: @p visit must neither open nor close a class, nor write to the log, which may be the user's code. */
+void hg_class_each(void (*visit)(struct hg_class *hg_class, void *arg), void *arg);
 
 /** Replaces the user's pointer, freeing nothing (as Mercury's *_set_data do). */
 static inline void hg_user_data_set(struct hg_user_data *user, void *data, void (*free_callback)(void *))

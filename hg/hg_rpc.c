@@ -10,6 +10,7 @@
 #include "hg/hg_rpc.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "hg/hg_class.h"
 #include "hg/hg_error.h"
@@ -55,6 +56,8 @@ void hg_rpc_table_fini(struct hg_rpc_table *table)
 
         if (data != NULL && rpc->data_free != NULL)
             rpc->data_free(data);
+        if (rpc != NULL)
+            util_free(rpc->name);
         util_free(rpc);
     }
     while (slots != NULL) {
@@ -124,21 +127,55 @@ static int rpc_grow(struct hg_rpc_table *table)
     return 0;
 }
 
-static int rpc_add_locked(struct hg_rpc_table *table, hg_id_t id, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
-                          hg_rpc_cb_t callback)
+/* Two names may have the same id. The second one is refused: a call by it would run the first one's function. */
+static bool rpc_has_other_name(const struct hg_rpc *rpc, const char *name)
+{
+    return rpc->name != NULL && strcmp(rpc->name, name) != 0;
+}
+
+/* Gives the entry its name, if it has none and there is one. */
+static int rpc_set_name(struct hg_rpc *rpc, const char *name)
+{
+    if (name == NULL || rpc->name != NULL)
+        return 0;
+    rpc->name = util_strdup(name);
+    return rpc->name != NULL ? 0 : -ENOMEM;
+}
+
+/* A new entry, not in the array yet, for which there is room. NULL: *error says why. */
+static struct hg_rpc *rpc_create_locked(struct hg_rpc_table *table, hg_id_t id, int *error)
+{
+    struct hg_rpc *rpc;
+
+    *error = rpc_grow(table);
+    if (*error != 0)
+        return NULL;
+    *error = -ENOMEM;
+    rpc = util_calloc(1, sizeof(*rpc));
+    if (rpc != NULL)
+        rpc->id = id;
+    return rpc;
+}
+
+static int rpc_add_locked(struct hg_rpc_table *table, hg_id_t id, const char *name, hg_proc_cb_t in_proc,
+                          hg_proc_cb_t out_proc, hg_rpc_cb_t callback)
 {
     struct hg_rpc *rpc = rpc_find_any(table, id);
     bool fresh = rpc == NULL;
+    int error = 0;
 
-    if (fresh) {
-        int error = rpc_grow(table);
-
-        if (error != 0)
-            return error;
-        rpc = util_calloc(1, sizeof(*rpc));
-        if (rpc == NULL)
-            return -ENOMEM;
-        rpc->id = id;
+    if (fresh)
+        rpc = rpc_create_locked(table, id, &error);
+    if (rpc == NULL)
+        return error;
+    if (name != NULL && rpc_has_other_name(rpc, name))
+        return util_detail_set(-EEXIST, "the RPC \"%s\" has the id %#llx, under which \"%s\" is registered already",
+                               name, (unsigned long long)id, rpc->name);
+    error = rpc_set_name(rpc, name);
+    if (error != 0) {
+        if (fresh)
+            util_free(rpc);
+        return error;
     }
     atomic_store_explicit(&rpc->in_proc, in_proc, memory_order_relaxed);
     atomic_store_explicit(&rpc->out_proc, out_proc, memory_order_relaxed);
@@ -151,15 +188,27 @@ static int rpc_add_locked(struct hg_rpc_table *table, hg_id_t id, hg_proc_cb_t i
     return 0;
 }
 
-int hg_rpc_add(struct hg_rpc_table *table, hg_id_t id, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
+int hg_rpc_add(struct hg_rpc_table *table, hg_id_t id, const char *name, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
                hg_rpc_cb_t callback)
 {
     int error;
 
     util_lock_take(&table->lock);
-    error = rpc_add_locked(table, id, in_proc, out_proc, callback);
+    error = rpc_add_locked(table, id, name, in_proc, out_proc, callback);
     util_lock_drop(&table->lock);
     return error;
+}
+
+bool hg_rpc_is_named(struct hg_rpc_table *table, hg_id_t id, const char *name)
+{
+    struct hg_rpc *rpc;
+    bool named;
+
+    util_lock_take(&table->lock);
+    rpc = hg_rpc_find(table, id);
+    named = rpc != NULL && !rpc_has_other_name(rpc, name);
+    util_lock_drop(&table->lock);
+    return named;
 }
 
 /* The registered entry for a public call that needs one. */
@@ -176,42 +225,58 @@ static hg_return_t rpc_get(const hg_class_t *hg_class, hg_id_t id, struct hg_rpc
     return HG_SUCCESS;
 }
 
+/* 32 bits, as Mercury's; 0 stands for no RPC. */
 static hg_id_t rpc_id_of_name(const char *name)
 {
-    return util_hash_string64(name) & UINT32_MAX;
+    hg_id_t id = util_hash_string64(name) & UINT32_MAX;
+
+    return id != 0 ? id : 1;
 }
 
 hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, hg_proc_cb_t in_proc_cb, hg_proc_cb_t out_proc_cb,
                          hg_rpc_cb_t rpc_cb)
 {
     hg_id_t id;
+    int error;
 
-    if (hg_class == NULL || func_name == NULL)
+    if (hg_class == NULL || func_name == NULL) {
+        (void)util_detail_set(-EINVAL, "HG_Register_name: the %s is NULL", hg_class == NULL ? "class" : "name");
         return 0;
+    }
     id = rpc_id_of_name(func_name);
-    if (HG_Register(hg_class, id, in_proc_cb, out_proc_cb, rpc_cb) != HG_SUCCESS)
-        return 0;
-    return id;
+    error = hg_rpc_add(&hg_class->rpcs, id, func_name, in_proc_cb, out_proc_cb, rpc_cb);
+    if (error == 0)
+        return id;
+    if (error == -ENOMEM)
+        (void)util_detail_set(error, "no memory to register the RPC \"%s\"", func_name);
+    UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "%s", util_detail_get());
+    return 0;
 }
 
 hg_return_t HG_Registered_name(hg_class_t *hg_class, const char *func_name, hg_id_t *id_p, uint8_t *flag_p)
 {
     hg_id_t id;
+    bool found;
 
     if (hg_class == NULL || func_name == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Registered_name: the %s is NULL", hg_class == NULL ? "class" : "name");
     id = rpc_id_of_name(func_name);
-    if (id_p != NULL)
+    found = hg_rpc_is_named(&hg_class->rpcs, id, func_name);
+    if (!found && flag_p == NULL)
+        return hg_error_set(HG_NOENTRY, "HG_Registered_name: \"%s\" is not registered", func_name);
+    if (flag_p != NULL)
+        *flag_p = found;
+    if (found && id_p != NULL)
         *id_p = id;
-    return flag_p != NULL ? HG_Registered(hg_class, id, flag_p) : HG_SUCCESS;
+    return HG_SUCCESS;
 }
 
 hg_return_t HG_Register(hg_class_t *hg_class, hg_id_t id, hg_proc_cb_t in_proc_cb, hg_proc_cb_t out_proc_cb,
                         hg_rpc_cb_t rpc_cb)
 {
     if (hg_class == NULL || id == 0)
-        return HG_INVALID_ARG;
-    return hg_error_from(hg_rpc_add(&hg_class->rpcs, id, in_proc_cb, out_proc_cb, rpc_cb));
+        return hg_error_set(HG_INVALID_ARG, "HG_Register: the %s", hg_class == NULL ? "class is NULL" : "id is 0");
+    return hg_error_from(hg_rpc_add(&hg_class->rpcs, id, NULL, in_proc_cb, out_proc_cb, rpc_cb));
 }
 
 hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
@@ -230,6 +295,8 @@ hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
     data = atomic_exchange(&rpc->data, NULL);
     data_free = rpc->data_free;
     rpc->data_free = NULL;
+    util_free(rpc->name);
+    rpc->name = NULL;
     util_lock_drop(&hg_class->rpcs.lock);
     if (data != NULL && data_free != NULL)
         data_free(data);

@@ -29,7 +29,8 @@ struct hg_rpc {
     atomic_bool registered;      /**< false after HG_Deregister */
     _Atomic uint64_t timeout_us; /**< QS_TIMEOUT_UNSET-like: 0 means "as the class says" */
     void *_Atomic data;          /**< the user's */
-    void (*data_free)(void *);   /**< under the table's lock */
+    void (*data_free)(void *);   /**< under the table's lock, as is */
+    char *name;                  /**< owned; NULL: registered by its number only, or not any more */
 };
 
 struct hg_rpc_slots {
@@ -51,8 +52,12 @@ void hg_rpc_table_fini(struct hg_rpc_table *table);
 /** The registered entry, or NULL. Any thread, no lock. */
 struct hg_rpc *hg_rpc_find(struct hg_rpc_table *table, hg_id_t id);
 
-/** Adds or changes an entry; @p exclusive refuses an id that is registered already (-EEXIST). */
-int hg_rpc_add(struct hg_rpc_table *table, hg_id_t id, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
+/** Adds or changes an entry. @p name is copied; an entry that has one keeps it when @p name is NULL, and is left as it is
+ *  when they differ: -EEXIST. */
+int hg_rpc_add(struct hg_rpc_table *table, hg_id_t id, const char *name, hg_proc_cb_t in_proc, hg_proc_cb_t out_proc,
                hg_rpc_cb_t callback);
+
+/** Whether the id is registered, and not under another name than this. */
+bool hg_rpc_is_named(struct hg_rpc_table *table, hg_id_t id, const char *name);
 
 #endif

@@ -2,15 +2,19 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * Sums the counters of contexts, and shows them under Mercury's names and under our own.
+ * Sums the counters of contexts, shows them under Mercury's names and under our own, and writes them to the log.
  */
 
 #include "hg/hg_stats.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "util/util_alloc.h"
+#include "util/util_log.h"
 
 /* The struct is nothing but uint64_t fields, which is what makes it addable. */
 #define STATS_FIELDS (sizeof(struct qs_counters) / sizeof(uint64_t))
@@ -87,4 +91,102 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
         .bulk_count = counters.bulk_ops,
     };
     return HG_SUCCESS;
+}
+
+/* --- into the log ----------------------------------------------------------------------------------------- */
+
+#define STATS_FIELD(name)                         \
+    {                                             \
+#name, offsetof(struct qs_counters, name) \
+    }
+
+static const struct {
+    const char *name;
+    size_t offset;
+} stats_fields[] = {
+    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv), STATS_FIELD(rpc_resp_sent), STATS_FIELD(rpc_resp_recv),
+    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),  STATS_FIELD(frames_recv),   STATS_FIELD(sends_refused),
+    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames), STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
+    STATS_FIELD(cancels),         STATS_FIELD(route_up),     STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
+    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),     STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
+    STATS_FIELD(sleeps),
+};
+
+_Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "each counter has its name here");
+
+/* The counters of a class as they were at one moment, so that they can be written without a lock. */
+struct stats_snapshot {
+    struct stats_snapshot *next;
+    struct qs_counters counters;
+    char address[NA_ADDRESS_MAX];
+};
+
+struct stats_dump {
+    struct stats_snapshot *first;
+    struct stats_snapshot **end;
+    unsigned int missed; /* classes for which there was no memory */
+};
+
+static void stats_snapshot(struct hg_class *hg_class, struct stats_snapshot *snapshot)
+{
+    hg_stats_read(hg_class, &snapshot->counters);
+    (void)snprintf(snapshot->address, sizeof(snapshot->address), "%s", na_class_address(hg_class->na));
+}
+
+static void stats_snapshot_write(const struct stats_snapshot *snapshot)
+{
+    char text[STATS_FIELDS * 40U]; /* each counter: its name, a number of up to 20 digits, and what parts them */
+    size_t used = 0;
+
+    for (size_t i = 0; i < STATS_FIELDS; i++) {
+        uint64_t value;
+        int length;
+
+        memcpy(&value, (const char *)&snapshot->counters + stats_fields[i].offset, sizeof(value));
+        length = snprintf(text + used, sizeof(text) - used, "%s%s %llu", i == 0 ? "" : ", ", stats_fields[i].name,
+                          (unsigned long long)value);
+        if (length < 0 || (size_t)length >= sizeof(text) - used)
+            break;
+        used += (size_t)length;
+    }
+    util_log_write(UTIL_LOG_AREA_DIAG, UTIL_LOG_LEVEL_INFO, __FILE__, __LINE__, __func__, "%s: %s", snapshot->address,
+                   text);
+}
+
+void hg_stats_write(struct hg_class *hg_class)
+{
+    struct stats_snapshot snapshot;
+
+    stats_snapshot(hg_class, &snapshot);
+    stats_snapshot_write(&snapshot);
+}
+
+static void stats_dump_add(struct hg_class *hg_class, void *arg)
+{
+    struct stats_dump *dump = arg;
+    struct stats_snapshot *snapshot = util_calloc(1, sizeof(*snapshot));
+
+    if (snapshot == NULL) {
+        dump->missed++;
+        return;
+    }
+    stats_snapshot(hg_class, snapshot);
+    *dump->end = snapshot;
+    dump->end = &snapshot->next;
+}
+
+void HG_Diag_dump_counters(void)
+{
+    struct stats_dump dump = {.end = &dump.first};
+
+    hg_class_each(stats_dump_add, &dump);
+    while (dump.first != NULL) {
+        struct stats_snapshot *snapshot = dump.first;
+
+        dump.first = snapshot->next;
+        stats_snapshot_write(snapshot);
+        util_free(snapshot);
+    }
+    if (dump.missed > 0)
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_DIAG, "no memory to dump the counters of %u more classes", dump.missed);
 }

@@ -12,6 +12,8 @@
  *   everything, progress and trigger included.
  * - A function that returns an error has done nothing: it took no reference, wrote no out parameter and never calls
  *   back. qs_error_detail() (quicksilver.h) gives the reason in words.
+ * - Functions that end an object (HG_Finalize(), HG_Context_destroy(), HG_Destroy(), HG_Addr_free(), HG_Bulk_free() and
+ *   their like) take NULL in its place, and do nothing then.
  * - Time-outs are in milliseconds, sizes in bytes.
  */
 
@@ -110,9 +112,9 @@ HG_PUBLIC hg_class_t *HG_Init_opt2(const char *na_info_string, uint8_t na_listen
 /**
  * Close a class. Its contexts, bulk handles and addresses must be gone.
  *
- * \param hg_class [IN] the class; invalid after success
+ * \param hg_class [IN] the class, invalid after success; NULL is allowed
  *
- * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while something is still open (the log says what)
+ * \return HG_SUCCESS, or HG_BUSY while something is still open (the log says what)
  */
 HG_PUBLIC hg_return_t HG_Finalize(hg_class_t *hg_class);
 
@@ -158,7 +160,8 @@ HG_PUBLIC void HG_Set_log_func(int (*log_func)(FILE *stream, const char *format,
 HG_PUBLIC void HG_Set_log_stream(const char *level, FILE *stream);
 
 /**
- * Write the counters of all open classes to the log stream.
+ * Write the counters of all open classes to the log, a line for each class: its address, then the counters by their
+ * names in struct qs_counters (quicksilver.h). They go where lines of level "info" go, whatever the log level is.
  */
 HG_PUBLIC void HG_Diag_dump_counters(void);
 
@@ -302,9 +305,9 @@ HG_PUBLIC hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id) H
 /**
  * Destroy a context. All its handles must have been destroyed.
  *
- * \param context [IN] the context; invalid after success
+ * \param context [IN] the context, invalid after success; NULL is allowed
  *
- * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY if handles or operations were still open after waiting for them
+ * \return HG_SUCCESS, or HG_BUSY if handles or operations were still open after waiting for them
  */
 HG_PUBLIC hg_return_t HG_Context_destroy(hg_context_t *context);
 
@@ -369,7 +372,8 @@ HG_PUBLIC void *HG_Context_get_data(const hg_context_t *context) HG_WARN_UNUSED_
  * \param out_proc_cb [IN] encodes and decodes the output; NULL if there is none
  * \param rpc_cb [IN]      runs the RPC at the target; NULL at a pure origin
  *
- * \return the id, or 0 on failure, also when another name has the same hash
+ * \return the id. 0 on failure, also when another name with the same hash is registered; then the log and
+ *         qs_error_detail() say why
  */
 HG_PUBLIC hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, hg_proc_cb_t in_proc_cb,
                                    hg_proc_cb_t out_proc_cb, hg_rpc_cb_t rpc_cb) HG_WARN_UNUSED_RESULT;
@@ -379,10 +383,10 @@ HG_PUBLIC hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, 
  *
  * \param hg_class [IN]  the class
  * \param func_name [IN] the name
- * \param id_p [OUT]     its id, if it is
- * \param flag_p [OUT]   HG_TRUE if it is
+ * \param id_p [OUT]     its id if it is, else not written to; may be NULL
+ * \param flag_p [OUT]   HG_TRUE if it is, else HG_FALSE; may be NULL
  *
- * \return HG_SUCCESS or HG_INVALID_ARG
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_NOENTRY if it is not registered and flag_p is NULL
  */
 HG_PUBLIC hg_return_t HG_Registered_name(hg_class_t *hg_class, const char *func_name, hg_id_t *id_p, uint8_t *flag_p);
 
@@ -522,7 +526,8 @@ HG_PUBLIC hg_return_t HG_Addr_lookup2(hg_class_t *hg_class, const char *name, hg
  * \param hg_class [IN] the class
  * \param addr [IN]     the address; HG_ADDR_NULL is allowed
  *
- * \return HG_SUCCESS or HG_INVALID_ARG
+ * \return HG_SUCCESS, or HG_INVALID_ARG if the class is NULL or not that of the address, or the address is borrowed (as
+ *         from HG_Get_info())
  */
 HG_PUBLIC hg_return_t HG_Addr_free(hg_class_t *hg_class, hg_addr_t addr);
 

@@ -72,7 +72,7 @@ HG_PUBLIC hg_request_class_t *hg_request_init(hg_request_progress_func_t progres
  * Free a request class. Nobody may wait any more.
  *
  * \param request_class [IN] the class; NULL is allowed
- * \param arg [OUT]          the argument given to hg_request_init(); may be NULL
+ * \param arg [OUT]          the argument given to hg_request_init(), if there is a class; may be NULL
  */
 HG_PUBLIC void hg_request_finalize(hg_request_class_t *request_class, void **arg);
 

@@ -9,28 +9,18 @@
 
 #include "tests/contract/hg_contract.h"
 
-static void own_text(hg_class_t *hg_class, char *text, hg_size_t size)
-{
-    hg_addr_t self;
-
-    HG_PAIR_OK(HG_Addr_self(hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(hg_class, text, &size, self));
-    SUPPORT_CHECK(size == strlen(text) + 1);
-    HG_PAIR_OK(HG_Addr_free(hg_class, self));
-}
-
 static void own_address_is_complete_before_any_context(void)
 {
     hg_class_t *hg_class = hg_pair_init(true, NULL);
-    char before[256];
-    char after[256];
+    char before[HG_PAIR_TEXT];
+    char after[HG_PAIR_TEXT];
     hg_context_t *context;
 
-    own_text(hg_class, before, sizeof(before));
+    hg_pair_address(hg_class, before);
     SUPPORT_CHECK(strstr(before, "://") != NULL);
     context = HG_Context_create(hg_class);
     SUPPORT_CHECK(context != NULL);
-    own_text(hg_class, after, sizeof(after));
+    hg_pair_address(hg_class, after);
     SUPPORT_CHECK(strcmp(before, after) == 0);
     HG_PAIR_OK(HG_Context_destroy(context));
     HG_PAIR_OK(HG_Finalize(hg_class));
@@ -39,12 +29,12 @@ static void own_address_is_complete_before_any_context(void)
 static void two_classes_have_two_addresses(void)
 {
     struct hg_pair pair;
-    char target[256];
-    char origin[256];
+    char target[HG_PAIR_TEXT];
+    char origin[HG_PAIR_TEXT];
 
     hg_pair_open(&pair, NULL);
-    own_text(pair.target.hg_class, target, sizeof(target));
-    own_text(pair.origin.hg_class, origin, sizeof(origin));
+    hg_pair_address(pair.target.hg_class, target);
+    hg_pair_address(pair.origin.hg_class, origin);
     SUPPORT_CHECK(strcmp(target, origin) != 0);
     hg_pair_close(&pair);
 }
@@ -53,14 +43,14 @@ static void addresses_with_the_same_text_are_equal(void)
 {
     hg_class_t *hg_class;
     struct hg_pair pair;
-    char text[256];
+    char text[HG_PAIR_TEXT];
     hg_addr_t again;
     hg_addr_t dup;
     hg_addr_t self;
 
     hg_pair_open(&pair, NULL);
     hg_class = pair.origin.hg_class;
-    own_text(pair.target.hg_class, text, sizeof(text));
+    hg_pair_address(pair.target.hg_class, text);
     HG_PAIR_OK(HG_Addr_lookup2(hg_class, text, &again));
     HG_PAIR_OK(HG_Addr_dup(hg_class, pair.addr, &dup));
     HG_PAIR_OK(HG_Addr_self(hg_class, &self));
@@ -78,12 +68,12 @@ static void addresses_with_the_same_text_are_equal(void)
 static void prefix_and_spelling_do_not_make_another_address(void)
 {
     struct hg_pair pair;
-    char text[256];
-    char spelled[300];
+    char text[HG_PAIR_TEXT];
+    char spelled[HG_PAIR_TEXT + 32];
     hg_addr_t addr;
 
     hg_pair_open(&pair, NULL);
-    own_text(pair.target.hg_class, text, sizeof(text));
+    hg_pair_address(pair.target.hg_class, text);
     snprintf(spelled, sizeof(spelled), "ofi+%s", text);
     HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, spelled, &addr));
     SUPPORT_CHECK(HG_Addr_cmp(pair.origin.hg_class, pair.addr, addr));
@@ -94,7 +84,7 @@ static void prefix_and_spelling_do_not_make_another_address(void)
 static void to_string_tells_the_size_and_refuses_a_short_buffer(void)
 {
     struct hg_pair pair;
-    char text[256];
+    char text[HG_PAIR_TEXT];
     hg_size_t size = 0;
     hg_size_t short_size;
 
@@ -171,10 +161,10 @@ static void lookup_with_a_callback_calls_back_from_trigger(void)
 {
     struct hg_pair pair;
     hg_op_id_t op_id;
-    char text[256];
+    char text[HG_PAIR_TEXT];
 
     hg_pair_open(&pair, NULL);
-    own_text(pair.target.hg_class, text, sizeof(text));
+    hg_pair_address(pair.target.hg_class, text);
     HG_PAIR_OK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, &found, text, &op_id));
     SUPPORT_CHECK(found == HG_ADDR_NULL);
     HG_PAIR_UNTIL(&pair, found != HG_ADDR_NULL);
@@ -203,11 +193,11 @@ static void removed_address_can_be_used_again(void)
 static void thousand_addresses_leave_nothing_behind(void)
 {
     struct hg_pair pair;
-    char text[256];
+    char text[HG_PAIR_TEXT];
     char *colon;
 
     hg_pair_open(&pair, NULL);
-    own_text(pair.target.hg_class, text, sizeof(text));
+    hg_pair_address(pair.target.hg_class, text);
     colon = strrchr(text, ':');
     if (colon == NULL || strchr(text + 6, '.') == NULL)
         support_suite_skip("its addresses have no ports");

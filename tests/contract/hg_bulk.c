@@ -10,11 +10,18 @@
 
 #include "tests/contract/hg_contract.h"
 
-/* The target's side: what one call brought. */
 struct mover {
     struct hg_pair pair;
     struct hg_pair_call call;
     hg_id_t id;
+
+    /* Of mover_begin: as many bytes at each side. */
+    unsigned char *theirs; /* the origin's */
+    unsigned char *ours;   /* the target's */
+    hg_bulk_t origin;      /* over theirs */
+    hg_bulk_t local;       /* over ours */
+
+    /* The target's side: what one call brought. */
     hg_handle_t held;
     hg_bulk_t remote; /* the decoded descriptor */
     atomic_uint done;
@@ -47,10 +54,8 @@ static void mover_open(const struct hg_pair_options *options)
 /* Sends the descriptor of `bulk` from the origin to the target. */
 static void mover_send(hg_bulk_t bulk)
 {
-    mover.call = (struct hg_pair_call){.pair = &mover.pair};
     mover.remote = HG_BULK_NULL;
-    HG_PAIR_OK(HG_Create(mover.pair.origin.contexts[0], mover.pair.addr, mover.id, &mover.call.handle));
-    hg_pair_call_forward(&mover.call, &bulk);
+    hg_pair_call_start_id(&mover.pair, &mover.call, mover.id, &bulk);
     HG_PAIR_UNTIL(&mover.pair, mover.remote != HG_BULK_NULL);
 }
 
@@ -60,8 +65,49 @@ static void mover_answer(void)
     HG_PAIR_OK(HG_Bulk_free(mover.remote));
     HG_PAIR_OK(HG_Respond(mover.held, NULL, NULL, NULL));
     HG_PAIR_OK(HG_Destroy(mover.held));
-    HG_PAIR_OK(hg_pair_call_wait(&mover.call));
-    hg_pair_call_end(&mover.call);
+    HG_PAIR_FINISH(&mover.call, HG_SUCCESS);
+}
+
+static hg_bulk_t bulk_over(hg_class_t *hg_class, void *data, hg_size_t size, uint8_t flags)
+{
+    hg_bulk_t bulk;
+
+    HG_PAIR_OK(HG_Bulk_create(hg_class, 1, &data, &size, flags, &bulk));
+    return bulk;
+}
+
+/* Zeroed memory at both sides, with handles over it. */
+static void mover_begin(hg_size_t size, uint8_t origin_flags, uint8_t local_flags)
+{
+    mover.theirs = calloc(1, size + 1);
+    mover.ours = calloc(1, size + 1);
+    SUPPORT_CHECK(mover.theirs != NULL && mover.ours != NULL);
+    mover.origin = bulk_over(mover.pair.origin.hg_class, mover.theirs, size, origin_flags);
+    mover.local = bulk_over(mover.pair.target.hg_class, mover.ours, size, local_flags);
+}
+
+static void mover_end(void)
+{
+    HG_PAIR_OK(HG_Bulk_free(mover.origin));
+    HG_PAIR_OK(HG_Bulk_free(mover.local));
+    free(mover.theirs);
+    free(mover.ours);
+}
+
+/* All of a case that has one call: the pair, the memory, and the descriptor at the target. */
+static void mover_set_up(hg_size_t size, uint8_t origin_flags)
+{
+    mover_open(NULL);
+    mover_begin(size, origin_flags, HG_BULK_READWRITE);
+    mover_send(mover.origin);
+}
+
+static void mover_tear_down(void)
+{
+    mover_answer();
+    hg_pair_check_works(&mover.pair);
+    mover_end();
+    hg_pair_close(&mover.pair);
 }
 
 static hg_return_t mover_cb(const struct hg_cb_info *info)
@@ -96,37 +142,22 @@ static void mover_move(hg_bulk_op_t op, hg_size_t remote_offset, hg_bulk_t local
     SUPPORT_CHECK(mover.moved == size);
 }
 
-static hg_bulk_t bulk_over(hg_class_t *hg_class, void *data, hg_size_t size, uint8_t flags)
-{
-    hg_bulk_t bulk;
-
-    HG_PAIR_OK(HG_Bulk_create(hg_class, 1, &data, &size, flags, &bulk));
-    return bulk;
-}
-
 /* --- moving -------------------------------------------------------------------------------------- */
 
 static void pull_and_push(hg_size_t size)
 {
-    unsigned char *theirs = malloc(size + 1);
-    unsigned char *ours = calloc(1, size + 1);
-    hg_bulk_t remote = bulk_over(mover.pair.origin.hg_class, theirs, size, HG_BULK_READWRITE);
-    hg_bulk_t local = bulk_over(mover.pair.target.hg_class, ours, size, HG_BULK_READWRITE);
-
-    hg_pair_fill(theirs, size, 1);
-    mover_send(remote);
+    mover_begin(size, HG_BULK_READWRITE, HG_BULK_READWRITE);
+    hg_pair_fill(mover.theirs, size, 1);
+    mover_send(mover.origin);
     SUPPORT_CHECK(HG_Bulk_get_size(mover.remote) == size && HG_Bulk_get_segment_count(mover.remote) == 1);
     SUPPORT_CHECK(HG_Bulk_get_flags(mover.remote) == HG_BULK_READWRITE);
-    mover_move(HG_BULK_PULL, 0, local, 0, size);
-    SUPPORT_CHECK(hg_pair_is_filled(ours, size, 1));
-    hg_pair_fill(ours, size, 2);
-    mover_move(HG_BULK_PUSH, 0, local, 0, size);
-    SUPPORT_CHECK(hg_pair_is_filled(theirs, size, 2));
+    mover_move(HG_BULK_PULL, 0, mover.local, 0, size);
+    SUPPORT_CHECK(hg_pair_is_filled(mover.ours, size, 1));
+    hg_pair_fill(mover.ours, size, 2);
+    mover_move(HG_BULK_PUSH, 0, mover.local, 0, size);
+    SUPPORT_CHECK(hg_pair_is_filled(mover.theirs, size, 2));
     mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    free(theirs);
-    free(ours);
+    mover_end();
 }
 
 static void pull_and_push_of_all_sizes_move_every_byte(void)
@@ -142,20 +173,10 @@ static void pull_and_push_of_all_sizes_move_every_byte(void)
 
 static void zero_bytes_are_moved_with_a_callback(void)
 {
-    unsigned char data[8] = {0};
-    hg_bulk_t remote;
-    hg_bulk_t local;
-
-    mover_open(NULL);
-    remote = bulk_over(mover.pair.origin.hg_class, data, 8, HG_BULK_READWRITE);
-    local = bulk_over(mover.pair.target.hg_class, data, 8, HG_BULK_READWRITE);
-    mover_send(remote);
-    mover_move(HG_BULK_PULL, 0, local, 0, 0);
-    mover_move(HG_BULK_PUSH, 8, local, 8, 0);
-    mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    hg_pair_close(&mover.pair);
+    mover_set_up(8, HG_BULK_READWRITE);
+    mover_move(HG_BULK_PULL, 0, mover.local, 0, 0);
+    mover_move(HG_BULK_PUSH, 8, mover.local, 8, 0);
+    mover_tear_down();
 }
 
 /* One block of memory, described as many uneven segments, some of them empty. */
@@ -230,56 +251,35 @@ static void uneven_segments_and_offsets_move_the_right_bytes(void)
 static void handles_may_be_freed_right_after_submit(void)
 {
     enum { SIZE = 3000000 };
-    unsigned char *theirs = malloc(SIZE);
-    unsigned char *ours = calloc(1, SIZE);
-    hg_bulk_t remote;
-    hg_bulk_t local;
 
-    mover_open(NULL);
-    hg_pair_fill(theirs, SIZE, 7);
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, SIZE, HG_BULK_READ_ONLY);
-    local = bulk_over(mover.pair.target.hg_class, ours, SIZE, HG_BULK_READWRITE);
-    mover_send(remote);
-    HG_PAIR_OK(mover_start(HG_BULK_PULL, 0, local, 0, SIZE, HG_OP_ID_IGNORE));
-    HG_PAIR_OK(HG_Bulk_free(local));
+    mover_set_up(SIZE, HG_BULK_READ_ONLY);
+    hg_pair_fill(mover.theirs, SIZE, 7);
+    HG_PAIR_OK(mover_start(HG_BULK_PULL, 0, mover.local, 0, SIZE, HG_OP_ID_IGNORE));
+    HG_PAIR_OK(HG_Bulk_free(mover.local));
+    mover.local = HG_BULK_NULL;
     HG_PAIR_OK(HG_Bulk_ref_incr(mover.remote));
     HG_PAIR_OK(HG_Bulk_free(mover.remote));
     HG_PAIR_OK(mover_wait());
-    SUPPORT_CHECK(hg_pair_is_filled(ours, SIZE, 7));
-    mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    free(theirs);
-    free(ours);
-    hg_pair_close(&mover.pair);
+    SUPPORT_CHECK(hg_pair_is_filled(mover.ours, SIZE, 7));
+    mover_tear_down();
 }
 
 static void many_transfers_at_once_all_end_well(void)
 {
     enum { COUNT = 200, SIZE = 20000 };
-    unsigned char *theirs = malloc((size_t)COUNT * SIZE);
-    unsigned char *ours = calloc(COUNT, SIZE);
-    hg_bulk_t remote;
-    hg_bulk_t local;
+    const hg_size_t all = (hg_size_t)COUNT * SIZE;
 
-    mover_open(NULL);
-    hg_pair_fill(theirs, (size_t)COUNT * SIZE, 3);
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, (hg_size_t)COUNT * SIZE, HG_BULK_READWRITE);
-    local = bulk_over(mover.pair.target.hg_class, ours, (hg_size_t)COUNT * SIZE, HG_BULK_READWRITE);
-    mover_send(remote);
+    mover_set_up(all, HG_BULK_READWRITE);
+    hg_pair_fill(mover.theirs, all, 3);
     for (unsigned int i = 0; i < COUNT; i++)
         HG_PAIR_OK(HG_Bulk_transfer(mover.pair.target.contexts[0], mover_cb, NULL, HG_BULK_PULL,
-                                    HG_Get_info(mover.held)->addr, mover.remote, (hg_size_t)i * SIZE, local,
+                                    HG_Get_info(mover.held)->addr, mover.remote, (hg_size_t)i * SIZE, mover.local,
                                     (hg_size_t)i * SIZE, SIZE, HG_OP_ID_IGNORE));
     HG_PAIR_UNTIL(&mover.pair, atomic_load(&mover.done) == COUNT);
-    SUPPORT_CHECK(hg_pair_is_filled(ours, (size_t)COUNT * SIZE, 3));
+    SUPPORT_CHECK(hg_pair_is_filled(mover.ours, all, 3));
     SUPPORT_CHECK(hg_pair_counters(mover.pair.target.hg_class).bulk_ops == COUNT);
-    SUPPORT_CHECK(hg_pair_counters(mover.pair.target.hg_class).bulk_bytes == (uint64_t)COUNT * SIZE);
-    mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    free(theirs);
-    free(ours);
-    hg_pair_close(&mover.pair);
+    SUPPORT_CHECK(hg_pair_counters(mover.pair.target.hg_class).bulk_bytes == all);
+    mover_tear_down();
 }
 
 /* --- refusals ------------------------------------------------------------------------------------ */
@@ -318,15 +318,11 @@ static void permissions_are_checked_before_anything_is_posted(void)
 
 static void ranges_are_checked_before_anything_is_posted(void)
 {
-    unsigned char theirs[100];
     unsigned char ours[200];
-    hg_bulk_t remote;
     hg_bulk_t local;
 
-    mover_open(NULL);
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, 100, HG_BULK_READWRITE);
+    mover_set_up(100, HG_BULK_READWRITE);
     local = bulk_over(mover.pair.target.hg_class, ours, 200, HG_BULK_READWRITE);
-    mover_send(remote);
     HG_PAIR_RET(mover_start(HG_BULK_PULL, 0, local, 0, 101, HG_OP_ID_IGNORE), HG_INVALID_ARG);
     HG_PAIR_RET(mover_start(HG_BULK_PULL, 1, local, 0, 100, HG_OP_ID_IGNORE), HG_INVALID_ARG);
     HG_PAIR_RET(mover_start(HG_BULK_PULL, 101, local, 0, 0, HG_OP_ID_IGNORE), HG_INVALID_ARG);
@@ -337,10 +333,8 @@ static void ranges_are_checked_before_anything_is_posted(void)
     hg_pair_settle(&mover.pair);
     SUPPORT_CHECK(atomic_load(&mover.done) == 0);
     mover_move(HG_BULK_PULL, 99, local, 199, 1);
-    mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
     HG_PAIR_OK(HG_Bulk_free(local));
-    hg_pair_close(&mover.pair);
+    mover_tear_down();
 }
 
 static void null_arguments_are_refused(void)
@@ -384,23 +378,17 @@ static void null_arguments_are_refused(void)
 /* Bytes of a descriptor bent at every place: an error or a handle, never a crash, and the peer lives on. */
 static void descriptors_with_wrong_bytes_harm_nobody(void)
 {
-    enum { SIZE = 5000 };
-    unsigned char *theirs = malloc(SIZE);
-    unsigned char *ours = calloc(1, SIZE);
     unsigned char wire[512];
     hg_size_t wire_size;
     hg_class_t *target;
-    hg_bulk_t remote;
-    hg_bulk_t local;
 
-    mover_open(NULL);
     HG_Set_log_level("none");
+    mover_open(NULL);
     target = mover.pair.target.hg_class;
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, SIZE, HG_BULK_READWRITE);
-    local = bulk_over(target, ours, SIZE, HG_BULK_READWRITE);
-    wire_size = HG_Bulk_get_serialize_size(remote, 0);
+    mover_begin(5000, HG_BULK_READWRITE, HG_BULK_READWRITE);
+    wire_size = HG_Bulk_get_serialize_size(mover.origin, 0);
     SUPPORT_CHECK(wire_size > 0 && wire_size <= sizeof(wire));
-    HG_PAIR_OK(HG_Bulk_serialize(wire, wire_size, 0, remote));
+    HG_PAIR_OK(HG_Bulk_serialize(wire, wire_size, 0, mover.origin));
     for (hg_size_t size = 0; size < wire_size; size++) {
         hg_bulk_t bulk = HG_BULK_NULL;
 
@@ -416,10 +404,7 @@ static void descriptors_with_wrong_bytes_harm_nobody(void)
         wire[i] = kept;
     }
     hg_pair_check_works(&mover.pair);
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    free(theirs);
-    free(ours);
+    mover_end();
     hg_pair_close(&mover.pair);
 }
 
@@ -427,22 +412,16 @@ static void descriptors_with_wrong_bytes_harm_nobody(void)
 static void transfer_with_a_freed_origin_fails(void)
 {
     enum { SIZE = 100000 };
-    unsigned char *theirs = malloc(SIZE);
-    unsigned char *ours = calloc(1, SIZE);
-    hg_bulk_t remote;
-    hg_bulk_t local;
 
     if (strcmp(support_suite_parameter(), "shm") == 0)
         support_suite_skip("libfabric's shm reads memory without asking its owner");
     if (strstr(support_suite_parameter(), "ofi_rxm") != NULL)
         support_suite_skip("rxm ends the connection on a key that is refused, and tells nobody");
-    mover_open(NULL);
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, SIZE, HG_BULK_READWRITE);
-    local = bulk_over(mover.pair.target.hg_class, ours, SIZE, HG_BULK_READWRITE);
-    mover_send(remote);
-    HG_PAIR_OK(HG_Bulk_free(remote));
+    mover_set_up(SIZE, HG_BULK_READWRITE);
+    HG_PAIR_OK(HG_Bulk_free(mover.origin));
+    mover.origin = HG_BULK_NULL;
     HG_Set_log_level("none");
-    if (mover_start(HG_BULK_PULL, 0, local, 0, SIZE, HG_OP_ID_IGNORE) == HG_SUCCESS)
+    if (mover_start(HG_BULK_PULL, 0, mover.local, 0, SIZE, HG_OP_ID_IGNORE) == HG_SUCCESS)
         SUPPORT_CHECK(mover_wait() != HG_SUCCESS);
     HG_Set_log_level("error");
     HG_PAIR_OK(HG_Bulk_free(mover.remote));
@@ -451,9 +430,7 @@ static void transfer_with_a_freed_origin_fails(void)
     (void)hg_pair_call_wait(&mover.call);
     hg_pair_call_end(&mover.call);
     hg_pair_check_works(&mover.pair);
-    HG_PAIR_OK(HG_Bulk_free(local));
-    free(theirs);
-    free(ours);
+    mover_end();
     hg_pair_close(&mover.pair);
 }
 
@@ -483,32 +460,24 @@ static void memory_of_the_library_is_zeroed_and_accessible(void)
 
 static void small_read_only_data_rides_in_the_descriptor(void)
 {
-    unsigned char theirs[200];
-    unsigned char ours[200] = {0};
     unsigned char wire[1000];
     hg_size_t size;
-    hg_bulk_t remote;
-    hg_bulk_t local;
     hg_bulk_t decoded;
 
     mover_open(NULL);
-    hg_pair_fill(theirs, 200, 5);
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, 200, HG_BULK_READ_ONLY);
-    local = bulk_over(mover.pair.target.hg_class, ours, 200, HG_BULK_READWRITE);
-    size = HG_Bulk_get_serialize_size(remote, HG_BULK_EAGER);
+    mover_begin(200, HG_BULK_READ_ONLY, HG_BULK_READWRITE);
+    hg_pair_fill(mover.theirs, 200, 5);
+    size = HG_Bulk_get_serialize_size(mover.origin, HG_BULK_EAGER);
     SUPPORT_CHECK(size > 200 && size <= sizeof(wire));
-    HG_PAIR_OK(HG_Bulk_serialize(wire, size, HG_BULK_EAGER, remote));
+    HG_PAIR_OK(HG_Bulk_serialize(wire, size, HG_BULK_EAGER, mover.origin));
     HG_PAIR_OK(HG_Bulk_deserialize(mover.pair.target.hg_class, &decoded, wire, size));
-    mover_send(remote);
+    mover_send(mover.origin);
     /* The data came along: the owner is not needed any more. */
     HG_PAIR_OK(HG_Bulk_free(mover.remote));
     mover.remote = decoded;
-    mover_move(HG_BULK_PULL, 10, local, 0, 190);
-    SUPPORT_CHECK(memcmp(ours, theirs + 10, 190) == 0);
-    mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    hg_pair_close(&mover.pair);
+    mover_move(HG_BULK_PULL, 10, mover.local, 0, 190);
+    SUPPORT_CHECK(memcmp(mover.ours, mover.theirs + 10, 190) == 0);
+    mover_tear_down();
 }
 
 /* A third process gets the descriptor from the second one, and goes to the owner, whose address is inside. */
@@ -592,21 +561,14 @@ static void transfer_to_oneself_is_a_copy_with_a_callback(void)
 static void cancelled_transfer_calls_back_once(void)
 {
     enum { SIZE = 32 << 20 };
-    unsigned char *theirs = calloc(1, SIZE);
-    unsigned char *ours = calloc(1, SIZE);
     unsigned int cancelled = 0;
-    hg_bulk_t remote;
-    hg_bulk_t local;
 
-    mover_open(NULL);
     HG_Set_log_level("none");
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, SIZE, HG_BULK_READWRITE);
-    local = bulk_over(mover.pair.target.hg_class, ours, SIZE, HG_BULK_READWRITE);
-    mover_send(remote);
+    mover_set_up(SIZE, HG_BULK_READWRITE);
     for (unsigned int turns = 0; turns < 12; turns += 3) {
         hg_op_id_t op_id = HG_OP_ID_NULL;
 
-        HG_PAIR_OK(mover_start(turns % 2 == 0 ? HG_BULK_PULL : HG_BULK_PUSH, 0, local, 0, SIZE, &op_id));
+        HG_PAIR_OK(mover_start(turns % 2 == 0 ? HG_BULK_PULL : HG_BULK_PUSH, 0, mover.local, 0, SIZE, &op_id));
         SUPPORT_CHECK(op_id != HG_OP_ID_NULL);
         for (unsigned int i = 0; i < turns; i++)
             hg_pair_turn(&mover.pair);
@@ -619,38 +581,22 @@ static void cancelled_transfer_calls_back_once(void)
     }
     SUPPORT_CHECK(cancelled > 0);
     /* The connection is as good as before. */
-    mover_move(HG_BULK_PULL, 0, local, 0, 100000);
-    mover_answer();
-    hg_pair_check_works(&mover.pair);
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    free(theirs);
-    free(ours);
-    hg_pair_close(&mover.pair);
+    mover_move(HG_BULK_PULL, 0, mover.local, 0, 100000);
+    mover_tear_down();
 }
 
 static void finished_operation_is_recognised_by_cancel(void)
 {
-    unsigned char theirs[100];
-    unsigned char ours[100];
     hg_op_id_t old = HG_OP_ID_NULL;
     hg_op_id_t fresh = HG_OP_ID_NULL;
-    hg_bulk_t remote;
-    hg_bulk_t local;
 
-    mover_open(NULL);
-    remote = bulk_over(mover.pair.origin.hg_class, theirs, 100, HG_BULK_READWRITE);
-    local = bulk_over(mover.pair.target.hg_class, ours, 100, HG_BULK_READWRITE);
-    mover_send(remote);
-    HG_PAIR_OK(mover_start(HG_BULK_PULL, 0, local, 0, 100, &old));
+    mover_set_up(100, HG_BULK_READWRITE);
+    HG_PAIR_OK(mover_start(HG_BULK_PULL, 0, mover.local, 0, 100, &old));
     HG_PAIR_OK(mover_wait());
-    HG_PAIR_OK(mover_start(HG_BULK_PULL, 0, local, 0, 100, &fresh));
+    HG_PAIR_OK(mover_start(HG_BULK_PULL, 0, mover.local, 0, 100, &fresh));
     HG_PAIR_OK(HG_Bulk_cancel(old));
     HG_PAIR_OK(mover_wait());
-    mover_answer();
-    HG_PAIR_OK(HG_Bulk_free(remote));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    hg_pair_close(&mover.pair);
+    mover_tear_down();
 }
 
 /* The whole of a service's day: pull the argument, work, push the result, answer. */
@@ -685,18 +631,8 @@ static hg_return_t pulled_here(const struct hg_cb_info *info)
 
 static hg_return_t transform(hg_handle_t handle)
 {
-    const struct hg_info *info = HG_Get_info(handle);
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_size_t size;
-
-    HG_PAIR_OK(HG_Get_input(handle, &origin));
-    size = HG_Bulk_get_size(origin);
-    HG_PAIR_OK(HG_Bulk_create(info->hg_class, 1, NULL, &size, HG_BULK_READWRITE, &local));
-    HG_PAIR_OK(HG_Bulk_transfer(info->context, pulled_here, handle, HG_BULK_PULL, info->addr, origin, 0, local, 0, size,
-                                HG_OP_ID_IGNORE));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    return HG_Free_input(handle, &origin);
+    HG_PAIR_OK(hg_pair_pull(handle, pulled_here, false));
+    return HG_SUCCESS;
 }
 
 static void handler_pulls_works_pushes_and_answers(void)
@@ -717,9 +653,7 @@ static void handler_pulls_works_pushes_and_answers(void)
         data[i] = malloc(size);
         hg_pair_fill(data[i], size, i);
         bulks[i] = bulk_over(pair.origin.hg_class, data[i], size, HG_BULK_READWRITE);
-        calls[i] = (struct hg_pair_call){.pair = &pair};
-        HG_PAIR_OK(HG_Create(pair.origin.contexts[0], pair.addr, id, &calls[i].handle));
-        hg_pair_call_forward(&calls[i], &bulks[i]);
+        hg_pair_call_start_id(&pair, &calls[i], id, &bulks[i]);
     }
     for (unsigned int i = 0; i < COUNT; i++) {
         hg_size_t size = 1 + (hg_size_t)i * i * 400;

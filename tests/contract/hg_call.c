@@ -36,8 +36,7 @@ static void empty_call_has_an_empty_answer(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     SUPPORT_CHECK(HG_Get_output_payload_size(call.handle) == 0);
     hg_pair_call_end(&call);
@@ -139,9 +138,7 @@ static void unknown_rpc_ends_with_noentry(void)
     hg_pair_open(&pair, NULL);
     id = HG_Register_name(pair.origin.hg_class, "only the origin knows it", NULL, NULL, NULL);
     SUPPORT_CHECK(id != 0);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, id));
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start_id(&pair, &call, id, NULL);
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_NOENTRY);
     SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).unknown_rpc == 1);
     hg_pair_call_end(&call);
@@ -162,11 +159,8 @@ static void unknown_rpc_with_a_large_input_ends_with_noentry(void)
         struct hg_pair_blob in = {.size = sizes[i], .data = calloc(1, sizes[i])};
         struct hg_pair_call call;
 
-        hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-        HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, id));
-        hg_pair_call_forward(&call, &in);
-        HG_PAIR_RET(hg_pair_call_wait(&call), HG_NOENTRY);
-        hg_pair_call_end(&call);
+        hg_pair_call_start_id(&pair, &call, id, &in);
+        HG_PAIR_FINISH(&call, HG_NOENTRY);
         free(in.data);
         hg_pair_check_works(&pair);
     }
@@ -182,11 +176,8 @@ static void rpc_without_a_handler_ends_with_invalid_arg(void)
     hg_pair_open(&pair, NULL);
     id = HG_Register_name(pair.origin.hg_class, "no handler", NULL, NULL, NULL);
     SUPPORT_CHECK(id == HG_Register_name(pair.target.hg_class, "no handler", NULL, NULL, NULL));
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, id));
-    hg_pair_call_forward(&call, NULL);
-    HG_PAIR_RET(hg_pair_call_wait(&call), HG_INVALID_ARG);
-    hg_pair_call_end(&call);
+    hg_pair_call_start_id(&pair, &call, id, NULL);
+    HG_PAIR_FINISH(&call, HG_INVALID_ARG);
     hg_pair_close(&pair);
 }
 
@@ -197,8 +188,7 @@ static void handler_that_drops_its_handle_is_answered_for(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_DROP);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_DROP, &in);
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_OTHER_ERROR);
     SUPPORT_CHECK(HG_Get_output(call.handle, &in) != HG_SUCCESS);
     hg_pair_call_end(&call);
@@ -229,9 +219,7 @@ static void handler_that_cannot_decode_may_still_answer(void)
     id = HG_Register_name(pair.origin.hg_class, "mismatch", hg_proc_uint32_t, NULL, NULL);
     SUPPORT_CHECK(id ==
                   HG_Register_name(pair.target.hg_class, "mismatch", hg_pair_proc_move_in, NULL, decode_too_much));
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, id));
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start_id(&pair, &call, id, &in);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     SUPPORT_CHECK(atomic_load(&pair.bad_inputs) == 1);
     hg_pair_call_end(&call);
@@ -248,8 +236,7 @@ static void output_that_is_too_short_is_an_overflow(void)
     hg_pair_open(&pair, NULL);
     id = pair.target.ids[HG_PAIR_EMPTY];
     HG_PAIR_OK(HG_Register(pair.origin.hg_class, id, NULL, hg_proc_uint64_t, NULL));
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     HG_PAIR_RET(HG_Get_output(call.handle, &out), HG_OVERFLOW);
     hg_pair_call_end(&call);
@@ -268,8 +255,7 @@ static void second_answer_is_refused(void)
     hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
     call.read_blob = true;
     hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_wait_held(&pair);
     HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
     HG_PAIR_RET(HG_Respond(held, NULL, NULL, &in), HG_BUSY);
     HG_PAIR_OK(hg_pair_call_wait(&call));
@@ -303,10 +289,7 @@ static void respond_callback_comes_once(void)
         atomic_uint responded = 0;
         hg_handle_t held;
 
-        hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-        hg_pair_call_forward(&call, &in);
-        HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-        held = hg_pair_take_held(&pair);
+        held = hg_pair_call_hold(&pair, &call, &in);
         HG_PAIR_OK(HG_Respond(held, count_respond, &responded, &in));
         SUPPORT_CHECK(HG_Ref_get(held) == 2);
         HG_PAIR_OK(HG_Destroy(held));
@@ -328,25 +311,17 @@ static void origin_address_at_the_target_can_be_kept(void)
     hg_addr_t first;
     hg_handle_t held;
     char text[256];
-    char own_text[256];
+    char own_text[HG_PAIR_TEXT];
     hg_size_t size = sizeof(text);
-    hg_size_t own_size = sizeof(own_text);
-    hg_addr_t own;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_call_hold(&pair, &call, &in);
     HG_PAIR_OK(HG_Addr_dup(pair.target.hg_class, HG_Get_info(held)->addr, &first));
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
+    hg_pair_respond(held, &in);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, first));
-    HG_PAIR_OK(HG_Addr_self(pair.origin.hg_class, &own));
-    HG_PAIR_OK(HG_Addr_to_string(pair.origin.hg_class, own_text, &own_size, own));
+    hg_pair_address(pair.origin.hg_class, own_text);
     SUPPORT_CHECK(strcmp(text, own_text) == 0);
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, own));
     HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, first));
     hg_pair_call_end(&call);
     hg_pair_close(&pair);
@@ -362,20 +337,14 @@ static void target_can_call_an_origin_that_does_not_listen(void)
     hg_handle_t held;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_call_hold(&pair, &call, &in);
     back = (struct hg_pair_call){.pair = &pair};
     HG_PAIR_OK(
         HG_Create(pair.target.contexts[0], HG_Get_info(held)->addr, pair.target.ids[HG_PAIR_EMPTY], &back.handle));
     hg_pair_call_forward(&back, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&back));
-    hg_pair_call_end(&back);
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&back, HG_SUCCESS);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -385,16 +354,10 @@ static void simultaneous_first_contact_works(void)
     struct hg_pair_call call;
     struct hg_pair_call back;
     struct hg_pair pair;
-    char text[256];
-    hg_size_t size = sizeof(text);
-    hg_addr_t own;
     hg_addr_t other;
 
     hg_pair_open(&pair, &(struct hg_pair_options){.origin_listens = true});
-    HG_PAIR_OK(HG_Addr_self(pair.origin.hg_class, &own));
-    HG_PAIR_OK(HG_Addr_to_string(pair.origin.hg_class, text, &size, own));
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, own));
-    HG_PAIR_OK(HG_Addr_lookup2(pair.target.hg_class, text, &other));
+    other = hg_pair_lookup(pair.target.hg_class, pair.origin.hg_class);
     back = (struct hg_pair_call){.pair = &pair};
     HG_PAIR_OK(HG_Create(pair.target.contexts[0], other, pair.target.ids[HG_PAIR_EMPTY], &back.handle));
     hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);

@@ -103,15 +103,13 @@ static void handles_at_the_target_tell_the_origins_context(void)
     for (unsigned int i = 0; i < 3; i++) {
         HG_PAIR_OK(HG_Create(pair.origin.contexts[i], pair.addr, pair.origin.ids[HG_PAIR_HOLD], &call.handle));
         hg_pair_call_forward(&call, &in);
-        HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-        held = hg_pair_take_held(&pair);
+        held = hg_pair_wait_held(&pair);
         SUPPORT_CHECK(HG_Get_info(held)->context_id == i);
         /* Whichever context sent it, the address is that of the peer. */
         if (i == 0)
             HG_PAIR_OK(HG_Addr_dup(pair.target.hg_class, HG_Get_info(held)->addr, &first));
         SUPPORT_CHECK(HG_Addr_cmp(pair.target.hg_class, first, HG_Get_info(held)->addr));
-        HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-        HG_PAIR_OK(HG_Destroy(held));
+        hg_pair_respond(held, &in);
         HG_PAIR_OK(hg_pair_call_wait(&call));
         HG_PAIR_OK(HG_Destroy(call.handle));
     }
@@ -158,18 +156,8 @@ static hg_return_t pulled(const struct hg_cb_info *info)
 
 static hg_return_t pull_handler(hg_handle_t handle)
 {
-    const struct hg_info *info = HG_Get_info(handle);
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_size_t size;
-
-    HG_PAIR_OK(HG_Get_input(handle, &origin));
-    size = HG_Bulk_get_size(origin);
-    HG_PAIR_OK(HG_Bulk_create(info->hg_class, 1, NULL, &size, HG_BULK_WRITE_ONLY, &local));
-    HG_PAIR_OK(HG_Bulk_transfer_id(info->context, pulled, handle, HG_BULK_PULL, info->addr, info->context_id, origin, 0,
-                                   local, 0, size, HG_OP_ID_IGNORE));
-    HG_PAIR_OK(HG_Bulk_free(local));
-    return HG_Free_input(handle, &origin);
+    HG_PAIR_OK(hg_pair_pull(handle, pulled, true));
+    return HG_SUCCESS;
 }
 
 static void pull_through(struct hg_pair *pair, hg_id_t id, hg_size_t size)
@@ -284,16 +272,13 @@ static void unposted_context_refuses_new_requests_and_answers_old_ones(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     HG_PAIR_OK(HG_Context_unpost(pair.target.contexts[0]));
-    hg_pair_call_begin(&pair, &late, HG_PAIR_ECHO);
-    hg_pair_call_forward(&late, &in);
+    hg_pair_call_start(&pair, &late, HG_PAIR_ECHO, &in);
     SUPPORT_CHECK(hg_pair_call_wait(&late) != HG_SUCCESS);
     SUPPORT_CHECK(hg_pair_answer(&pair));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_call_end(&late);
     hg_pair_close(&pair);
 }

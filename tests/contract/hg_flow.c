@@ -13,10 +13,8 @@ static void hold_many(struct hg_pair *pair, struct hg_pair_call *calls, unsigned
 {
     struct hg_pair_blob in = {0};
 
-    for (unsigned int i = 0; i < count; i++) {
-        hg_pair_call_begin(pair, &calls[i], HG_PAIR_HOLD);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < count; i++)
+        hg_pair_call_start(pair, &calls[i], HG_PAIR_HOLD, &in);
     HG_PAIR_UNTIL(pair, atomic_load(&pair->held_count) == count);
 }
 
@@ -24,10 +22,8 @@ static void answer_many(struct hg_pair *pair, struct hg_pair_call *calls, unsign
 {
     for (unsigned int i = 0; i < count; i++)
         SUPPORT_CHECK(hg_pair_answer(pair));
-    for (unsigned int i = 0; i < count; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < count; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
 }
 
 static void unanswered_calls_do_not_delay_the_next(void)
@@ -69,10 +65,8 @@ static void calls_beyond_the_window_wait_and_are_not_lost(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, &(struct hg_pair_options){.silent_target = true});
-    for (unsigned int i = 0; i < COUNT; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
     /* Some providers take a while to connect, hence until something has come. */
     for (unsigned int i = 0; i < 300 || hg_pair_counters(pair.target.hg_class).rpc_req_recv == 0; i++) {
         (void)HG_Progress(pair.target.contexts[0], 0);
@@ -82,10 +76,8 @@ static void calls_beyond_the_window_wait_and_are_not_lost(void)
     SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).rpc_req_recv < COUNT);
     SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).rpc_req_recv > 0);
     pair.options.silent_target = false;
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     SUPPORT_CHECK(atomic_load(&pair.echoed) == COUNT);
     hg_pair_close(&pair);
 }
@@ -102,18 +94,15 @@ static void large_calls_beyond_the_window_are_not_lost(void)
         struct hg_pair_blob in = {.size = i % 3 == 0 ? 20000 : i % 3 == 1 ? 3000 : 80000};
 
         in.data = calloc(1, in.size);
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
         free(in.data);
         (void)hg_pair_step_origin(&pair);
         if (i % 8 == 0)
             (void)HG_Progress(pair.target.contexts[0], 0);
     }
     pair.options.silent_target = false;
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -128,10 +117,8 @@ static void origin_that_does_not_read_harms_nobody_else(void)
 
     hg_pair_open(&pair, NULL);
     hg_pair_check_works(&pair);
-    for (unsigned int i = 0; i < COUNT; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_MOVE);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_MOVE, &in);
     for (unsigned int i = 0; i < 300; i++)
         (void)hg_pair_step_target(&pair);
     /* A second origin, in the place of the first one. */
@@ -150,10 +137,8 @@ static void origin_that_does_not_read_harms_nobody_else(void)
     for (unsigned int i = 0; i < 50; i++)
         hg_pair_move(&other, 100, 3000);
     hg_pair_close_origin(&other);
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -194,10 +179,8 @@ static void nested_calls_do_not_lock_each_other_out(void)
         HG_PAIR_OK(HG_Reset(calls[i].handle, HG_ADDR_NULL, id));
         hg_pair_call_forward(&calls[i], NULL);
     }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -212,14 +195,10 @@ static void batching_can_be_switched_off(void)
     hg_pair_open(&pair, NULL);
     HG_PAIR_OK(qs_class_set_batching(pair.origin.hg_class, false));
     HG_PAIR_OK(qs_class_set_batching(pair.target.hg_class, false));
-    for (unsigned int i = 0; i < COUNT; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
-    }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     counters = hg_pair_counters(pair.target.hg_class);
     SUPPORT_CHECK(counters.frames_sent >= counters.rpc_resp_sent);
     hg_pair_close(&pair);

@@ -19,15 +19,13 @@ static void handle_has_one_reference_and_two_in_flight(void)
     SUPPORT_CHECK(HG_Ref_get(call.handle) == 1);
     hg_pair_call_forward(&call, &in);
     SUPPORT_CHECK(HG_Ref_get(call.handle) == 2);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_wait_held(&pair);
     SUPPORT_CHECK(HG_Ref_get(held) == 1);
     HG_PAIR_OK(HG_Get_input(held, &in));
     SUPPORT_CHECK(HG_Ref_get(held) == 2);
     HG_PAIR_OK(HG_Free_input(held, &in));
     SUPPORT_CHECK(HG_Ref_get(held) == 1);
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
+    hg_pair_respond(held, &in);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     SUPPORT_CHECK(HG_Ref_get(call.handle) == 1);
     HG_PAIR_OK(HG_Get_output(call.handle, &in));
@@ -49,8 +47,7 @@ static void forward_of_a_handle_in_flight_is_busy(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     other.handle = call.handle;
     HG_PAIR_RET(HG_Forward(call.handle, hg_pair_call_cb, &other, &in), HG_BUSY);
     HG_PAIR_RET(HG_Reset(call.handle, pair.addr, pair.origin.ids[HG_PAIR_ECHO]), HG_BUSY);
@@ -154,8 +151,7 @@ static void reset_turns_a_handle_to_another_rpc(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, pair.origin.ids[HG_PAIR_ECHO]));
     call.read_blob = true;
@@ -182,8 +178,7 @@ static void handle_without_target_can_be_filled_in_later(void)
     HG_PAIR_RET(HG_Forward(call.handle, hg_pair_call_cb, &call, NULL), HG_INVALID_ARG);
     HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, pair.origin.ids[HG_PAIR_EMPTY]));
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     HG_PAIR_RET(HG_Create(pair.origin.contexts[0], pair.addr, 12345678, &call.handle), HG_NOENTRY);
     hg_pair_close(&pair);
 }
@@ -237,15 +232,10 @@ static void create_callback_sees_each_handle_of_the_target_once(void)
         struct hg_pair_call call;
         hg_handle_t held;
 
-        hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-        hg_pair_call_forward(&call, &in);
-        HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-        held = hg_pair_take_held(&pair);
+        held = hg_pair_call_hold(&pair, &call, &in);
         SUPPORT_CHECK(HG_Get_data(held) == &frees);
-        HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-        HG_PAIR_OK(HG_Destroy(held));
-        HG_PAIR_OK(hg_pair_call_wait(&call));
-        hg_pair_call_end(&call);
+        hg_pair_respond(held, &in);
+        HG_PAIR_FINISH(&call, HG_SUCCESS);
     }
     SUPPORT_CHECK(atomic_load(&created) >= 1 && atomic_load(&created) <= 10);
     hg_pair_close(&pair);
@@ -285,15 +275,12 @@ static void info_of_a_handle_says_what_it_is_for(void)
     SUPPORT_CHECK(info->hg_class == pair.origin.hg_class && info->context == pair.origin.contexts[0]);
     SUPPORT_CHECK(info->addr == pair.addr && info->id == pair.origin.ids[HG_PAIR_HOLD] && info->context_id == 0);
     hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_wait_held(&pair);
     info = HG_Get_info(held);
     SUPPORT_CHECK(info->hg_class == pair.target.hg_class && info->context == pair.target.contexts[0]);
     SUPPORT_CHECK(info->id == pair.target.ids[HG_PAIR_HOLD] && info->context_id == 0 && info->addr != HG_ADDR_NULL);
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -307,8 +294,7 @@ static void destroying_a_context_ends_its_calls(void)
 
     hg_pair_open(&pair, NULL);
     for (unsigned int i = 0; i < COUNT; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_HOLD);
-        hg_pair_call_forward(&calls[i], &in);
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
         HG_PAIR_OK(HG_Destroy(calls[i].handle));
     }
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) > 10);

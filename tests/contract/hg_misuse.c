@@ -4,12 +4,14 @@
  * Misuse gets an error, never a crash: NULL arguments, objects of the wrong kind, closing what is in use,
  * options that cannot be honoured. And what the log and qs_error_detail() say about it.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mercury_request.h"
+#include "mercury_string_object.h"
 #include "tests/contract/hg_contract.h"
+#include "tests/support/support_log.h"
 
 static void null_classes_and_contexts_are_refused(void)
 {
@@ -61,8 +63,6 @@ static void null_handles_and_places_are_refused(void)
     int value;
 
     hg_pair_open(&pair, NULL);
-    HG_PAIR_OK(HG_Destroy(HG_HANDLE_NULL));
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, HG_ADDR_NULL));
     HG_PAIR_RET(HG_Forward(HG_HANDLE_NULL, NULL, NULL, NULL), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Respond(HG_HANDLE_NULL, NULL, NULL, NULL), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Cancel(HG_HANDLE_NULL), HG_INVALID_ARG);
@@ -91,6 +91,27 @@ static void null_handles_and_places_are_refused(void)
     hg_pair_close(&pair);
 }
 
+static void ending_nothing_is_allowed(void)
+{
+    hg_class_t *hg_class = hg_pair_init(false, NULL);
+    void *arg = &hg_class;
+
+    HG_PAIR_OK(HG_Finalize(NULL));
+    HG_PAIR_OK(HG_Context_destroy(NULL));
+    HG_PAIR_OK(HG_Destroy(HG_HANDLE_NULL));
+    HG_PAIR_OK(HG_Addr_free(hg_class, HG_ADDR_NULL));
+    HG_PAIR_RET(HG_Addr_free(NULL, HG_ADDR_NULL), HG_INVALID_ARG);
+    HG_PAIR_OK(HG_Bulk_free(HG_BULK_NULL));
+    HG_PAIR_OK(hg_proc_free(HG_PROC_NULL));
+    HG_PAIR_OK(hg_string_object_free(NULL));
+    HG_Free_na_protocol_info(NULL);
+    qs_transport_list_free(NULL, 0);
+    hg_request_destroy(NULL);
+    hg_request_finalize(NULL, &arg);
+    SUPPORT_CHECK(arg == &hg_class);
+    HG_PAIR_OK(HG_Finalize(hg_class));
+}
+
 static void handles_of_the_wrong_side_are_refused(void)
 {
     struct hg_pair_blob in = {0};
@@ -105,35 +126,18 @@ static void handles_of_the_wrong_side_are_refused(void)
     SUPPORT_CHECK(HG_Get_output(call.handle, &in) != HG_SUCCESS);
     hg_pair_call_forward(&call, &in);
     SUPPORT_CHECK(HG_Get_output(call.handle, &in) != HG_SUCCESS);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_wait_held(&pair);
     HG_PAIR_RET(HG_Forward(held, hg_pair_call_cb, &call, &in), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Get_output(held, &in), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Reset(held, HG_ADDR_NULL, 0), HG_INVALID_ARG);
     HG_PAIR_RET(HG_Set_target_id(held, 1), HG_INVALID_ARG);
     HG_PAIR_OK(HG_Cancel(held));
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
 /* --- closing what is in use ---------------------------------------------------------------------- */
-
-static char logged[8192];
-
-static int keep_log(FILE *stream, const char *format, ...)
-{
-    size_t used = strlen(logged);
-    va_list args;
-
-    (void)stream;
-    va_start(args, format);
-    (void)vsnprintf(logged + used, sizeof(logged) - used, format, args);
-    va_end(args);
-    return 0;
-}
 
 static void finalize_with_something_open_is_busy_and_says_what(void)
 {
@@ -143,20 +147,20 @@ static void finalize_with_something_open_is_busy_and_says_what(void)
     hg_addr_t addr;
     hg_bulk_t bulk;
 
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
-    SUPPORT_CHECK(strstr(logged, "1 context") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "1 context") != NULL);
     SUPPORT_CHECK(strstr(qs_error_detail(), "context") != NULL);
     HG_PAIR_OK(HG_Context_destroy(context));
     HG_PAIR_OK(HG_Addr_self(hg_class, &addr));
-    logged[0] = '\0';
+    support_log_forget();
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
-    SUPPORT_CHECK(strstr(logged, "1 address") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "1 address") != NULL);
     HG_PAIR_OK(HG_Addr_free(hg_class, addr));
     HG_PAIR_OK(HG_Bulk_create(hg_class, 1, NULL, &size, HG_BULK_READWRITE, &bulk));
-    logged[0] = '\0';
+    support_log_forget();
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
-    SUPPORT_CHECK(strstr(logged, "1 bulk") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "1 bulk") != NULL);
     HG_PAIR_OK(HG_Bulk_free(bulk));
     HG_PAIR_OK(HG_Finalize(hg_class));
     HG_Set_log_func(NULL);
@@ -175,8 +179,18 @@ static void context_with_an_open_handle_is_busy(void)
     SUPPORT_CHECK(strstr(qs_error_detail(), "1 handle") != NULL);
     /* It was not harmed by the try. */
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    hg_pair_close(&pair);
+}
+
+static void address_of_another_class_cannot_be_freed(void)
+{
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_RET(HG_Addr_free(pair.target.hg_class, pair.addr), HG_INVALID_ARG);
+    SUPPORT_CHECK(strstr(qs_error_detail(), "another class") != NULL);
+    hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
 
@@ -188,15 +202,10 @@ static void address_that_is_borrowed_cannot_be_freed(void)
     hg_handle_t held;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_call_hold(&pair, &call, &in);
     HG_PAIR_RET(HG_Addr_free(pair.target.hg_class, HG_Get_info(held)->addr), HG_INVALID_ARG);
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -204,13 +213,13 @@ static void address_that_is_borrowed_cannot_be_freed(void)
 
 static void unknown_protocol_lists_the_known_ones(void)
 {
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     SUPPORT_CHECK(HG_Init("carrier-pigeon://nest", true) == NULL);
     HG_Set_log_func(NULL);
     if (strstr(qs_error_detail(), "carrier-pigeon") == NULL || strstr(qs_error_detail(), "tcp") == NULL ||
         strstr(qs_error_detail(), "shm") == NULL)
         support_suite_fail("it says: %s", qs_error_detail());
-    SUPPORT_CHECK(strstr(logged, "carrier-pigeon") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "carrier-pigeon") != NULL);
 }
 
 static void bad_info_strings_get_a_word(void)
@@ -236,12 +245,12 @@ static void port_in_use_gets_a_word(void)
 
     hg_pair_open(&pair, NULL);
     HG_PAIR_OK(HG_Addr_to_string(pair.origin.hg_class, text, &size, pair.addr));
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     SUPPORT_CHECK(HG_Init(text, true) == NULL);
     HG_Set_log_func(NULL);
     if (strstr(qs_error_detail(), "in use") == NULL)
         support_suite_fail("it says: %s", qs_error_detail());
-    SUPPORT_CHECK(strstr(logged, "in use") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "in use") != NULL);
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
 }
@@ -279,17 +288,17 @@ static void offset_beyond_the_eager_size_is_refused(void)
 
 static void log_function_gets_the_stream_untouched(void)
 {
-    HG_Set_log_func(keep_log);
+    HG_Set_log_func(support_log_line);
     HG_Set_log_stream("error", (FILE *)(uintptr_t)3);
     SUPPORT_CHECK(HG_Init("carrier-pigeon", true) == NULL);
-    SUPPORT_CHECK(strstr(logged, "carrier-pigeon") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "carrier-pigeon") != NULL);
     HG_Set_log_func(NULL);
     HG_Set_log_stream("error", NULL);
-    logged[0] = '\0';
-    HG_Set_log_func(keep_log);
+    support_log_forget();
+    HG_Set_log_func(support_log_line);
     HG_Set_log_level("none");
     SUPPORT_CHECK(HG_Init("carrier-pigeon", true) == NULL);
-    SUPPORT_CHECK(logged[0] == '\0');
+    SUPPORT_CHECK(support_log_count() == 0);
     HG_Set_log_func(NULL);
 }
 
@@ -303,9 +312,11 @@ static void errors_have_names(void)
 const struct support_case hg_misuse_cases[] = {
     SUPPORT_CASE(null_classes_and_contexts_are_refused),
     SUPPORT_CASE(null_handles_and_places_are_refused),
+    SUPPORT_CASE(ending_nothing_is_allowed),
     SUPPORT_CASE(handles_of_the_wrong_side_are_refused),
     SUPPORT_CASE(finalize_with_something_open_is_busy_and_says_what),
     SUPPORT_CASE(context_with_an_open_handle_is_busy),
+    SUPPORT_CASE(address_of_another_class_cannot_be_freed),
     SUPPORT_CASE(address_that_is_borrowed_cannot_be_freed),
     SUPPORT_CASE(unknown_protocol_lists_the_known_ones),
     SUPPORT_CASE(bad_info_strings_get_a_word),

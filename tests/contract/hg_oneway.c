@@ -54,8 +54,7 @@ static void oneway_call_arrives_although_its_origin_does_nothing(void)
         hg_pair_patience_check(&patience, "the one-way call arrives");
     }
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -69,8 +68,7 @@ static void oneway_call_arrives_although_its_origin_is_gone(void)
     hg_pair_check_works(&pair);
     hg_pair_call_begin(&pair, &call, HG_PAIR_QUIET);
     send_quiet(&call, 1000);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close_origin(&pair);
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.quiet_count) == 1);
     hg_pair_close(&pair);
@@ -133,9 +131,7 @@ static void answer_to_a_oneway_call_is_not_supported(void)
     id = HG_Register_name(pair.origin.hg_class, "one-way here", NULL, NULL, NULL);
     SUPPORT_CHECK(id == HG_Register_name(pair.target.hg_class, "one-way here", NULL, NULL, answer_anyway));
     HG_PAIR_OK(HG_Registered_disable_response(pair.origin.hg_class, id, HG_TRUE));
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, id));
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start_id(&pair, &call, id, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.quiet_count) == 1);
     hg_pair_call_end(&call);
@@ -154,10 +150,8 @@ static void thousands_of_oneway_calls_wait_for_a_busy_target(void)
         hg_pair_call_begin(&pair, &calls[i], HG_PAIR_QUIET);
         send_quiet(&calls[i], i % 50);
     }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.quiet_count) == COUNT);
     hg_pair_settle(&pair);
     SUPPORT_CHECK(atomic_load(&pair.quiet_count) == COUNT);

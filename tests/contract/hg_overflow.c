@@ -36,8 +36,7 @@ static void no_overflow_refuses_a_large_input(void)
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
     in.size = HG_Class_get_input_eager_size(pair.origin.hg_class) - sizeof(uint64_t);
     hg_pair_call_forward(&call, &in);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     free(in.data);
     hg_pair_close(&pair);
 }
@@ -50,8 +49,7 @@ static void no_overflow_refuses_a_large_output(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
-    hg_pair_call_begin(&pair, &call, HG_PAIR_MOVE);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_MOVE, &in);
     /* The handler's HG_Respond fails with HG_OVERFLOW; it gives up, and the origin hears of it. */
     SUPPORT_CHECK(hg_pair_call_wait(&call) != HG_SUCCESS);
     hg_pair_call_end(&call);
@@ -106,8 +104,7 @@ static void an_output_can_be_read_twice(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_MOVE);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_MOVE, &in);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     for (unsigned int i = 0; i < 2; i++) {
         struct hg_pair_move_out out = {0};
@@ -134,17 +131,13 @@ static void extra_buffers_are_there_only_after_an_overflow(void)
         hg_size_t extra_size = 0;
 
         hg_pair_fill(in.data, in.size, 9);
-        hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-        hg_pair_call_forward(&call, &in);
-        HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-        held = hg_pair_take_held(&pair);
+        held = hg_pair_call_hold(&pair, &call, &in);
         HG_PAIR_OK(HG_Get_input_extra_buf(held, (void **)&extra, &extra_size));
         SUPPORT_CHECK((extra != NULL) == (i > 0));
         SUPPORT_CHECK(extra_size == (i > 0 ? in.size + 8 : 0));
         if (extra != NULL)
             SUPPORT_CHECK(hg_pair_is_filled(extra + 8, in.size, 9));
-        HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-        HG_PAIR_OK(HG_Destroy(held));
+        hg_pair_respond(held, &in);
         HG_PAIR_OK(hg_pair_call_wait(&call));
         HG_PAIR_OK(HG_Get_output_extra_buf(call.handle, (void **)&extra, &extra_size));
         SUPPORT_CHECK((extra != NULL) == (i > 0));
@@ -182,8 +175,7 @@ static void offsets_leave_room_for_a_header_of_the_users(void)
         SUPPORT_CHECK(buf_size >= OFFSET);
         memcpy(buf, "the user's own header..", OFFSET);
         hg_pair_call_forward(&call, &in);
-        HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-        held = hg_pair_take_held(&pair);
+        held = hg_pair_wait_held(&pair);
         HG_PAIR_OK(HG_Get_input_buf(held, &buf, &buf_size));
         SUPPORT_CHECK(buf_size >= OFFSET && memcmp(buf, "the user's own header..", OFFSET) == 0);
         HG_PAIR_OK(HG_Get_input(held, &got));
@@ -211,16 +203,11 @@ static void released_input_buffer_is_gone(void)
     hg_handle_t held;
 
     hg_pair_open(&pair, NULL);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
-    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
-    held = hg_pair_take_held(&pair);
+    held = hg_pair_call_hold(&pair, &call, &in);
     HG_PAIR_OK(HG_Release_input_buf(held));
     SUPPORT_CHECK(HG_Get_input(held, &in) != HG_SUCCESS);
-    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
-    HG_PAIR_OK(HG_Destroy(held));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 

@@ -30,8 +30,7 @@ static void progress_and_trigger_say_what_happened(void)
     HG_PAIR_RET(HG_Trigger(context, 0, 1, NULL), HG_TIMEOUT);
     HG_PAIR_OK(HG_Trigger(context, 0, 0, &count));
     SUPPORT_CHECK(count == 0);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     for (struct hg_pair_patience patience = {0}; HG_Progress(context, 0) != HG_SUCCESS;) {
         (void)hg_pair_step_target(&pair);
         hg_pair_patience_check(&patience, "progress succeeds");
@@ -56,10 +55,8 @@ static void trigger_runs_no_more_than_it_was_asked_for(void)
 
     hg_pair_open(&pair, NULL);
     context = pair.origin.contexts[0];
-    for (unsigned int i = 0; i < 5; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_EMPTY);
-        hg_pair_call_forward(&calls[i], NULL);
-    }
+    for (unsigned int i = 0; i < 5; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_EMPTY, NULL);
     for (struct hg_pair_patience patience = {0}; waiting < 5;) {
         (void)hg_pair_step_target(&pair);
         HG_PAIR_OK(HG_Event_progress(context, &waiting));
@@ -87,10 +84,8 @@ static void trigger_of_one_does_not_hold_messages_back(void)
     struct hg_pair_blob in = {0};
 
     hg_pair_open(&pair, &(struct hg_pair_options){.silent_target = true});
-    for (unsigned int i = 0; i < COUNT; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
     for (struct hg_pair_patience patience = {0}; atomic_load(&calls[COUNT - 1].calls) == 0;) {
         unsigned int count;
 
@@ -99,10 +94,8 @@ static void trigger_of_one_does_not_hold_messages_back(void)
         (void)hg_pair_step_origin(&pair);
         hg_pair_patience_check(&patience, "all are answered");
     }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -114,8 +107,7 @@ static void answer_leaves_with_the_end_of_trigger(void)
 
     hg_pair_open(&pair, NULL);
     hg_pair_check_works(&pair);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     for (struct hg_pair_patience patience = {0}; HG_Progress(pair.target.contexts[0], 0) != HG_SUCCESS;) {
         (void)hg_pair_step_origin(&pair);
         hg_pair_patience_check(&patience, "the request arrives");

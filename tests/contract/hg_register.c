@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/contract/hg_contract.h"
+#include "tests/support/support_log.h"
 
 static unsigned int frees;
 
@@ -28,13 +29,52 @@ static void names_have_ids_that_both_sides_agree_on(void)
         SUPPORT_CHECK(pair.target.ids[i] == pair.origin.ids[i]);
     HG_PAIR_OK(HG_Registered_name(pair.origin.hg_class, "pair_echo", &id, &flag));
     SUPPORT_CHECK(flag == HG_TRUE && id == pair.origin.ids[HG_PAIR_ECHO]);
+    id = 4711;
     HG_PAIR_OK(HG_Registered_name(pair.origin.hg_class, "nobody registered this", &id, &flag));
-    SUPPORT_CHECK(flag == HG_FALSE);
+    SUPPORT_CHECK(flag == HG_FALSE && id == 4711);
     HG_PAIR_OK(HG_Registered(pair.origin.hg_class, pair.origin.ids[HG_PAIR_HOLD], &flag));
     SUPPORT_CHECK(flag == HG_TRUE);
     HG_PAIR_OK(HG_Registered(pair.origin.hg_class, 4711, &flag));
     SUPPORT_CHECK(flag == HG_FALSE);
     hg_pair_close(&pair);
+}
+
+/* Two pairs of names with equal hashes, found by trying many. */
+#define NAME_A      "rpc 5108"
+#define NAME_A_TWIN "rpc 244679"
+#define NAME_B      "rpc 12228"
+#define NAME_B_TWIN "rpc 236181"
+
+static void name_whose_id_another_name_has_is_refused(void)
+{
+    hg_class_t *hg_class = hg_pair_init(false, NULL);
+    hg_class_t *other = hg_pair_init(false, NULL);
+    hg_id_t a = HG_Register_name(hg_class, NAME_A, NULL, NULL, NULL);
+    hg_id_t b = HG_Register_name(hg_class, NAME_B, NULL, NULL, NULL);
+    hg_id_t id = 4711;
+    uint8_t flag = 9;
+
+    SUPPORT_CHECK(a != 0 && b != 0 && a != b);
+    SUPPORT_CHECK(HG_Register_name(other, NAME_A_TWIN, NULL, NULL, NULL) == a);
+    SUPPORT_CHECK(HG_Register_name(other, NAME_B_TWIN, NULL, NULL, NULL) == b);
+    HG_Set_log_func(support_log_line);
+    SUPPORT_CHECK(HG_Register_name(hg_class, NAME_A_TWIN, hg_proc_uint32_t, NULL, NULL) == 0);
+    HG_Set_log_func(NULL);
+    SUPPORT_CHECK(strstr(qs_error_detail(), NAME_A) != NULL && strstr(qs_error_detail(), NAME_A_TWIN) != NULL);
+    SUPPORT_CHECK(support_log_count() == 1 && strstr(support_log_text(), qs_error_detail()) != NULL);
+    HG_PAIR_OK(HG_Registered_name(hg_class, NAME_A_TWIN, &id, &flag));
+    SUPPORT_CHECK(flag == HG_FALSE && id == 4711);
+    HG_PAIR_RET(HG_Registered_name(hg_class, NAME_A_TWIN, &id, NULL), HG_NOENTRY);
+    HG_PAIR_OK(HG_Registered_name(hg_class, NAME_A, &id, NULL));
+    SUPPORT_CHECK(id == a);
+    /* The same name again is no other name; a name that is gone leaves room for its twin. */
+    SUPPORT_CHECK(HG_Register_name(hg_class, NAME_A, NULL, NULL, NULL) == a);
+    HG_PAIR_OK(HG_Deregister(hg_class, a));
+    SUPPORT_CHECK(HG_Register_name(hg_class, NAME_A_TWIN, NULL, NULL, NULL) == a);
+    HG_PAIR_OK(HG_Registered_name(hg_class, NAME_A, &id, &flag));
+    SUPPORT_CHECK(flag == HG_FALSE);
+    HG_PAIR_OK(HG_Finalize(hg_class));
+    HG_PAIR_OK(HG_Finalize(other));
 }
 
 static void registered_procs_can_be_asked_for(void)
@@ -94,16 +134,14 @@ static void deregistered_rpc_is_unknown_and_can_come_back(void)
 
     hg_pair_open(&pair, NULL);
     id = pair.target.ids[HG_PAIR_EMPTY];
-    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
-    hg_pair_call_forward(&call, NULL);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     HG_PAIR_OK(HG_Deregister(pair.target.hg_class, id));
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_NOENTRY);
     hg_pair_register(&pair, &pair.target);
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -222,8 +260,58 @@ static void counters_count(void)
     hg_pair_close(&pair);
 }
 
+/* Asked for explicitly, so it comes at the level that is there without a word of the user, and below. */
+static void counters_of_each_open_class_are_dumped_at_any_level(void)
+{
+    static const char *const levels[] = {NULL, "error", "none"};
+    struct hg_pair pair;
+
+    HG_Set_log_func(support_log_line);
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(support_log_count() == 0);
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    hg_pair_check_works(&pair);
+    for (unsigned int i = 0; i < 3; i++) {
+        if (levels[i] != NULL)
+            HG_Set_log_level(levels[i]);
+        support_log_forget();
+        HG_Diag_dump_counters();
+        SUPPORT_CHECK(support_log_count() == 2);
+        SUPPORT_CHECK(strstr(support_log_text(), "rpc_req_sent 2, rpc_req_recv 0, ") != NULL);
+        SUPPORT_CHECK(strstr(support_log_text(), "rpc_req_sent 0, rpc_req_recv 2, ") != NULL);
+        SUPPORT_CHECK(strstr(support_log_text(), ", sleeps ") != NULL);
+    }
+    HG_Set_log_level("error");
+    hg_pair_close_origin(&pair);
+    support_log_forget();
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(support_log_count() == 1);
+    hg_pair_close(&pair);
+    support_log_forget();
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(support_log_count() == 0);
+    HG_Set_log_func(NULL);
+}
+
+static void counters_of_a_class_are_written_at_its_end_if_its_options_say_so(void)
+{
+    struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
+    struct hg_pair pair;
+
+    init.stats = true;
+    HG_Set_log_func(support_log_line);
+    hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+    SUPPORT_CHECK(support_log_count() == 2);
+    SUPPORT_CHECK(strstr(support_log_text(), "rpc_req_sent 1, rpc_req_recv 0, ") != NULL);
+    HG_Set_log_func(NULL);
+}
+
 const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(names_have_ids_that_both_sides_agree_on),
+    SUPPORT_CASE(name_whose_id_another_name_has_is_refused),
     SUPPORT_CASE(registered_procs_can_be_asked_for),
     SUPPORT_CASE(registering_again_replaces_procs_and_keeps_data),
     SUPPORT_CASE(data_of_an_rpc_is_freed_with_it),
@@ -234,5 +322,7 @@ const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(class_says_what_it_is),
     SUPPORT_CASE(eager_sizes_follow_the_options),
     SUPPORT_CASE(counters_count),
+    SUPPORT_CASE(counters_of_each_open_class_are_dumped_at_any_level),
+    SUPPORT_CASE(counters_of_a_class_are_written_at_its_end_if_its_options_say_so),
     {NULL, NULL, 0},
 };

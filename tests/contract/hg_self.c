@@ -77,8 +77,7 @@ static void call_to_a_context_that_does_not_exist_fails(void)
     SUPPORT_CHECK(HG_Ref_get(call.handle) == 1);
     HG_PAIR_OK(HG_Set_target_id(call.handle, 0));
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -86,21 +85,17 @@ static void own_address_by_its_text_is_oneself(void)
 {
     struct hg_pair_call call = {0};
     struct hg_pair pair;
-    char text[256];
-    hg_size_t size = sizeof(text);
     hg_addr_t self;
     hg_addr_t looked_up;
 
     hg_pair_open(&pair, NULL);
     HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_lookup2(pair.target.hg_class, text, &looked_up));
+    looked_up = hg_pair_lookup(pair.target.hg_class, pair.target.hg_class);
     SUPPORT_CHECK(HG_Addr_cmp(pair.target.hg_class, self, looked_up));
     call.pair = &pair;
     HG_PAIR_OK(HG_Create(pair.target.contexts[0], looked_up, pair.target.ids[HG_PAIR_EMPTY], &call.handle));
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
     HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, looked_up));
     hg_pair_close(&pair);
@@ -117,8 +112,7 @@ static void handler_and_callback_run_in_trigger_only(void)
     hg_pair_call_forward(&call, &in);
     (void)HG_Progress(pair.target.contexts[0], 0);
     SUPPORT_CHECK(atomic_load(&pair.echoed) == 0 && atomic_load(&call.calls) == 0);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -197,14 +191,12 @@ static void unknown_rpc_and_dropped_handle_reach_oneself(void)
     hg_pair_open(&pair, NULL);
     begin_self(&pair, &call, HG_PAIR_DROP);
     hg_pair_call_forward(&call, &in);
-    HG_PAIR_RET(hg_pair_call_wait(&call), HG_OTHER_ERROR);
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_OTHER_ERROR);
     id = HG_Register_name(pair.target.hg_class, "nobody runs it", NULL, NULL, NULL);
     begin_self(&pair, &call, HG_PAIR_EMPTY);
     HG_PAIR_OK(HG_Reset(call.handle, HG_ADDR_NULL, id));
     hg_pair_call_forward(&call, NULL);
-    HG_PAIR_RET(hg_pair_call_wait(&call), HG_INVALID_ARG);
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_INVALID_ARG);
     hg_pair_close(&pair);
 }
 

@@ -73,8 +73,7 @@ static void timeout_of_the_handle_ends_its_calls_until_reset(void)
     hg_pair_settle(&pair);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
     SUPPORT_CHECK(hg_pair_answer(&pair));
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 
@@ -90,14 +89,12 @@ static void handle_can_opt_out_of_the_timeout_of_its_class(void)
     hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
     HG_PAIR_OK(qs_handle_set_timeout(call.handle, UINT64_MAX));
     hg_pair_call_forward(&call, &in);
-    hg_pair_call_begin(&pair, &limited, HG_PAIR_HOLD);
-    hg_pair_call_forward(&limited, &in);
+    hg_pair_call_start(&pair, &limited, HG_PAIR_HOLD, &in);
     HG_PAIR_RET(hg_pair_call_wait(&limited), HG_TIMEOUT);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
     while (hg_pair_answer(&pair))
         continue;
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_call_end(&limited);
     hg_pair_close(&pair);
 }
@@ -141,14 +138,10 @@ static void calls_that_wait_for_the_window_time_out_too(void)
 
     hg_pair_open(&pair, &(struct hg_pair_options){.silent_target = true});
     HG_PAIR_OK(qs_class_set_timeout(pair.origin.hg_class, TIMEOUT_US));
-    for (unsigned int i = 0; i < COUNT; i++) {
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
-    }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_RET(hg_pair_call_wait(&calls[i]), HG_TIMEOUT);
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_TIMEOUT);
     pair.options.silent_target = false;
     HG_PAIR_OK(qs_class_set_timeout(pair.origin.hg_class, 0));
     hg_pair_check_works(&pair);
@@ -169,8 +162,7 @@ static void large_calls_time_out_and_leave_no_trace(void)
         hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
         HG_PAIR_OK(qs_handle_set_timeout(call.handle, TIMEOUT_US));
         hg_pair_call_forward(&call, &in);
-        HG_PAIR_RET(hg_pair_call_wait(&call), HG_TIMEOUT);
-        hg_pair_call_end(&call);
+        HG_PAIR_FINISH(&call, HG_TIMEOUT);
         free(in.data);
         pair.options.silent_target = false;
         hg_pair_settle(&pair);
@@ -224,8 +216,7 @@ static void a_reply_that_has_arrived_beats_its_timeout(void)
     end_us = support_suite_now_us() + 2 * TIMEOUT_US;
     while (support_suite_now_us() < end_us)
         continue;
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close(&pair);
 }
 

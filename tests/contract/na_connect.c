@@ -226,15 +226,8 @@ static void a_killed_peer_is_noticed(void)
     node_child_start(&child, node_child_serve, node_uri());
     node_child_line(&child, address, sizeof(address));
     node_open(&client, false);
-    if (!na_class_limits(client.na_class)->death_notice) {
-        node_close(&client);
-        node_child_kill(&child);
-        support_suite_skip("the transport does not notice deaths");
-    }
-    route = node_route(&client, address);
-    node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, 5000)(void) node_pump(&client);
-    SUPPORT_CHECK(client.frames == 1);
+    node_child_must_be_missed(&child, &client);
+    route = node_meet(&client, NULL, address);
     begin_us = support_suite_now_us();
     node_child_kill(&child);
     NODE_UNTIL(client.downs > 0, 5000)(void) node_pump(&client);
@@ -257,10 +250,7 @@ static void a_successor_on_the_same_address_is_reached(void)
     node_child_start(&first, node_child_serve, node_uri());
     node_child_line(&first, address, sizeof(address));
     node_open(&client, false);
-    route = node_route(&client, address);
-    node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, 5000)(void) node_pump(&client);
-    SUPPORT_CHECK(client.frames == 1);
+    route = node_meet(&client, NULL, address);
     node_child_kill(&first);
     if (na_class_limits(client.na_class)->death_notice) {
         NODE_UNTIL(client.downs > 0, 5000)(void) node_pump(&client);
@@ -376,21 +366,8 @@ static void count_accept(void *arg, struct na_route *route)
     counter->accepted++;
 }
 
-static void count_up(void *arg, struct na_route *route)
-{
-    (void)arg;
-    (void)route;
-}
-
-static void count_down(void *arg, struct na_route *route, int error)
-{
-    (void)arg;
-    (void)error;
-    na_route_close(route);
-}
-
 static const struct na_upcalls counting = {
-    .frame = count_frame, .accept = count_accept, .route_up = count_up, .route_down = count_down};
+    .frame = count_frame, .accept = count_accept, .route_up = node_upcall_ignore, .route_down = node_upcall_close};
 
 static void each_context_gets_what_is_for_it(void)
 {

@@ -183,6 +183,19 @@ static const struct na_upcalls upcalls = {
 
 /* --- open and close ---------------------------------------------------------------------------------------- */
 
+void node_upcall_ignore(void *arg, struct na_route *route)
+{
+    (void)arg;
+    (void)route;
+}
+
+void node_upcall_close(void *arg, struct na_route *route, int error)
+{
+    (void)arg;
+    (void)error;
+    na_route_close(route);
+}
+
 const char *node_uri(void)
 {
     static char uri[96];
@@ -268,6 +281,23 @@ bool node_kept_order(const struct node *node)
     return node->out_of_order == 0 || !na_class_limits(node->na_class)->ordered;
 }
 
+struct na_route *node_meet(struct node *node, struct node *other, const char *address)
+{
+    struct na_route *route = node_route(node, address);
+    uint64_t frames = node->frames;
+
+    node_send_surely(node, other, route, NODE_KIND_ECHO, frames, 1000);
+    NODE_UNTIL(node->frames > frames, 10000)
+    {
+        if (other != NULL)
+            node_pump_both(node, other);
+        else
+            (void)node_pump(node);
+    }
+    SUPPORT_CHECK(node->frames == frames + 1);
+    return route;
+}
+
 uint64_t node_deadline_us(unsigned int ms)
 {
     return support_suite_now_us() + (uint64_t)ms * 1000 * support_slowness();
@@ -329,6 +359,15 @@ void node_child_kill(struct node_child *child)
 {
     (void)kill(child->pid, SIGKILL);
     child_reap(child);
+}
+
+void node_child_must_be_missed(struct node_child *child, struct node *client)
+{
+    if (na_class_limits(client->na_class)->death_notice)
+        return;
+    node_close(client);
+    node_child_kill(child);
+    support_suite_skip("the transport does not notice deaths");
 }
 
 void node_child_end(struct node_child *child)

@@ -61,6 +61,10 @@ int node_pump(struct node *node);
 /* A turn of both, and a short rest when neither had anything to do. */
 void node_pump_both(struct node *one, struct node *two);
 
+/* Upcalls for contexts that are no nodes: one that does nothing about a route, and one that closes it when it ends. */
+void node_upcall_ignore(void *arg, struct na_route *route);
+void node_upcall_close(void *arg, struct na_route *route, int error);
+
 /* Opens a route to another node's address. */
 struct na_route *node_route(struct node *node, const char *address);
 
@@ -72,6 +76,10 @@ void node_send_surely(struct node *node, struct node *other, struct na_route *ro
 
 /* Whether frames came in the order in which they were sent, where the transport promises that. */
 bool node_kept_order(const struct node *node);
+
+/* Opens a route to a node, sends it a frame, and waits until that has come back. `other` is the node, or NULL when it is
+ * in another process. */
+struct na_route *node_meet(struct node *node, struct node *other, const char *address);
 
 /* True while `end_us` is ahead; for loops that wait for something. */
 bool node_before(uint64_t end_us);
@@ -92,6 +100,8 @@ void node_child_start(struct node_child *child, void (*work)(int out_fd, int con
 /* The child's next line, without its newline. */
 void node_child_line(struct node_child *child, char *line, size_t size);
 void node_child_kill(struct node_child *child);
+/* Skips the case, with the child killed, where the transport does not notice deaths. */
+void node_child_must_be_missed(struct node_child *child, struct node *client);
 /* Ends a child that waits for its control pipe. */
 void node_child_end(struct node_child *child);
 

@@ -33,6 +33,7 @@ struct bench {
     struct na_route *route;
     struct na_mem *client_mem;
     struct na_mem *server_mem;
+    struct na_remote_segment remote; /* the server's memory */
     unsigned char *client_bytes;
     unsigned char *server_bytes;
     size_t size;
@@ -90,10 +91,8 @@ static void bench_open(struct bench *bench, size_t size, unsigned server_access)
     bytes_fill(bench->server_bytes, size, 2);
     bench->client_mem = mem_register(&bench->client, bench->client_bytes, size, NA_ACCESS_LOCAL);
     bench->server_mem = mem_register(&bench->server, bench->server_bytes, size, server_access);
-    bench->route = node_route(&bench->client, na_class_address(bench->server.na_class));
-    node_send_surely(&bench->client, &bench->server, bench->route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(bench->client.frames == 1, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    SUPPORT_CHECK(bench->client.frames == 1);
+    na_mem_describe(bench->server_mem, 0, &bench->remote);
+    bench->route = node_meet(&bench->client, &bench->server, na_class_address(bench->server.na_class));
 }
 
 static void bench_close(struct bench *bench)
@@ -109,8 +108,7 @@ static void bench_close(struct bench *bench)
 }
 
 /* Fills an operation on `size` bytes at `offset`, the same at both sides. */
-static void op_fill(struct op *op, struct bench *bench, enum na_rma_op kind, size_t offset, size_t size,
-                    const struct na_remote_segment *remote)
+static void op_fill(struct op *op, struct bench *bench, enum na_rma_op kind, size_t offset, size_t size)
 {
     memset(op, 0, sizeof(*op));
     op->rma.op = kind;
@@ -118,9 +116,9 @@ static void op_fill(struct op *op, struct bench *bench, enum na_rma_op kind, siz
     op->rma.local = bench->client_bytes + offset;
     op->rma.local_mem = bench->client_mem;
     op->rma.size = size;
-    op->rma.remote_address = remote->address + offset;
-    op->rma.key = remote->key;
-    op->rma.key_size = remote->key_size;
+    op->rma.remote_address = bench->remote.address + offset;
+    op->rma.key = bench->remote.key;
+    op->rma.key_size = bench->remote.key_size;
     op->rma.done = op_done;
 }
 
@@ -144,26 +142,34 @@ static int op_run(struct op *op, struct bench *bench)
     return op->error;
 }
 
+/* The sum of their ends. */
+static int ops_ended(const struct op *ops, size_t count)
+{
+    int ended = 0;
+
+    for (size_t i = 0; i < count; i++)
+        ended += ops[i].ends;
+    return ended;
+}
+
 static void put_and_get_move_the_right_bytes(void)
 {
     static const size_t sizes[] = {1, 7, 64, 4096, 65537, 1048576 + 3};
     struct bench bench;
-    struct na_remote_segment remote;
     struct op op;
 
     bench_open(&bench, 3 * 1048576, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         size_t offset = 1000 * (i + 1) + i;
         bytes_fill(bench.client_bytes, bench.size, 1);
         bytes_fill(bench.server_bytes, bench.size, 2);
-        op_fill(&op, &bench, NA_RMA_GET, offset, sizes[i], &remote);
+        op_fill(&op, &bench, NA_RMA_GET, offset, sizes[i]);
         SUPPORT_CHECK(op_run(&op, &bench) == 0);
         SUPPORT_CHECK(bytes_are(bench.client_bytes, 0, offset, 1));
         SUPPORT_CHECK(bytes_are(bench.client_bytes, offset, offset + sizes[i], 2));
         SUPPORT_CHECK(bytes_are(bench.client_bytes, offset + sizes[i], bench.size, 1));
         bytes_fill(bench.client_bytes, bench.size, 3);
-        op_fill(&op, &bench, NA_RMA_PUT, offset, sizes[i], &remote);
+        op_fill(&op, &bench, NA_RMA_PUT, offset, sizes[i]);
         SUPPORT_CHECK(op_run(&op, &bench) == 0);
         SUPPORT_CHECK(bytes_are(bench.server_bytes, 0, offset, 2));
         SUPPORT_CHECK(bytes_are(bench.server_bytes, offset, offset + sizes[i], 3));
@@ -176,23 +182,14 @@ static void many_operations_run_at_once(void)
 {
     enum { PIECE = 262144 };
     struct bench bench;
-    struct na_remote_segment remote;
     static struct op ops[OPS_MAX];
-    int ended = 0;
 
     bench_open(&bench, (size_t)OPS_MAX * PIECE, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
     for (size_t i = 0; i < OPS_MAX; i++) {
-        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE, &remote);
+        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE);
         SUPPORT_CHECK(op_post(&ops[i], &bench) == 0);
     }
-    NODE_UNTIL(ended == OPS_MAX, WAIT_MS)
-    {
-        node_pump_both(&bench.client, &bench.server);
-        ended = 0;
-        for (size_t i = 0; i < OPS_MAX; i++)
-            ended += ops[i].ends;
-    }
+    NODE_UNTIL(ops_ended(ops, OPS_MAX) == OPS_MAX, WAIT_MS) node_pump_both(&bench.client, &bench.server);
     for (size_t i = 0; i < OPS_MAX; i++) {
         unsigned int salt = i % 2 == 0 ? 2 : 1;
         SUPPORT_CHECK(ops[i].ends == 1 && ops[i].error == 0);
@@ -219,7 +216,8 @@ static void segments_have_keys_of_their_own(void)
     for (uint32_t i = 0; i < 3; i++)
         na_mem_describe(mem, i, &remotes[i]);
     SUPPORT_CHECK(memcmp(remotes[0].key, remotes[2].key, remotes[0].key_size) != 0);
-    op_fill(&op, &bench, NA_RMA_GET, 0, 500, &remotes[2]);
+    bench.remote = remotes[2];
+    op_fill(&op, &bench, NA_RMA_GET, 0, 500);
     op.rma.remote_address = remotes[2].address + 8000;
     SUPPORT_CHECK(op_run(&op, &bench) == 0);
     SUPPORT_CHECK(memcmp(bench.client_bytes, bench.server_bytes + 28000, 500) == 0);
@@ -227,18 +225,20 @@ static void segments_have_keys_of_their_own(void)
     bench_close(&bench);
 }
 
-/* Runs an operation that must fail and leave both memories alone, then shows that the nodes live. */
-static void expect_refusal(struct bench *bench, struct op *op)
+/* Runs an operation on half of the memory, which must fail and leave both memories alone; then shows that the nodes
+ * live, and closes the bench. */
+static void expect_refusal(struct bench *bench, enum na_rma_op kind)
 {
     struct na_route *route;
     uint64_t frames = bench->client.frames;
+    struct op op;
 
     if (!na_class_limits(bench->client.na_class)->keys_checked) {
         bench_close(bench);
         support_suite_skip("the transport does not check keys");
     }
-
-    SUPPORT_CHECK(op_run(op, bench) != 0);
+    op_fill(&op, bench, kind, 0, bench->size / 2);
+    SUPPORT_CHECK(op_run(&op, bench) != 0);
     SUPPORT_CHECK(bytes_are(bench->client_bytes, 0, bench->size, 1));
     SUPPORT_CHECK(bytes_are(bench->server_bytes, 0, bench->size, 2));
     /* Where refusal ended a connection that is not ours to see, frames are lost until it is made again. */
@@ -250,79 +250,55 @@ static void expect_refusal(struct bench *bench, struct op *op)
         na_route_close(route);
     }
     SUPPORT_CHECK(bench->client.frames > frames);
+    bench_close(bench);
 }
 
 static void a_wrong_key_is_refused(void)
 {
     struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    remote.key[0] ^= 0x55;
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    bench.remote.key[0] ^= 0x55;
+    expect_refusal(&bench, NA_RMA_GET);
 }
 
 static void reading_what_may_only_be_written_is_refused(void)
 {
     struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    expect_refusal(&bench, NA_RMA_GET);
 }
 
 static void writing_what_may_only_be_read_is_refused(void)
 {
     struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    expect_refusal(&bench, NA_RMA_PUT);
 }
 
 static void beyond_the_end_is_refused(void)
 {
     struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    op.rma.remote_address = remote.address + 8192 - 100;
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    bench.remote.address += 8192 - 100;
+    expect_refusal(&bench, NA_RMA_GET);
 }
 
 static void withdrawn_memory_is_refused(void)
 {
     struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
     if (!na_class_limits(bench.client.na_class)->revocable) {
         bench_close(&bench);
         support_suite_skip("the transport cannot revoke");
     }
-    na_mem_describe(bench.server_mem, 0, &remote);
     na_mem_deregister(bench.server_mem);
     bench.server_mem = NULL;
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    expect_refusal(&bench, NA_RMA_GET);
 }
 
 static void keys_are_hard_to_guess(void)
@@ -354,25 +330,16 @@ static void closing_the_route_ends_what_is_pending(void)
 {
     enum { PIECE = 1048576, COUNT = 16 };
     struct bench bench;
-    struct na_remote_segment remote;
     static struct op ops[COUNT];
-    int ended = 0;
 
     bench_open(&bench, (size_t)COUNT * PIECE, NA_ACCESS_REMOTE_READ);
-    na_mem_describe(bench.server_mem, 0, &remote);
     for (size_t i = 0; i < COUNT; i++) {
-        op_fill(&ops[i], &bench, NA_RMA_GET, i * PIECE, PIECE, &remote);
+        op_fill(&ops[i], &bench, NA_RMA_GET, i * PIECE, PIECE);
         SUPPORT_CHECK(op_post(&ops[i], &bench) == 0);
     }
     na_route_close(bench.route);
     bench.route = NULL;
-    NODE_UNTIL(ended == COUNT, WAIT_MS)
-    {
-        node_pump_both(&bench.client, &bench.server);
-        ended = 0;
-        for (size_t i = 0; i < COUNT; i++)
-            ended += ops[i].ends;
-    }
+    NODE_UNTIL(ops_ended(ops, COUNT) == COUNT, WAIT_MS) node_pump_both(&bench.client, &bench.server);
     for (size_t i = 0; i < COUNT; i++)
         SUPPORT_CHECK(ops[i].ends == 1 && (ops[i].error == -ECANCELED || ops[i].error == 0));
     NODE_UNTIL(false, 50) node_pump_both(&bench.client, &bench.server);
@@ -405,36 +372,27 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     enum { PIECE = 1048576, COUNT = 16 };
     struct node_child child;
     struct node client;
-    struct na_remote_segment remote = {.key_size = 8};
     static struct op ops[COUNT];
-    struct bench bench = {0};
+    struct bench bench = {.remote.key_size = 8};
     char line[NA_ADDRESS_MAX];
     char address[NA_ADDRESS_MAX];
     int posted = 0;
-    int ended = 0;
 
     node_child_start(&child, child_offer, node_uri());
     node_child_line(&child, address, sizeof(address));
     node_child_line(&child, line, sizeof(line));
-    remote.address = strtoull(line, NULL, 16);
+    bench.remote.address = strtoull(line, NULL, 16);
     node_child_line(&child, line, sizeof(line));
-    util_bytes_put64(remote.key, strtoull(line, NULL, 16));
+    util_bytes_put64(bench.remote.key, strtoull(line, NULL, 16));
     node_open(&client, false);
-    if (!na_class_limits(client.na_class)->death_notice) {
-        node_child_kill(&child);
-        node_close(&client);
-        support_suite_skip("the transport does not notice deaths");
-    }
+    node_child_must_be_missed(&child, &client);
     bench.client_bytes = calloc(COUNT, PIECE);
     bench.client_mem = mem_register(&client, bench.client_bytes, (size_t)COUNT * PIECE, NA_ACCESS_LOCAL);
-    bench.route = node_route(&client, address);
-    node_send_surely(&client, NULL, bench.route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, WAIT_MS)(void) node_pump(&client);
-    SUPPORT_CHECK(client.frames == 1);
+    bench.route = node_meet(&client, NULL, address);
     /* Stopped, so that nothing is served any more; then killed. */
     SUPPORT_CHECK(kill(child.pid, SIGSTOP) == 0);
     for (size_t i = 0; i < COUNT; i++) {
-        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE, &remote);
+        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE);
         if (na_rma_post(&ops[i].rma) != 0)
             break;
         posted++;
@@ -442,13 +400,7 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     }
     SUPPORT_CHECK(posted > 0);
     node_child_kill(&child);
-    NODE_UNTIL(ended == posted && client.downs == 1, WAIT_MS)
-    {
-        (void)node_pump(&client);
-        ended = 0;
-        for (int i = 0; i < posted; i++)
-            ended += ops[i].ends;
-    }
+    NODE_UNTIL(ops_ended(ops, (size_t)posted) == posted && client.downs == 1, WAIT_MS)(void) node_pump(&client);
     SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET);
     for (int i = 0; i < posted; i++)
         SUPPORT_CHECK(ops[i].ends == 1);

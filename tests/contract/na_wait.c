@@ -169,27 +169,10 @@ static void worker_frame(void *arg, struct na_route *route, const void *data, si
     atomic_fetch_add(&((struct worker *)arg)->frames, 1);
 }
 
-static void worker_accept(void *arg, struct na_route *route)
-{
-    (void)arg;
-    (void)route;
-}
-
-static void worker_up(void *arg, struct na_route *route)
-{
-    (void)arg;
-    (void)route;
-}
-
-static void worker_down(void *arg, struct na_route *route, int error)
-{
-    (void)arg;
-    (void)error;
-    na_route_close(route);
-}
-
-static const struct na_upcalls worker_upcalls = {
-    .frame = worker_frame, .accept = worker_accept, .route_up = worker_up, .route_down = worker_down};
+static const struct na_upcalls worker_upcalls = {.frame = worker_frame,
+                                                 .accept = node_upcall_ignore,
+                                                 .route_up = node_upcall_ignore,
+                                                 .route_down = node_upcall_close};
 
 static void *worker_main(void *arg)
 {
@@ -317,11 +300,7 @@ static void a_sleeper_wakes_for_a_death(void)
     node_child_start(&child, node_child_serve, node_uri());
     node_child_line(&child, address, sizeof(address));
     node_open(&client, true);
-    if (!na_class_limits(client.na_class)->death_notice) {
-        node_close(&client);
-        node_child_kill(&child);
-        support_suite_skip("the transport does not notice deaths");
-    }
+    node_child_must_be_missed(&child, &client);
     route = node_route(&client, address);
     node_send_surely(&client, NULL, route, NODE_KIND_ECHO, 0, 1000);
     SUPPORT_CHECK(node_sleep_until(&client, &client.frames, 1));

@@ -122,16 +122,12 @@ static void side_open(struct hg_pair *pair, struct hg_side *side, const char *ur
 static int role_target(const char *uri)
 {
     static struct hg_pair pair;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
     pthread_t thread;
-    hg_addr_t self;
 
     (void)pthread_mutex_init(&pair.lock, NULL);
     side_open(&pair, &pair.target, uri, true);
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     printf("%s\n", text);
     fflush(stdout);
     SUPPORT_CHECK(pthread_create(&thread, NULL, role_watch_stdin, NULL) == 0);
@@ -247,8 +243,7 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
             if (provider_is("shm"))
                 in.size = i % 3 * 2000U;
             in.data = calloc(1, in.size + 1);
-            hg_pair_call_begin(&pair, &calls[i], HG_PAIR_HOLD);
-            hg_pair_call_forward(&calls[i], &in);
+            hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
             free(in.data);
         }
         if (round > 0)
@@ -284,15 +279,13 @@ static void stopped_target_is_not_a_dead_one(void)
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
     SUPPORT_CHECK(kill(target.pid, SIGSTOP) == 0);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_ECHO);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
     end_us = support_suite_now_us() + 300000;
     while (support_suite_now_us() < end_us)
         (void)hg_pair_step_origin(&pair);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
     SUPPORT_CHECK(kill(target.pid, SIGCONT) == 0);
-    HG_PAIR_OK(hg_pair_call_wait(&call));
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close_origin(&pair);
     process_end(&target, 0);
 }
@@ -310,15 +303,13 @@ static void killed_target_is_seen_by_a_sleeping_origin(void)
     process_start(&target, "target", hg_pair_uri());
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     hg_pair_settle(&pair);
     begin_us = support_suite_now_us();
     process_end(&target, SIGKILL);
     HG_PAIR_OK(HG_Progress(pair.origin.contexts[0], 10000));
     SUPPORT_CHECK(support_suite_now_us() - begin_us < 2000000U * support_slowness());
-    HG_PAIR_RET(hg_pair_call_wait(&call), HG_HOSTUNREACH);
-    hg_pair_call_end(&call);
+    HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
     hg_pair_close_origin(&pair);
 }
 
@@ -335,35 +326,18 @@ static hg_return_t pulled(const struct hg_cb_info *info)
 
 static hg_return_t pull_handler(hg_handle_t handle)
 {
-    const struct hg_info *info = HG_Get_info(handle);
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_size_t size;
-    hg_return_t ret;
-
-    HG_PAIR_OK(HG_Get_input(handle, &origin));
-    size = HG_Bulk_get_size(origin);
-    HG_PAIR_OK(HG_Bulk_create(info->hg_class, 1, NULL, &size, HG_BULK_READWRITE, &local));
-    ret = HG_Bulk_transfer(info->context, pulled, handle, HG_BULK_PULL, info->addr, origin, 0, local, 0, size,
-                           HG_OP_ID_IGNORE);
-    HG_PAIR_OK(HG_Bulk_free(local));
-    HG_PAIR_OK(HG_Free_input(handle, &origin));
-    return ret == HG_SUCCESS ? HG_SUCCESS : HG_Destroy(handle);
+    return hg_pair_pull(handle, pulled, false) == HG_SUCCESS ? HG_SUCCESS : HG_Destroy(handle);
 }
 
 static void kill_origins(const char *role)
 {
     struct hg_pair pair;
-    hg_addr_t self;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
 
     HG_Set_log_level("none");
     hg_pair_open(&pair, NULL);
     SUPPORT_CHECK(HG_Register_name(pair.target.hg_class, "pull", hg_proc_hg_bulk_t, NULL, pull_handler) != 0);
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     for (unsigned int round = 0; round < 4; round++) {
         struct process origin = {0};
         uint64_t end_us;
@@ -475,34 +449,55 @@ static void address_of_nobody_respects_the_timeout_of_a_call(void)
 }
 
 /* A listening socket whose queue is full answers nothing: the connection hangs until its own limit. */
-static void black_hole_is_bounded_by_the_connect_limit(void)
+struct black_hole {
+    int fd;
+    int fillers[8];
+    hg_addr_t addr; /* at the origin of the pair */
+};
+
+/* Opens one, with a call to it. */
+static void black_hole_open(struct black_hole *hole, struct hg_pair *pair, struct hg_pair_call *call)
 {
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t where_size = sizeof(where);
-    struct hg_pair_call call = {0};
-    struct hg_pair pair;
     char text[200];
-    int fillers[8];
-    int hole;
-    uint64_t begin_us;
-    uint64_t took_us;
-    hg_addr_t addr;
 
     if (strcmp(support_suite_parameter(), "tcp") != 0)
         support_suite_skip("for tcp only");
-    hole = socket(AF_INET, SOCK_STREAM, 0);
-    SUPPORT_CHECK(hole >= 0 && bind(hole, (struct sockaddr *)&where, sizeof(where)) == 0);
-    SUPPORT_CHECK(listen(hole, 0) == 0);
-    SUPPORT_CHECK(getsockname(hole, (struct sockaddr *)&where, &where_size) == 0);
+    hole->fd = socket(AF_INET, SOCK_STREAM, 0);
+    SUPPORT_CHECK(hole->fd >= 0 && bind(hole->fd, (struct sockaddr *)&where, sizeof(where)) == 0);
+    SUPPORT_CHECK(listen(hole->fd, 0) == 0);
+    SUPPORT_CHECK(getsockname(hole->fd, (struct sockaddr *)&where, &where_size) == 0);
     for (unsigned int i = 0; i < 8; i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)connect(fillers[i], (struct sockaddr *)&where, sizeof(where));
+        hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(hole->fillers[i], (struct sockaddr *)&where, sizeof(where));
     }
-    hg_pair_open(&pair, NULL);
-    call.pair = &pair;
+    hg_pair_open(pair, NULL);
     (void)snprintf(text, sizeof(text), "%s:%u", hg_pair_uri(), (unsigned int)ntohs(where.sin_port));
-    HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, text, &addr));
-    HG_PAIR_OK(HG_Create(pair.origin.contexts[0], addr, pair.origin.ids[HG_PAIR_EMPTY], &call.handle));
+    HG_PAIR_OK(HG_Addr_lookup2(pair->origin.hg_class, text, &hole->addr));
+    *call = (struct hg_pair_call){.pair = pair};
+    HG_PAIR_OK(HG_Create(pair->origin.contexts[0], hole->addr, pair->origin.ids[HG_PAIR_EMPTY], &call->handle));
+}
+
+static void black_hole_close(struct black_hole *hole, struct hg_pair *pair, struct hg_pair_call *call)
+{
+    hg_pair_call_end(call);
+    HG_PAIR_OK(HG_Addr_free(pair->origin.hg_class, hole->addr));
+    hg_pair_close(pair);
+    for (unsigned int i = 0; i < 8; i++)
+        (void)close(hole->fillers[i]);
+    (void)close(hole->fd);
+}
+
+static void black_hole_is_bounded_by_the_connect_limit(void)
+{
+    struct black_hole hole;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    uint64_t begin_us;
+    uint64_t took_us;
+
+    black_hole_open(&hole, &pair, &call);
     begin_us = support_suite_now_us();
     hg_pair_call_forward(&call, NULL);
     while (atomic_load(&call.calls) == 0) {
@@ -517,12 +512,30 @@ static void black_hole_is_bounded_by_the_connect_limit(void)
            HG_Error_to_string(call.ret));
     SUPPORT_CHECK(call.ret == HG_HOSTUNREACH || call.ret == HG_TIMEOUT);
     SUPPORT_CHECK(took_us < 15000000);
-    hg_pair_call_end(&call);
-    HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, addr));
-    hg_pair_close(&pair);
-    for (unsigned int i = 0; i < 8; i++)
-        (void)close(fillers[i]);
-    (void)close(hole);
+    black_hole_close(&hole, &pair, &call);
+}
+
+/* The connection is not up, so nothing of the call has left. Closing gives it the second that all messages get. */
+static void call_to_a_black_hole_can_be_cancelled_at_once(void)
+{
+    struct black_hole hole;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    uint64_t begin_us;
+
+    black_hole_open(&hole, &pair, &call);
+    begin_us = support_suite_now_us();
+    for (unsigned int i = 0; i < 3; i++) {
+        hg_pair_call_forward(&call, NULL);
+        hg_pair_check_works(&pair);
+        HG_PAIR_OK(HG_Cancel(call.handle));
+        HG_PAIR_OK(HG_Trigger(pair.origin.contexts[0], 0, 1, NULL));
+        SUPPORT_CHECK(atomic_load(&call.calls) == 1 && call.ret == HG_CANCELED);
+    }
+    hg_pair_check_works(&pair);
+    black_hole_close(&hole, &pair, &call);
+    printf("# all over after %llu ms\n", (unsigned long long)((support_suite_now_us() - begin_us) / 1000));
+    SUPPORT_CHECK(support_suite_now_us() - begin_us < 8000000U * support_slowness());
 }
 
 /* --- strangers at the port ----------------------------------------------------------------------- */
@@ -558,18 +571,14 @@ static void strangers_at_the_port_harm_nobody(void)
     unsigned char bytes[20000];
     struct util_prng prng;
     struct hg_pair pair;
-    hg_addr_t self;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
 
     if (provider_is("shm"))
         support_suite_skip("it has no port");
     util_prng_init(&prng, support_seed());
     HG_Set_log_level("none");
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     for (unsigned int i = 0; i < 60; i++) {
         int fd = stranger(text);
         size_t count = util_prng_below(&prng, sizeof(bytes));
@@ -594,17 +603,13 @@ static void silent_strangers_keep_nobody_out(void)
     enum { COUNT = 100 };
     struct hg_pair pair;
     int fds[COUNT];
-    hg_addr_t self;
-    char text[256];
-    hg_size_t size = sizeof(text);
+    char text[HG_PAIR_TEXT];
 
     if (provider_is("shm"))
         support_suite_skip("it has no port");
     HG_Set_log_level("none");
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
-    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(pair.target.hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    hg_pair_address(pair.target.hg_class, text);
     for (unsigned int i = 0; i < COUNT; i++)
         fds[i] = stranger(text);
     for (unsigned int i = 0; i < 10; i++)
@@ -624,6 +629,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(transfers_with_a_killed_origin_end),
     SUPPORT_CASE(address_of_nobody_ends_the_call_with_hostunreach),
     SUPPORT_CASE(address_of_nobody_respects_the_timeout_of_a_call),
+    SUPPORT_CASE(call_to_a_black_hole_can_be_cancelled_at_once),
     {"black_hole_is_bounded_by_the_connect_limit", black_hole_is_bounded_by_the_connect_limit, 30},
     SUPPORT_CASE(strangers_at_the_port_harm_nobody),
     SUPPORT_CASE(silent_strangers_keep_nobody_out),

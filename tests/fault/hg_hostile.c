@@ -681,8 +681,7 @@ static void answer_to_somebody_elses_call_finds_nobody(void)
     struct hg_header header;
 
     /* An honest call waits at the target; the raw peer guesses its tag. */
-    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    hg_pair_call_forward(&call, &in);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     lure(HG_PAIR_EMPTY, NULL);
     for (uint64_t slot = 0; slot < 8; slot++) {

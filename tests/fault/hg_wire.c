@@ -98,14 +98,11 @@ static void many_calls_survive_refusals(void)
         struct hg_pair_blob in = {.size = i % 7 == 0 ? 25000 : i % 50};
 
         in.data = calloc(1, in.size + 1);
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_ECHO);
-        hg_pair_call_forward(&calls[i], &in);
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
         free(in.data);
     }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
     SUPPORT_CHECK(hg_pair_counters(pair.origin.hg_class).sends_refused > 0);
     move_all_sizes(&pair);
     wire_close(&pair);
@@ -140,8 +137,7 @@ static void frames_may_overtake_each_other(void)
 
         in.blob.data = malloc(in.blob.size + 1);
         hg_pair_fill(in.blob.data, in.blob.size, in.seed);
-        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_MOVE);
-        hg_pair_call_forward(&calls[i], &in);
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_MOVE, &in);
         free(in.blob.data);
     }
     for (unsigned int i = 0; i < COUNT; i++) {
@@ -248,8 +244,7 @@ static void target_that_dies_ends_the_calls_and_its_successor_serves(void)
             /* The same handles and address, without another look-up. */
             HG_PAIR_OK(HG_Reset(calls[i].handle, HG_ADDR_NULL, pair.origin.ids[HG_PAIR_ECHO]));
             hg_pair_call_forward(&calls[i], &in);
-            HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
-            hg_pair_call_end(&calls[i]);
+            HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
         }
         wire_close(&pair);
     }
@@ -334,13 +329,10 @@ static void cancel_never_revokes_memory_that_is_being_read(void)
             for (unsigned int turns = 0; turns < 50; turns++) {
                 struct hg_pair_call call;
 
-                hg_pair_call_begin(&pair, &call, HG_PAIR_MOVE);
-                hg_pair_call_forward(&call, &in);
-                for (unsigned int turn = 0; turn < turns; turn++)
-                    (void)(turn % 2 == 0 ? hg_pair_step_target(&pair) : hg_pair_step_origin(&pair));
+                hg_pair_call_start(&pair, &call, HG_PAIR_MOVE, &in);
+                hg_pair_alternate(&pair, turns);
                 HG_PAIR_OK(HG_Cancel(call.handle));
-                SUPPORT_CHECK(hg_pair_call_wait(&call) == HG_SUCCESS || call.ret == HG_CANCELED);
-                hg_pair_call_end(&call);
+                (void)hg_pair_call_finish_raced(&call);
             }
             free(in.blob.data);
             for (unsigned int turn = 0; turn < 100; turn++)
@@ -378,10 +370,8 @@ static void cancel_among_refusals_keeps_both_sides_in_step(void)
         if (util_prng_below(&prng, 2) == 0)
             HG_PAIR_OK(HG_Cancel(calls[util_prng_below(&prng, i + 1)].handle));
     }
-    for (unsigned int i = 0; i < COUNT; i++) {
-        SUPPORT_CHECK(hg_pair_call_wait(&calls[i]) == HG_SUCCESS || calls[i].ret == HG_CANCELED);
-        hg_pair_call_end(&calls[i]);
-    }
+    for (unsigned int i = 0; i < COUNT; i++)
+        (void)hg_pair_call_finish_raced(&calls[i]);
     SUPPORT_CHECK(atomic_load(&pair.bad_inputs) == 0);
     SUPPORT_CHECK(fake_wire.rma_bad == 0);
     fake_wire.refuse = 0;

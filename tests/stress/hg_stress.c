@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/support/hg_pair.h"
+#include "tests/support/support_log.h"
 #include "util/util_rand.h"
 
 enum {
@@ -352,14 +353,34 @@ static void *come_and_go(void *arg)
     return NULL;
 }
 
+/* Looks at all classes that there are, in whatever state. */
+static void *dump_counters(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&over)) {
+        HG_Diag_dump_counters();
+        (void)usleep(200);
+    }
+    return NULL;
+}
+
 static void classes_come_and_go_in_several_threads(void)
 {
     pthread_t threads[CALLERS];
+    pthread_t dumper;
 
+    HG_Set_log_func(support_log_line);
+    start(&dumper, dump_counters, NULL);
     for (unsigned int i = 0; i < CALLERS; i++)
         start(&threads[i], come_and_go, NULL);
     for (unsigned int i = 0; i < CALLERS; i++)
         join(threads[i]);
+    atomic_store(&over, true);
+    join(dumper);
+    HG_Set_log_func(NULL);
+    SUPPORT_CHECK(support_log_count() > 0);
+    if (strstr(support_log_text(), " error ") != NULL)
+        support_suite_fail("it was logged: %s", support_log_text());
 }
 
 /* Origins come and go at a target that goes on. */

@@ -245,17 +245,24 @@ static void pair_open_side(struct hg_pair *pair, struct hg_side *side, bool list
     hg_pair_register(pair, side);
 }
 
-static hg_addr_t pair_lookup(const struct hg_side *who, const struct hg_side *whom)
+void hg_pair_address(hg_class_t *hg_class, char text[HG_PAIR_TEXT])
 {
-    char text[512];
-    hg_size_t size = sizeof(text);
+    hg_size_t size = HG_PAIR_TEXT;
     hg_addr_t self;
+
+    HG_PAIR_OK(HG_Addr_self(hg_class, &self));
+    HG_PAIR_OK(HG_Addr_to_string(hg_class, text, &size, self));
+    SUPPORT_CHECK(size == strlen(text) + 1);
+    HG_PAIR_OK(HG_Addr_free(hg_class, self));
+}
+
+hg_addr_t hg_pair_lookup(hg_class_t *who, hg_class_t *whom)
+{
+    char text[HG_PAIR_TEXT];
     hg_addr_t addr;
 
-    HG_PAIR_OK(HG_Addr_self(whom->hg_class, &self));
-    HG_PAIR_OK(HG_Addr_to_string(whom->hg_class, text, &size, self));
-    HG_PAIR_OK(HG_Addr_free(whom->hg_class, self));
-    HG_PAIR_OK(HG_Addr_lookup2(who->hg_class, text, &addr));
+    hg_pair_address(whom, text);
+    HG_PAIR_OK(HG_Addr_lookup2(who, text, &addr));
     return addr;
 }
 
@@ -282,7 +289,7 @@ void hg_pair_open(struct hg_pair *pair, const struct hg_pair_options *options)
     (void)pthread_mutex_init(&pair->lock, NULL);
     pair_open_side(pair, &pair->target, true, pair->options.target_contexts);
     pair_open_side(pair, &pair->origin, pair->options.origin_listens, pair->options.origin_contexts);
-    pair->addr = pair_lookup(&pair->origin, &pair->target);
+    pair->addr = hg_pair_lookup(pair->origin.hg_class, pair->target.hg_class);
     if (pair->options.threaded)
         SUPPORT_CHECK(pthread_create(&pair->thread, NULL, pair_drive, pair) == 0);
 }
@@ -376,6 +383,12 @@ void hg_pair_turn(struct hg_pair *pair)
         (void)sched_yield();
 }
 
+void hg_pair_alternate(struct hg_pair *pair, unsigned int turns)
+{
+    for (unsigned int turn = 0; turn < turns; turn++)
+        (void)(turn % 2 == 0 ? hg_pair_step_target(pair) : hg_pair_step_origin(pair));
+}
+
 void hg_pair_settle(struct hg_pair *pair)
 {
     uint64_t end_us = support_suite_now_us() + PAIR_SETTLE_US;
@@ -437,6 +450,19 @@ void hg_pair_call_forward(struct hg_pair_call *call, void *in)
     HG_PAIR_OK(HG_Forward(call->handle, hg_pair_call_cb, call, in));
 }
 
+void hg_pair_call_start(struct hg_pair *pair, struct hg_pair_call *call, enum hg_pair_rpc rpc, void *in)
+{
+    hg_pair_call_begin(pair, call, rpc);
+    hg_pair_call_forward(call, in);
+}
+
+void hg_pair_call_start_id(struct hg_pair *pair, struct hg_pair_call *call, hg_id_t id, void *in)
+{
+    *call = (struct hg_pair_call){.pair = pair};
+    HG_PAIR_OK(HG_Create(pair->origin.contexts[0], pair->addr, id, &call->handle));
+    hg_pair_call_forward(call, in);
+}
+
 hg_return_t hg_pair_call_wait(struct hg_pair_call *call)
 {
     HG_PAIR_UNTIL(call->pair, atomic_load(&call->calls) > 0);
@@ -451,6 +477,16 @@ void hg_pair_call_end(struct hg_pair_call *call)
     free(call->out.data);
     call->out = (struct hg_pair_blob){0};
     call->handle = HG_HANDLE_NULL;
+}
+
+bool hg_pair_call_finish_raced(struct hg_pair_call *call)
+{
+    hg_return_t ret = hg_pair_call_wait(call);
+
+    if (ret != HG_CANCELED)
+        HG_PAIR_OK(ret);
+    hg_pair_call_end(call);
+    return ret == HG_CANCELED;
 }
 
 void hg_pair_check_works(struct hg_pair *pair)
@@ -505,6 +541,47 @@ hg_handle_t hg_pair_take_held(struct hg_pair *pair)
     }
     (void)pthread_mutex_unlock(&pair->lock);
     return handle;
+}
+
+hg_handle_t hg_pair_wait_held(struct hg_pair *pair)
+{
+    HG_PAIR_UNTIL(pair, atomic_load(&pair->held_count) > 0);
+    SUPPORT_CHECK(atomic_load(&pair->held_count) == 1);
+    return hg_pair_take_held(pair);
+}
+
+hg_handle_t hg_pair_call_hold(struct hg_pair *pair, struct hg_pair_call *call, struct hg_pair_blob *in)
+{
+    hg_pair_call_start(pair, call, HG_PAIR_HOLD, in);
+    return hg_pair_wait_held(pair);
+}
+
+hg_return_t hg_pair_pull(hg_handle_t handle, hg_cb_t done, bool by_id)
+{
+    const struct hg_info *info = HG_Get_info(handle);
+    hg_bulk_t origin;
+    hg_bulk_t local;
+    hg_size_t size;
+    hg_return_t ret;
+
+    HG_PAIR_OK(HG_Get_input(handle, &origin));
+    size = HG_Bulk_get_size(origin);
+    HG_PAIR_OK(HG_Bulk_create(info->hg_class, 1, NULL, &size, HG_BULK_READWRITE, &local));
+    if (by_id)
+        ret = HG_Bulk_transfer_id(info->context, done, handle, HG_BULK_PULL, info->addr, info->context_id, origin, 0,
+                                  local, 0, size, HG_OP_ID_IGNORE);
+    else
+        ret = HG_Bulk_transfer(info->context, done, handle, HG_BULK_PULL, info->addr, origin, 0, local, 0, size,
+                               HG_OP_ID_IGNORE);
+    HG_PAIR_OK(HG_Bulk_free(local));
+    HG_PAIR_OK(HG_Free_input(handle, &origin));
+    return ret;
+}
+
+void hg_pair_respond(hg_handle_t held, struct hg_pair_blob *out)
+{
+    HG_PAIR_OK(HG_Respond(held, NULL, NULL, out));
+    HG_PAIR_OK(HG_Destroy(held));
 }
 
 bool hg_pair_answer(struct hg_pair *pair)

@@ -120,6 +120,12 @@ void hg_pair_close_target(struct hg_pair *pair);
 
 void hg_pair_register(struct hg_pair *pair, struct hg_side *side);
 
+#define HG_PAIR_TEXT 512U
+/* The address of a class, as text. */
+void hg_pair_address(hg_class_t *hg_class, char text[HG_PAIR_TEXT]);
+/* The address of one class, looked up at another. */
+hg_addr_t hg_pair_lookup(hg_class_t *who, hg_class_t *whom);
+
 /* --- turns --------------------------------------------------------------------------------------- */
 
 /* One round of HG_Progress(0) and HG_Trigger on a context; how many callbacks ran. */
@@ -128,6 +134,8 @@ unsigned int hg_pair_step_target(struct hg_pair *pair);
 unsigned int hg_pair_step_origin(struct hg_pair *pair);
 /* Both sides, as the options say. */
 void hg_pair_turn(struct hg_pair *pair);
+/* So many turns of one side at a time, the target first. */
+void hg_pair_alternate(struct hg_pair *pair, unsigned int turns);
 /* Turns until nothing has happened for a while: 20 ms of real time. */
 void hg_pair_settle(struct hg_pair *pair);
 
@@ -149,11 +157,19 @@ void hg_pair_patience_check(struct hg_pair_patience *patience, const char *what)
 void hg_pair_call_begin(struct hg_pair *pair, struct hg_pair_call *call, enum hg_pair_rpc rpc);
 /* HG_Forward with hg_pair_call_cb; must succeed. */
 void hg_pair_call_forward(struct hg_pair_call *call, void *in);
+/* A call of another RPC than those above; its handle is ended with the call. */
+void hg_pair_call_start_id(struct hg_pair *pair, struct hg_pair_call *call, hg_id_t id, void *in);
+/* hg_pair_call_begin and hg_pair_call_forward. */
+void hg_pair_call_start(struct hg_pair *pair, struct hg_pair_call *call, enum hg_pair_rpc rpc, void *in);
 /* Waits for the callback and makes sure that it came once; what it told. */
 hg_return_t hg_pair_call_wait(struct hg_pair_call *call);
 /* Destroys the handle and what was read. */
 void hg_pair_call_end(struct hg_pair_call *call);
 hg_return_t hg_pair_call_cb(const struct hg_cb_info *info);
+/* Waits for the callback, checks what it told, and ends the call. */
+#define HG_PAIR_FINISH(call, expected) (HG_PAIR_RET(hg_pair_call_wait(call), (expected)), hg_pair_call_end(call))
+/* The same where a cancel and the answer are in a race: HG_CANCELED or HG_SUCCESS. Whether it was cancelled. */
+bool hg_pair_call_finish_raced(struct hg_pair_call *call);
 
 /* A whole call of HG_PAIR_ECHO with some bytes, checked: the pair works. */
 void hg_pair_check_works(struct hg_pair *pair);
@@ -164,6 +180,16 @@ void hg_pair_move(struct hg_pair *pair, uint64_t in_size, uint64_t out_size);
 bool hg_pair_answer(struct hg_pair *pair);
 /* The oldest handle held, without answering it; NULL: none. The caller answers and destroys it. */
 hg_handle_t hg_pair_take_held(struct hg_pair *pair);
+/* Waits for a handle to be held, which must be the only one, and takes it. */
+hg_handle_t hg_pair_wait_held(struct hg_pair *pair);
+/* hg_pair_call_start of HG_PAIR_HOLD, and hg_pair_wait_held. */
+hg_handle_t hg_pair_call_hold(struct hg_pair *pair, struct hg_pair_call *call, struct hg_pair_blob *in);
+/* For a handler whose input is a bulk handle: pulls all of its memory into some of the library's own, with `done` as the
+ * callback and the handle as its argument; by HG_Bulk_transfer, or by HG_Bulk_transfer_id with the origin's context. What
+ * the transfer returned. */
+hg_return_t hg_pair_pull(hg_handle_t handle, hg_cb_t done, bool by_id);
+/* Answers a handle that was taken, and destroys it. */
+void hg_pair_respond(hg_handle_t held, struct hg_pair_blob *out);
 
 /* --- data ---------------------------------------------------------------------------------------- */
 

@@ -24,12 +24,6 @@ struct side {
     char address[256];
 };
 
-struct world {
-    struct side origin; /* owns the memory */
-    struct side local;  /* moves it */
-    hg_addr_t addr;     /* the origin, as the local side knows it */
-};
-
 /* What a callback was told. */
 struct told {
     unsigned int count;
@@ -38,6 +32,18 @@ struct told {
     hg_bulk_op_t op;
     hg_bulk_t origin;
     hg_bulk_t local;
+};
+
+struct world {
+    struct side origin; /* owns the memory */
+    struct side local;  /* moves it */
+    hg_addr_t addr;     /* the origin, as the local side knows it */
+    struct told told;
+
+    /* Of world_bulks: memory at each side, and the origin's descriptor, decoded at the local side. */
+    hg_bulk_t theirs;
+    hg_bulk_t ours;
+    hg_bulk_t remote;
 };
 
 static const char *const protocols[] = {"tcp", "shm"};
@@ -67,6 +73,7 @@ static void side_close(struct side *side)
 static void world_open(struct world *world, const char *protocol)
 {
     support_begin();
+    memset(world, 0, sizeof(*world));
     side_open(&world->origin, protocol);
     side_open(&world->local, protocol);
     cr_assert_eq(HG_Addr_lookup2(world->local.hg_class, world->origin.address, &world->addr), HG_SUCCESS, "%s",
@@ -90,15 +97,16 @@ static void side_turn(struct side *side)
         continue;
 }
 
-static void run(struct world *world, const struct told *told, unsigned int count)
+/* Until `count` callbacks have come. */
+static void run(struct world *world, unsigned int count)
 {
     uint64_t limit = util_clock_now_ns() + 60 * UTIL_CLOCK_NS_PER_S;
 
-    while (told->count < count && util_clock_now_ns() < limit) {
+    while (world->told.count < count && util_clock_now_ns() < limit) {
         side_turn(&world->local);
         side_turn(&world->origin);
     }
-    cr_assert_eq(told->count, count, "the callback did not come");
+    cr_assert_eq(world->told.count, count, "the callback did not come");
 }
 
 static hg_return_t note(const struct hg_cb_info *info)
@@ -139,6 +147,28 @@ static hg_bulk_t hand_over(struct side *to, hg_bulk_t handle, unsigned long flag
     return remote;
 }
 
+static void world_bulks(struct world *world, void *theirs, void *ours, size_t size, uint8_t flags)
+{
+    world->theirs = make(&world->origin, theirs, size, flags);
+    world->ours = make(&world->local, ours, size, HG_BULK_READWRITE);
+    world->remote = hand_over(&world->local, world->theirs, 0);
+}
+
+static void world_bulks_free(struct world *world)
+{
+    cr_assert_eq(HG_Bulk_free(world->remote), HG_SUCCESS);
+    cr_assert_eq(HG_Bulk_free(world->ours), HG_SUCCESS);
+    cr_assert_eq(HG_Bulk_free(world->theirs), HG_SUCCESS);
+}
+
+/* Moves bytes between those two. */
+static hg_return_t transfer(struct world *world, hg_bulk_op_t op, hg_size_t remote_offset, hg_size_t local_offset,
+                            hg_size_t size, hg_op_id_t *op_id)
+{
+    return HG_Bulk_transfer(world->local.context, note, &world->told, op, world->addr, world->remote, remote_offset,
+                            world->ours, local_offset, size, op_id);
+}
+
 static void fill(unsigned char *bytes, size_t size, unsigned int seed)
 {
     for (size_t i = 0; i < size; i++)
@@ -168,37 +198,30 @@ ON_EACH_PROTOCOL(pull_and_push_move_every_byte)
         size_t size = sizes[i];
         unsigned char *theirs = malloc(size);
         unsigned char *ours = malloc(size);
-        struct told told = {.count = 0};
-        hg_bulk_t origin = make(&world.origin, theirs, size, HG_BULK_READWRITE);
-        hg_bulk_t local = make(&world.local, ours, size, HG_BULK_READWRITE);
-        hg_bulk_t remote = hand_over(&world.local, origin, 0);
+        const struct told *told = &world.told;
         hg_op_id_t op_id = HG_OP_ID_NULL;
 
+        world.told.count = 0;
+        world_bulks(&world, theirs, ours, size, HG_BULK_READWRITE);
         fill(theirs, size, 1);
         fill(ours, size, 2);
-        cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 0, local, 0,
-                                      size, &op_id),
-                     HG_SUCCESS, "%s", qs_error_detail());
+        cr_assert_eq(transfer(&world, HG_BULK_PULL, 0, 0, size, &op_id), HG_SUCCESS, "%s", qs_error_detail());
         cr_assert_neq(op_id, HG_OP_ID_NULL);
-        cr_assert_eq(told.count, 0);
-        run(&world, &told, 1);
-        cr_assert_eq(told.ret, HG_SUCCESS, "%s: %s", protocol, HG_Error_to_string(told.ret));
-        cr_assert_eq(told.size, size);
-        cr_assert_eq(told.op, HG_BULK_PULL);
-        cr_assert(told.origin == remote && told.local == local);
+        cr_assert_eq(told->count, 0);
+        run(&world, 1);
+        cr_assert_eq(told->ret, HG_SUCCESS, "%s: %s", protocol, HG_Error_to_string(told->ret));
+        cr_assert_eq(told->size, size);
+        cr_assert_eq(told->op, HG_BULK_PULL);
+        cr_assert(told->origin == world.remote && told->local == world.ours);
         cr_assert_eq(memcmp(ours, theirs, size), 0);
 
         fill(ours, size, 3);
-        cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PUSH, world.addr, remote, 0, local, 0,
-                                      size, HG_OP_ID_IGNORE),
-                     HG_SUCCESS, "%s", qs_error_detail());
-        run(&world, &told, 2);
-        cr_assert_eq(told.ret, HG_SUCCESS, "%s", HG_Error_to_string(told.ret));
+        cr_assert_eq(transfer(&world, HG_BULK_PUSH, 0, 0, size, HG_OP_ID_IGNORE), HG_SUCCESS, "%s", qs_error_detail());
+        run(&world, 2);
+        cr_assert_eq(told->ret, HG_SUCCESS, "%s", HG_Error_to_string(told->ret));
         cr_assert_eq(memcmp(ours, theirs, size), 0);
         cr_assert_eq(HG_Bulk_cancel(op_id), HG_SUCCESS, "long over: harmless");
-        HG_Bulk_free(remote);
-        HG_Bulk_free(local);
-        HG_Bulk_free(origin);
+        world_bulks_free(&world);
         free(ours);
         free(theirs);
     }
@@ -214,7 +237,6 @@ ON_EACH_PROTOCOL(unequal_segments_and_offsets)
     hg_size_t origin_sizes[] = {1, 0, 40000, 59999};
     void *local_bases[] = {ours, ours + 50000, ours + 50007};
     hg_size_t local_sizes[] = {50000, 7, 49993};
-    struct told told = {.count = 0};
     struct world world;
     hg_bulk_t origin;
     hg_bulk_t local;
@@ -233,14 +255,14 @@ ON_EACH_PROTOCOL(unequal_segments_and_offsets)
     cr_assert_eq(HG_Bulk_get_flags(remote), HG_BULK_READ_ONLY);
     memcpy(expected, ours, sizeof(ours));
     memcpy(expected + 123, theirs + 456, 90000);
-    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 456, local, 123,
-                                  90000, HG_OP_ID_IGNORE),
+    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &world.told, HG_BULK_PULL, world.addr, remote, 456, local,
+                                  123, 90000, HG_OP_ID_IGNORE),
                  HG_SUCCESS);
     /* All may be freed right after the submit, but the origin's registration. */
     HG_Bulk_free(remote);
     HG_Bulk_free(local);
-    run(&world, &told, 1);
-    cr_assert_eq(told.ret, HG_SUCCESS, "%s", HG_Error_to_string(told.ret));
+    run(&world, 1);
+    cr_assert_eq(world.told.ret, HG_SUCCESS, "%s", HG_Error_to_string(world.told.ret));
     cr_assert_eq(memcmp(ours, expected, sizeof(ours)), 0);
     HG_Bulk_free(origin);
     world_close(&world);
@@ -250,7 +272,6 @@ ON_EACH_PROTOCOL(small_data_rides_in_the_descriptor)
 {
     char theirs[] = "the quick brown fox";
     char ours[sizeof(theirs)] = "";
-    struct told told = {.count = 0};
     struct world world;
     hg_bulk_t origin;
     hg_bulk_t local;
@@ -265,12 +286,12 @@ ON_EACH_PROTOCOL(small_data_rides_in_the_descriptor)
     remote = hand_over(&world.local, origin, HG_BULK_EAGER);
     HG_Bulk_free(origin);
     memset(theirs, 'x', sizeof(theirs));
-    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 4, local, 0, 5,
-                                  HG_OP_ID_IGNORE),
+    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &world.told, HG_BULK_PULL, world.addr, remote, 4, local, 0,
+                                  5, HG_OP_ID_IGNORE),
                  HG_SUCCESS);
-    cr_assert_eq(told.count, 0, "never inside the submit");
-    run(&world, &told, 1);
-    cr_assert_eq(told.ret, HG_SUCCESS);
+    cr_assert_eq(world.told.count, 0, "never inside the submit");
+    run(&world, 1);
+    cr_assert_eq(world.told.ret, HG_SUCCESS);
     cr_assert_str_eq(ours, "quick");
     cr_assert_eq(HG_Bulk_access(remote, 4, 5, HG_BULK_READ_ONLY, 1, &base, &size, &count), HG_SUCCESS);
     cr_assert(count == 1 && size == 5 && memcmp(base, "quick", 5) == 0);
@@ -283,7 +304,6 @@ ON_EACH_PROTOCOL(own_memory_is_moved_within_the_process)
 {
     char theirs[] = "0123456789";
     char ours[sizeof(theirs)] = "";
-    struct told told = {.count = 0};
     struct world world;
     hg_bulk_t origin;
     hg_bulk_t local;
@@ -295,20 +315,20 @@ ON_EACH_PROTOCOL(own_memory_is_moved_within_the_process)
     local = make(&world.local, ours, sizeof(ours), HG_BULK_READWRITE);
     again = hand_over(&world.local, origin, 0);
     cr_assert_eq(HG_Addr_self(world.local.hg_class, &self), HG_SUCCESS);
-    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, self, again, 0, local, 0,
+    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &world.told, HG_BULK_PULL, self, again, 0, local, 0,
                                   sizeof(theirs), HG_OP_ID_IGNORE),
                  HG_SUCCESS, "%s", qs_error_detail());
-    cr_assert_eq(told.count, 0);
-    run(&world, &told, 1);
-    cr_assert(told.ret == HG_SUCCESS && strcmp(ours, theirs) == 0);
+    cr_assert_eq(world.told.count, 0);
+    run(&world, 1);
+    cr_assert(world.told.ret == HG_SUCCESS && strcmp(ours, theirs) == 0);
     ours[0] = 'X';
-    cr_assert_eq(
-        HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PUSH, self, origin, 0, local, 0, 1, HG_OP_ID_IGNORE),
-        HG_SUCCESS);
-    run(&world, &told, 2);
-    cr_assert_eq(theirs[0], 'X');
-    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, origin, 0, local, 0, 1,
+    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &world.told, HG_BULK_PUSH, self, origin, 0, local, 0, 1,
                                   HG_OP_ID_IGNORE),
+                 HG_SUCCESS);
+    run(&world, 2);
+    cr_assert_eq(theirs[0], 'X');
+    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &world.told, HG_BULK_PULL, world.addr, origin, 0, local, 0,
+                                  1, HG_OP_ID_IGNORE),
                  HG_INVALID_ARG, "our handle, another's address");
     HG_Addr_free(world.local.hg_class, self);
     HG_Bulk_free(again);
@@ -323,7 +343,6 @@ ON_EACH_PROTOCOL(bound_handles_carry_their_owner)
     char ours[sizeof(theirs)] = "";
     char text[256];
     hg_size_t text_size = sizeof(text);
-    struct told told = {.count = 0};
     struct world world;
     hg_bulk_t origin;
     hg_bulk_t local;
@@ -340,17 +359,17 @@ ON_EACH_PROTOCOL(bound_handles_carry_their_owner)
     cr_assert_eq(HG_Addr_to_string(world.local.hg_class, text, &text_size, HG_Bulk_get_addr(remote)), HG_SUCCESS);
     cr_assert_str_eq(text, world.origin.address);
     cr_assert_eq(HG_Bulk_get_context_id(remote), 0);
-    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 0, local, 0, 5,
-                                  HG_OP_ID_IGNORE),
+    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &world.told, HG_BULK_PULL, world.addr, remote, 0, local, 0,
+                                  5, HG_OP_ID_IGNORE),
                  HG_INVALID_ARG, "bound: not this way");
-    cr_assert_eq(
-        HG_Bulk_bind_transfer(world.local.context, note, &told, HG_BULK_PULL, local, 0, local, 0, 5, HG_OP_ID_IGNORE),
-        HG_INVALID_ARG, "not bound");
-    cr_assert_eq(
-        HG_Bulk_bind_transfer(world.local.context, note, &told, HG_BULK_PULL, remote, 0, local, 0, 5, HG_OP_ID_IGNORE),
-        HG_SUCCESS, "%s", qs_error_detail());
-    run(&world, &told, 1);
-    cr_assert(told.ret == HG_SUCCESS && strcmp(ours, "bound") == 0);
+    cr_assert_eq(HG_Bulk_bind_transfer(world.local.context, note, &world.told, HG_BULK_PULL, local, 0, local, 0, 5,
+                                       HG_OP_ID_IGNORE),
+                 HG_INVALID_ARG, "not bound");
+    cr_assert_eq(HG_Bulk_bind_transfer(world.local.context, note, &world.told, HG_BULK_PULL, remote, 0, local, 0, 5,
+                                       HG_OP_ID_IGNORE),
+                 HG_SUCCESS, "%s", qs_error_detail());
+    run(&world, 1);
+    cr_assert(world.told.ret == HG_SUCCESS && strcmp(ours, "bound") == 0);
     HG_Bulk_free(remote);
     HG_Bulk_free(local);
     HG_Bulk_free(origin);
@@ -361,44 +380,36 @@ ON_EACH_PROTOCOL(what_cannot_be_is_refused_before_anything_moves)
 {
     char theirs[64] = "";
     char ours[64] = "";
-    struct told told = {.count = 0};
     struct world world;
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_bulk_t remote;
+    struct told *told = &world.told;
     hg_context_t *context;
+    hg_bulk_t readable;
 
     world_open(&world, protocol);
     context = world.local.context;
-    origin = make(&world.origin, theirs, sizeof(theirs), HG_BULK_READ_ONLY);
-    local = make(&world.local, ours, sizeof(ours), HG_BULK_READ_ONLY);
-    remote = hand_over(&world.local, origin, 0);
-    cr_assert_eq(HG_Bulk_transfer(context, note, &told, HG_BULK_PUSH, world.addr, remote, 0, local, 0, 8, NULL),
+    world_bulks(&world, theirs, ours, sizeof(theirs), HG_BULK_READ_ONLY);
+    readable = make(&world.local, ours, sizeof(ours), HG_BULK_READ_ONLY);
+    cr_assert_eq(HG_Bulk_transfer(context, note, told, HG_BULK_PUSH, world.addr, world.remote, 0, readable, 0, 8, NULL),
                  HG_PERMISSION);
-    cr_assert_eq(HG_Bulk_transfer(context, note, &told, HG_BULK_PULL, world.addr, remote, 0, local, 0, 8, NULL),
+    cr_assert_eq(HG_Bulk_transfer(context, note, told, HG_BULK_PULL, world.addr, world.remote, 0, readable, 0, 8, NULL),
                  HG_PERMISSION);
-    HG_Bulk_free(local);
-    local = make(&world.local, ours, sizeof(ours), HG_BULK_READWRITE);
-    cr_assert_eq(HG_Bulk_transfer(context, note, &told, HG_BULK_PULL, world.addr, remote, 60, local, 0, 8, NULL),
-                 HG_INVALID_ARG);
+    HG_Bulk_free(readable);
+    cr_assert_eq(transfer(&world, HG_BULK_PULL, 60, 0, 8, NULL), HG_INVALID_ARG);
+    cr_assert_eq(transfer(&world, HG_BULK_PULL, UINT64_MAX, 0, 8, NULL), HG_INVALID_ARG);
+    cr_assert_eq(transfer(&world, (hg_bulk_op_t)7, 0, 0, 8, NULL), HG_INVALID_ARG);
     cr_assert_eq(
-        HG_Bulk_transfer(context, note, &told, HG_BULK_PULL, world.addr, remote, UINT64_MAX, local, 0, 8, NULL),
+        HG_Bulk_transfer(context, note, told, HG_BULK_PULL, HG_ADDR_NULL, world.remote, 0, world.ours, 0, 8, NULL),
         HG_INVALID_ARG);
-    cr_assert_eq(HG_Bulk_transfer(context, note, &told, HG_BULK_PULL, HG_ADDR_NULL, remote, 0, local, 0, 8, NULL),
+    cr_assert_eq(
+        HG_Bulk_transfer(context, note, told, HG_BULK_PULL, world.addr, world.remote, 0, world.remote, 0, 8, NULL),
+        HG_PERMISSION);
+    cr_assert_eq(HG_Bulk_transfer(NULL, note, told, HG_BULK_PULL, world.addr, world.remote, 0, world.ours, 0, 8, NULL),
                  HG_INVALID_ARG);
-    cr_assert_eq(HG_Bulk_transfer(context, note, &told, HG_BULK_PULL, world.addr, remote, 0, remote, 0, 8, NULL),
-                 HG_PERMISSION);
-    cr_assert_eq(HG_Bulk_transfer(context, note, &told, (hg_bulk_op_t)7, world.addr, remote, 0, local, 0, 8, NULL),
-                 HG_INVALID_ARG);
-    cr_assert_eq(HG_Bulk_transfer(NULL, note, &told, HG_BULK_PULL, world.addr, remote, 0, local, 0, 8, NULL),
-                 HG_INVALID_ARG);
-    cr_assert_eq(HG_Bulk_access(remote, 0, 8, HG_BULK_READ_ONLY, 0, NULL, NULL, NULL), HG_INVALID_ARG,
+    cr_assert_eq(HG_Bulk_access(world.remote, 0, 8, HG_BULK_READ_ONLY, 0, NULL, NULL, NULL), HG_INVALID_ARG,
                  "memory of another process");
     cr_assert_eq(HG_Finalize(world.local.hg_class), HG_BUSY);
-    cr_assert_eq(told.count, 0);
-    HG_Bulk_free(remote);
-    HG_Bulk_free(local);
-    HG_Bulk_free(origin);
+    cr_assert_eq(told->count, 0);
+    world_bulks_free(&world);
     world_close(&world);
 }
 
@@ -406,25 +417,15 @@ ON_EACH_PROTOCOL(empty_transfers_call_back)
 {
     char theirs[8];
     char ours[8];
-    struct told told = {.count = 0};
     struct world world;
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_bulk_t remote;
 
     world_open(&world, protocol);
-    origin = make(&world.origin, theirs, 8, HG_BULK_READ_ONLY);
-    local = make(&world.local, ours, 8, HG_BULK_READWRITE);
-    remote = hand_over(&world.local, origin, 0);
-    cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 8, local, 0, 0,
-                                  HG_OP_ID_IGNORE),
-                 HG_SUCCESS);
-    cr_assert_eq(told.count, 0);
-    run(&world, &told, 1);
-    cr_assert(told.ret == HG_SUCCESS && told.size == 0);
-    HG_Bulk_free(remote);
-    HG_Bulk_free(local);
-    HG_Bulk_free(origin);
+    world_bulks(&world, theirs, ours, 8, HG_BULK_READ_ONLY);
+    cr_assert_eq(transfer(&world, HG_BULK_PULL, 8, 0, 0, HG_OP_ID_IGNORE), HG_SUCCESS);
+    cr_assert_eq(world.told.count, 0);
+    run(&world, 1);
+    cr_assert(world.told.ret == HG_SUCCESS && world.told.size == 0);
+    world_bulks_free(&world);
     world_close(&world);
 }
 
@@ -433,41 +434,32 @@ ON_EACH_PROTOCOL(cancelled_transfers_call_back_once)
     const size_t size = 16 << 20;
     unsigned char *theirs = calloc(1, size);
     unsigned char *ours = calloc(1, size);
-    struct told told = {.count = 0};
     struct world world;
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_bulk_t remote;
+    struct told *told = &world.told;
 
     world_open(&world, protocol);
-    origin = make(&world.origin, theirs, size, HG_BULK_READ_ONLY);
-    local = make(&world.local, ours, size, HG_BULK_READWRITE);
-    remote = hand_over(&world.local, origin, 0);
+    world_bulks(&world, theirs, ours, size, HG_BULK_READ_ONLY);
     for (unsigned int turns = 0; turns < 6; turns++) {
         hg_op_id_t op_id;
 
-        told.count = 0;
-        cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 0, local, 0,
-                                      size, &op_id),
-                     HG_SUCCESS);
+        told->count = 0;
+        cr_assert_eq(transfer(&world, HG_BULK_PULL, 0, 0, size, &op_id), HG_SUCCESS);
         for (unsigned int i = 0; i < turns * turns; i++) {
             side_turn(&world.local);
             side_turn(&world.origin);
         }
         cr_assert_eq(HG_Bulk_cancel(op_id), HG_SUCCESS);
-        run(&world, &told, 1);
-        cr_assert(told.ret == HG_CANCELED || told.ret == HG_SUCCESS, "%s", HG_Error_to_string(told.ret));
+        run(&world, 1);
+        cr_assert(told->ret == HG_CANCELED || told->ret == HG_SUCCESS, "%s", HG_Error_to_string(told->ret));
         if (turns == 0)
-            cr_assert_eq(told.ret, HG_CANCELED);
+            cr_assert_eq(told->ret, HG_CANCELED);
         for (unsigned int i = 0; i < 10; i++)
             side_turn(&world.local);
-        cr_assert_eq(told.count, 1);
+        cr_assert_eq(told->count, 1);
         cr_assert_eq(HG_Bulk_cancel(op_id), HG_SUCCESS, "a late cancel hits nobody");
     }
     cr_assert_eq(HG_Bulk_cancel(HG_OP_ID_NULL), HG_INVALID_ARG);
-    HG_Bulk_free(remote);
-    HG_Bulk_free(local);
-    HG_Bulk_free(origin);
+    world_bulks_free(&world);
     world_close(&world);
     free(ours);
     free(theirs);
@@ -476,28 +468,19 @@ ON_EACH_PROTOCOL(cancelled_transfers_call_back_once)
 ON_EACH_PROTOCOL(many_transfers_at_once_all_call_back)
 {
     enum { COUNT = 300, SIZE = 5000 };
-    unsigned char *theirs = malloc((size_t)COUNT * SIZE);
-    unsigned char *ours = calloc(COUNT, SIZE);
-    struct told told = {.count = 0};
+    const size_t all = (size_t)COUNT * SIZE;
+    unsigned char *theirs = malloc(all);
+    unsigned char *ours = calloc(1, all);
     struct world world;
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_bulk_t remote;
 
     world_open(&world, protocol);
-    fill(theirs, (size_t)COUNT * SIZE, 5);
-    origin = make(&world.origin, theirs, (hg_size_t)COUNT * SIZE, HG_BULK_READ_ONLY);
-    local = make(&world.local, ours, (hg_size_t)COUNT * SIZE, HG_BULK_READWRITE);
-    remote = hand_over(&world.local, origin, 0);
-    for (unsigned int i = 0; i < COUNT; i++)
-        cr_assert_eq(HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote,
-                                      (hg_size_t)i * SIZE, local, (hg_size_t)i * SIZE, SIZE, HG_OP_ID_IGNORE),
-                     HG_SUCCESS);
-    run(&world, &told, COUNT);
-    cr_assert_eq(memcmp(ours, theirs, (size_t)COUNT * SIZE), 0);
-    HG_Bulk_free(remote);
-    HG_Bulk_free(local);
-    HG_Bulk_free(origin);
+    fill(theirs, all, 5);
+    world_bulks(&world, theirs, ours, all, HG_BULK_READ_ONLY);
+    for (hg_size_t at = 0; at < all; at += SIZE)
+        cr_assert_eq(transfer(&world, HG_BULK_PULL, at, at, SIZE, HG_OP_ID_IGNORE), HG_SUCCESS);
+    run(&world, COUNT);
+    cr_assert_eq(memcmp(ours, theirs, all), 0);
+    world_bulks_free(&world);
     world_close(&world);
     free(ours);
     free(theirs);
@@ -507,29 +490,22 @@ ON_EACH_PROTOCOL(an_owner_that_has_gone_is_an_error_of_the_transfer)
 {
     char theirs[64];
     char ours[64];
-    struct told told = {.count = 0};
     struct world world;
-    hg_bulk_t origin;
-    hg_bulk_t local;
-    hg_bulk_t remote;
     uint64_t limit;
 
     world_open(&world, protocol);
-    origin = make(&world.origin, theirs, sizeof(theirs), HG_BULK_READ_ONLY);
-    local = make(&world.local, ours, sizeof(ours), HG_BULK_READWRITE);
-    remote = hand_over(&world.local, origin, 0);
-    HG_Bulk_free(origin);
+    world_bulks(&world, theirs, ours, sizeof(theirs), HG_BULK_READ_ONLY);
+    HG_Bulk_free(world.theirs);
     side_close(&world.origin);
-    if (HG_Bulk_transfer(world.local.context, note, &told, HG_BULK_PULL, world.addr, remote, 0, local, 0, 64,
-                         HG_OP_ID_IGNORE) == HG_SUCCESS) {
+    if (transfer(&world, HG_BULK_PULL, 0, 0, 64, HG_OP_ID_IGNORE) == HG_SUCCESS) {
         limit = util_clock_now_ns() + 30 * UTIL_CLOCK_NS_PER_S;
-        while (told.count == 0 && util_clock_now_ns() < limit)
+        while (world.told.count == 0 && util_clock_now_ns() < limit)
             side_turn(&world.local);
-        cr_assert_eq(told.count, 1);
-        cr_assert_neq(told.ret, HG_SUCCESS);
+        cr_assert_eq(world.told.count, 1);
+        cr_assert_neq(world.told.ret, HG_SUCCESS);
     }
-    HG_Bulk_free(remote);
-    HG_Bulk_free(local);
+    HG_Bulk_free(world.remote);
+    HG_Bulk_free(world.ours);
     HG_Addr_free(world.local.hg_class, world.addr);
     side_close(&world.local);
     support_end();

@@ -4,12 +4,12 @@
  * The public log calls: what they switch, and where lines go.
  */
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "mercury.h"
 #include "tests/support/support_guard.h"
+#include "tests/support/support_log.h"
 #include "util/util_log.h"
 
 TestSuite(log_api, .init = support_begin, .fini = support_end);
@@ -19,29 +19,10 @@ TestSuite(log_api, .init = support_begin, .fini = support_end);
 #define WARNING_STREAM ((FILE *)(uintptr_t)5)
 #define DEBUG_STREAM   ((FILE *)(uintptr_t)7)
 
-static FILE *seen_stream;
-static char seen_text[1024];
-static unsigned int seen_lines;
-
-static int catch_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int catch_line(FILE *stream, const char *format, ...)
-{
-    va_list args;
-    int size = 0;
-
-    seen_stream = stream;
-    seen_lines++;
-    va_start(args, format);
-    size = vsnprintf(seen_text, sizeof(seen_text), format, args);
-    va_end(args);
-    return size;
-}
-
 static void catch_begin(void)
 {
-    seen_lines = 0;
-    HG_Set_log_func(catch_line);
+    support_log_forget();
+    HG_Set_log_func(support_log_line);
     HG_Set_log_stream("error", ERROR_STREAM);
     HG_Set_log_stream("warning", WARNING_STREAM);
     HG_Set_log_stream("debug", DEBUG_STREAM);
@@ -61,16 +42,16 @@ Test(log_api, each_level_goes_to_the_stream_set_for_it)
     catch_begin();
     HG_Set_log_level("debug");
     UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "number %d", 1);
-    cr_assert_eq((void *)seen_stream, (void *)ERROR_STREAM);
-    cr_assert_not_null(strstr(seen_text, "number 1"));
+    cr_assert_eq((void *)support_log_stream(), (void *)ERROR_STREAM);
+    cr_assert_not_null(strstr(support_log_text(), "number 1"));
     UTIL_LOG_FATAL(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_eq((void *)seen_stream, (void *)ERROR_STREAM);
+    cr_assert_eq((void *)support_log_stream(), (void *)ERROR_STREAM);
     UTIL_LOG_WARNING(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_eq((void *)seen_stream, (void *)WARNING_STREAM);
+    cr_assert_eq((void *)support_log_stream(), (void *)WARNING_STREAM);
     UTIL_LOG_INFO(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_eq((void *)seen_stream, (void *)DEBUG_STREAM);
+    cr_assert_eq((void *)support_log_stream(), (void *)DEBUG_STREAM);
     UTIL_LOG_DEBUG(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_eq((void *)seen_stream, (void *)DEBUG_STREAM);
+    cr_assert_eq((void *)support_log_stream(), (void *)DEBUG_STREAM);
     catch_end();
 }
 
@@ -79,13 +60,13 @@ Test(log_api, the_level_decides_what_is_written)
     catch_begin();
     HG_Set_log_level("warning");
     UTIL_LOG_INFO(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_eq(seen_lines, 0U);
+    cr_assert_eq(support_log_count(), 0U);
     UTIL_LOG_WARNING(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_geq(seen_lines, 1U);
-    seen_lines = 0;
+    cr_assert_geq(support_log_count(), 1U);
+    support_log_forget();
     HG_Set_log_level("none");
     UTIL_LOG_FATAL(UTIL_LOG_AREA_RPC, "text");
-    cr_assert_eq(seen_lines, 0U);
+    cr_assert_eq(support_log_count(), 0U);
     catch_end();
 }
 

@@ -5,30 +5,14 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "tests/support/support_guard.h"
+#include "tests/support/support_log.h"
 #include "util/util_clock.h"
 #include "util/util_log.h"
 
-static char lines[65536];
-static unsigned int line_count;
-static FILE *last_stream;
 static uint64_t fake_now_ns;
-
-static int catch_line(FILE *stream, const char *format, ...)
-{
-    size_t length = strlen(lines);
-    va_list args;
-
-    last_stream = stream;
-    line_count++;
-    va_start(args, format);
-    (void)vsnprintf(lines + length, sizeof(lines) - length, format, args);
-    va_end(args);
-    return 0;
-}
 
 static uint64_t fake_clock(void)
 {
@@ -40,7 +24,7 @@ static void setup(void)
     support_begin();
     util_log_set_level(UTIL_LOG_LEVEL_ERROR);
     (void)util_log_set_areas("");
-    util_log_set_func(catch_line);
+    util_log_set_func(support_log_line);
 }
 
 TestSuite(util_log, .init = setup, .fini = support_end);
@@ -51,9 +35,9 @@ Test(util_log, errors_are_shown_by_default_and_warnings_are_not)
     UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "two %d", 2);
     UTIL_LOG_WARNING(UTIL_LOG_AREA_RPC, "three");
     UTIL_LOG_DEBUG(UTIL_LOG_AREA_RPC, "four");
-    cr_assert_eq(line_count, 2);
-    cr_assert_not_null(strstr(lines, "quicksilver fatal cls: util_log_test.c:"));
-    cr_assert_not_null(strstr(lines, ": two 2\n"));
+    cr_assert_eq(support_log_count(), 2);
+    cr_assert_not_null(strstr(support_log_text(), "quicksilver fatal cls: util_log_test.c:"));
+    cr_assert_not_null(strstr(support_log_text(), ": two 2\n"));
 }
 
 Test(util_log, arguments_of_a_line_that_is_off_are_not_evaluated)
@@ -68,7 +52,7 @@ Test(util_log, level_none_silences_everything)
 {
     util_log_set_level(UTIL_LOG_LEVEL_NONE);
     UTIL_LOG_FATAL(UTIL_LOG_AREA_CLS, "one");
-    cr_assert_eq(line_count, 0);
+    cr_assert_eq(support_log_count(), 0);
 }
 
 Test(util_log, areas_can_be_named_and_excluded)
@@ -113,9 +97,9 @@ Test(util_log, function_gets_the_stream_of_the_level_untouched)
 
     util_log_set_stream(UTIL_LOG_LEVEL_ERROR, not_a_stream);
     UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "x");
-    cr_assert_eq(last_stream, not_a_stream);
+    cr_assert_eq(support_log_stream(), not_a_stream);
     UTIL_LOG_FATAL(UTIL_LOG_AREA_RPC, "x");
-    cr_assert_eq(last_stream, stderr);
+    cr_assert_eq(support_log_stream(), stderr);
     util_log_set_stream(UTIL_LOG_LEVEL_NONE, NULL);
 }
 
@@ -148,8 +132,8 @@ Test(util_log, overlong_line_is_cut)
     memset(big, 'x', sizeof(big) - 1);
     big[sizeof(big) - 1] = '\0';
     UTIL_LOG_ERROR(UTIL_LOG_AREA_RPC, "%s", big);
-    cr_assert_eq(line_count, 1);
-    cr_assert(strlen(lines) < 1200);
+    cr_assert_eq(support_log_count(), 1);
+    cr_assert(strlen(support_log_text()) < 1200);
 }
 
 static void limited_line(void)
@@ -163,9 +147,9 @@ Test(util_log, limited_call_site_writes_a_few_lines_a_second_and_counts_the_rest
     util_clock_replace(fake_clock);
     for (int i = 0; i < 100; i++)
         limited_line();
-    cr_assert_eq(line_count, UTIL_LOG_LIMIT_LINES);
+    cr_assert_eq(support_log_count(), UTIL_LOG_LIMIT_LINES);
     fake_now_ns += UTIL_CLOCK_NS_PER_S;
     limited_line();
-    cr_assert_eq(line_count, UTIL_LOG_LIMIT_LINES + 2);
-    cr_assert_not_null(strstr(lines, "95 more lines"));
+    cr_assert_eq(support_log_count(), UTIL_LOG_LIMIT_LINES + 2);
+    cr_assert_not_null(strstr(support_log_text(), "95 more lines"));
 }
