@@ -55,7 +55,7 @@
 /* How often sockets are looked at while busy polling, and while a handshake is under way. */
 #define SHM_DOORBELL_CHECK_NS     UTIL_CLOCK_NS_PER_MS
 #define SHM_DOORBELL_HANDSHAKE_NS (50U * UTIL_CLOCK_NS_PER_US)
-#define SHM_DOORBELL_POLLS_MAX    4096U
+#define SHM_DOORBELL_POLLS_MAX    32U
 /* How soon a full backlog, or a listener without descriptors, is tried again. */
 #define SHM_DOORBELL_RETRY_NS (2U * UTIL_CLOCK_NS_PER_MS)
 #define SHM_DOORBELL_PAUSE_NS (100U * UTIL_CLOCK_NS_PER_MS)
@@ -266,8 +266,8 @@ bool shm_doorbell_due(struct shm_doorbell *bell)
         bell->polls_left--;
         return false;
     }
-    /* Grant as many polls as took a quarter of the interval, so that the clock is read four times
-     * an interval however long a poll takes. */
+    /* Grant as many polls as took a quarter of the interval, so that the clock is read four times an interval however long a
+     * poll takes; not more than a few, because the next ones may come a thousand times more slowly. */
     interval_ns = shm_doorbell_shaking_hands(bell) ? SHM_DOORBELL_HANDSHAKE_NS : SHM_DOORBELL_CHECK_NS;
     now_ns = util_clock_now_ns();
     elapsed_ns = now_ns - bell->polled_ns;
