@@ -114,6 +114,18 @@ int na_context_open(struct na_class *na_class, uint8_t index, const struct na_up
     return na_class->transport->context_open(na_class, index, upcalls, arg, context_out);
 }
 
+void na_context_base_init(struct na_context *context, struct na_class *na_class, uint8_t index,
+                          const struct na_upcalls *upcalls, void *arg)
+{
+    context->transport = na_class->transport;
+    context->na_class = na_class;
+    context->upcalls = upcalls;
+    context->arg = arg;
+    context->index = index;
+    context->wait_fd = -1;
+    memcpy(context->address, na_class->address, sizeof(context->address));
+}
+
 void na_context_close(struct na_context *context, uint32_t linger_ms)
 {
     if (context != NULL)

@@ -97,6 +97,10 @@ struct na_mem {
     struct na_class *na_class; /**< borrowed */
 };
 
+/** For transports: fills in the base of a context of @p na_class, without a wait descriptor and with the class's address. */
+void na_context_base_init(struct na_context *context, struct na_class *na_class, uint8_t index,
+                          const struct na_upcalls *upcalls, void *arg);
+
 /** Shared memory. */
 extern const struct na_transport shm_transport;
 /** libfabric. */

@@ -94,7 +94,7 @@ static void context_destroy(struct ofi_context *context)
     ofi_route_free_all(context);
     ofi_recv_close(context);
     ofi_send_close(context);
-    ofi_wait_close(context);
+    na_waker_close(&context->waker);
     util_free(context);
 }
 
@@ -105,15 +105,9 @@ static struct ofi_context *context_alloc(struct ofi_class *owner, uint8_t index,
 
     if (context == NULL)
         return NULL;
-    context->base.transport = owner->base.transport;
-    context->base.na_class = &owner->base;
-    context->base.upcalls = upcalls;
-    context->base.arg = arg;
-    context->base.index = index;
-    context->base.wait_fd = -1;
+    na_context_base_init(&context->base, &owner->base, index, upcalls, arg);
     context->owner = owner;
-    context->wait.epoll_fd = -1;
-    context->wait.wake_fd = -1;
+    na_waker_init(&context->waker);
     context->route_free = UINT32_MAX;
     util_list_init(&context->connecting);
     util_list_init(&context->closing);

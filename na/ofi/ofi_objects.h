@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "na/na_transport.h"
+#include "na/na_waker.h"
 #include "na/ofi/ofi_address.h"
 #include "na/ofi/ofi_compat.h"
 #include "na/ofi/ofi_provider.h"
@@ -151,14 +152,6 @@ struct ofi_send {
     uint32_t inflight; /* frames that libfabric has, all routes */
 };
 
-/* --- waiting (ofi_wait.c) ------------------------------------------------------------------------------------ */
-
-struct ofi_wait {
-    int epoll_fd;      /* na_context.wait_fd; -1 with never_block */
-    int wake_fd;       /* eventfd, in the set */
-    atomic_bool woken; /* na_wake() was called and not yet cleared */
-};
-
 /* --- context (ofi_endpoint.c, ofi_cq.c) ------------------------------------------------------------------------- */
 
 struct ofi_context {
@@ -167,7 +160,7 @@ struct ofi_context {
     struct ofi_endpoint endpoint;
     struct ofi_recv recv;
     struct ofi_send send;
-    struct ofi_wait wait;
+    struct na_waker waker; /* empty with never_block */
 
     /* Routes (ofi_route.c). */
     struct ofi_route **routes; /* owned table by index */

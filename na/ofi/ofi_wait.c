@@ -12,8 +12,6 @@
 #include "na/ofi/ofi_wait.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_guard.h"
@@ -36,35 +34,19 @@ int ofi_wait_open(struct ofi_context *context)
 {
     int ret;
 
-    context->wait.epoll_fd = -1;
-    context->wait.wake_fd = -1;
-    context->base.wait_fd = -1;
     if (context->owner->never_block)
         return 0;
-    context->wait.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    context->wait.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (context->wait.epoll_fd < 0 || context->wait.wake_fd < 0)
-        return util_detail_set(-errno, "no descriptor to wait with: %s", ofi_error_text(errno));
-    ret = wait_add(context->wait.epoll_fd, context->wait.wake_fd);
-    if (ret == 0)
-        ret = wait_add(context->wait.epoll_fd, context->endpoint.cq_fd);
+    ret = na_waker_open(&context->waker);
+    if (ret != 0)
+        return ret;
+    ret = wait_add(context->waker.epoll_fd, context->endpoint.cq_fd);
     if (ret == 0 && context->owner->connected)
-        ret = wait_add(context->wait.epoll_fd, context->owner->cm.eq_fd);
+        ret = wait_add(context->waker.epoll_fd, context->owner->cm.eq_fd);
     if (ret != 0)
         return util_detail_set(ret, "%s gives a descriptor that cannot be waited for: %s",
                                context->owner->base.provider, ofi_error_text(ret));
-    context->base.wait_fd = context->wait.epoll_fd;
+    context->base.wait_fd = context->waker.epoll_fd;
     return 0;
-}
-
-void ofi_wait_close(struct ofi_context *context)
-{
-    if (context->wait.wake_fd >= 0)
-        (void)close(context->wait.wake_fd);
-    if (context->wait.epoll_fd >= 0)
-        (void)close(context->wait.epoll_fd);
-    context->wait.wake_fd = -1;
-    context->wait.epoll_fd = -1;
 }
 
 /* True when the event queue is empty and will make its descriptor readable when it is not. */
@@ -103,9 +85,8 @@ static bool wait_try_queue(struct ofi_context *context)
 /* Whether the context has work that needs no news from libfabric. */
 static bool wait_has_work(struct ofi_context *context)
 {
-    return atomic_load_explicit(&context->wait.woken, memory_order_acquire) ||
-           atomic_load_explicit(&context->handed_over, memory_order_acquire) || !util_list_empty(&context->changing) ||
-           !util_list_empty(&context->recv.idle);
+    return na_waker_is_woken(&context->waker) || atomic_load_explicit(&context->handed_over, memory_order_acquire) ||
+           !util_list_empty(&context->changing) || !util_list_empty(&context->recv.idle);
 }
 
 bool ofi_wait_prepare(struct na_context *base)
@@ -128,30 +109,15 @@ bool ofi_wait_prepare(struct na_context *base)
 void ofi_wait_finish(struct na_context *base)
 {
     struct ofi_context *context = ofi_context_of(base);
-    uint64_t count;
 
     /* Relaxed: only asks for a read of the event queue, which has its own lock. */
     atomic_store_explicit(&context->owner->cm.due, true, memory_order_relaxed);
-    if (context->wait.wake_fd < 0)
-        return;
-    /* The flag goes first: a wake-up in between sets it again, and then forbids the next sleep. Acquire
-     * and release: what the waker wrote before waking is seen from here on. */
-    (void)atomic_exchange_explicit(&context->wait.woken, false, memory_order_acq_rel);
-    if (read(context->wait.wake_fd, &count, sizeof(count)) < 0)
-        return; /* nobody has written, or not yet */
+    na_waker_clear(&context->waker);
 }
 
 void ofi_wait_wake(struct na_context *base)
 {
-    struct ofi_context *context = ofi_context_of(base);
-    const uint64_t one = 1;
-    int saved = errno;
-
-    if (context->wait.wake_fd >= 0 && !atomic_exchange_explicit(&context->wait.woken, true, memory_order_acq_rel)) {
-        if (write(context->wait.wake_fd, &one, sizeof(one)) < 0)
-            atomic_store_explicit(&context->wait.woken, false, memory_order_relaxed);
-    }
-    errno = saved;
+    na_waker_wake(&ofi_context_of(base)->waker);
 }
 
 uint64_t ofi_wait_deadline_ns(const struct na_context *base)

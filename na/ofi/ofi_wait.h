@@ -11,8 +11,6 @@
 
 /* Makes the set; the endpoint must be open. Sets the context's wait_fd. */
 int ofi_wait_open(struct ofi_context *context);
-/* Takes a context whose wait was never opened, if wait.epoll_fd is -1. */
-void ofi_wait_close(struct ofi_context *context);
 
 /* na_wait_prepare, na_wait_finish, na_wake, na_next_deadline_ns. */
 bool ofi_wait_prepare(struct na_context *base);

@@ -35,7 +35,7 @@ static int context_open_doorbell(struct shm_context *context)
     struct shm_doorbell_gift gift;
     struct shm_doorbell_config config = {
         .name = name,
-        .epoll_fd = context->epoll_fd,
+        .epoll_fd = context->waker.epoll_fd,
         .socket_fd = context->base.index == 0 ? owner->socket_fd : -1,
         .deaf = !owner->base.listens,
         .connect_timeout_ms = owner->connect_timeout_ms,
@@ -76,7 +76,7 @@ static void context_destroy(struct shm_context *context)
     shm_route_free_all(context);
     shm_doorbell_close(context->doorbell);
     shm_send_close(context);
-    shm_wait_close(context);
+    na_waker_close(&context->waker);
     util_free(context->bounce);
     util_free(context);
 }
@@ -88,16 +88,9 @@ static struct shm_context *context_alloc(struct shm_class *owner, uint8_t index,
 
     if (context == NULL)
         return NULL;
-    context->base.transport = owner->base.transport;
-    context->base.na_class = &owner->base;
-    context->base.upcalls = upcalls;
-    context->base.arg = arg;
-    context->base.index = index;
-    context->base.wait_fd = -1;
-    memcpy(context->base.address, owner->base.address, sizeof(context->base.address));
+    na_context_base_init(&context->base, &owner->base, index, upcalls, arg);
     context->owner = owner;
-    context->epoll_fd = -1;
-    context->wake_fd = -1;
+    na_waker_init(&context->waker);
     util_list_init(&context->routes);
     util_list_init(&context->polled);
     util_list_init(&context->changing);

@@ -24,32 +24,42 @@
 /* A piece takes a fraction of a millisecond to copy. A peer that is stopped in the middle could take for ever. */
 #define WAIT_NS (100U * UTIL_CLOCK_NS_PER_MS)
 
-/* The route whose peer copies from or to the entry, if there is one: its text is for the log. */
-static bool mem_is_busy(struct shm_class *owner, uint32_t entry, char text[NA_ADDRESS_MAX])
+static bool mem_has_entry(const struct shm_mem *mem, uint64_t entry)
+{
+    for (uint32_t i = 0; i < mem->count; i++) {
+        if (mem->segments[i].address != 0 && shm_table_entry_of(mem->segments[i].address) == entry)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a peer copies from or to the memory; if so, its name for the log. */
+static bool mem_is_busy(const struct shm_mem *mem, char text[NA_ADDRESS_MAX])
 {
     bool busy = false;
 
-    util_lock_take(&owner->lock);
-    util_list_each (node, &owner->exposed) {
+    util_lock_take(&mem->owner->lock);
+    util_list_each (node, &mem->owner->exposed) {
         const struct shm_route *route = util_container_of(node, struct shm_route, exposed_node);
-
         /* Acquire: the copy is over when the word has changed. */
-        if (atomic_load_explicit(route->peer_busy, memory_order_acquire) == (uint64_t)entry + 1) {
+        uint64_t word = atomic_load_explicit(route->peer_busy, memory_order_acquire);
+
+        if (word != 0 && mem_has_entry(mem, word - 1)) {
             busy = true;
             memcpy(text, route->base.text, NA_ADDRESS_MAX);
             break;
         }
     }
-    util_lock_drop(&owner->lock);
+    util_lock_drop(&mem->owner->lock);
     return busy;
 }
 
-static void mem_wait(struct shm_class *owner, uint32_t entry)
+static void mem_wait(const struct shm_mem *mem)
 {
     char text[NA_ADDRESS_MAX];
     uint64_t deadline_ns = 0;
 
-    while (mem_is_busy(owner, entry, text)) {
+    while (mem_is_busy(mem, text)) {
         if (deadline_ns == 0)
             deadline_ns = util_clock_deadline_ns(WAIT_NS);
         if (util_clock_now_ns() >= deadline_ns) {
@@ -114,15 +124,16 @@ int shm_mem_register(struct na_class *base, const struct na_segment *segments, u
 void shm_mem_deregister(struct na_mem *base)
 {
     struct shm_mem *mem = util_container_of(base, struct shm_mem, base);
+    bool withdrawn = false;
 
     for (uint32_t i = 0; i < mem->count; i++) {
-        uint64_t address = mem->segments[i].address;
-
-        if (address == 0)
+        if (mem->segments[i].address == 0)
             continue;
-        shm_table_remove(mem->owner->table, address);
-        mem_wait(mem->owner, shm_table_entry_of(address));
+        shm_table_remove(mem->owner->table, mem->segments[i].address);
+        withdrawn = true;
     }
+    if (withdrawn)
+        mem_wait(mem);
     util_free(mem);
 }
 

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "na/na_transport.h"
+#include "na/na_waker.h"
 #include "na/shm/shm_doorbell.h"
 #include "na/shm/shm_ring.h"
 #include "na/shm/shm_table.h"
@@ -84,10 +85,8 @@ struct shm_context {
     unsigned char *bounce; /* owned: a received frame while its upcall runs */
 
     /* Waiting. */
-    int epoll_fd;      /* na_context.wait_fd; -1 with never_block */
-    int wake_fd;       /* eventfd, in the set */
-    atomic_bool woken; /* na_wake() was called and not yet cleared */
-    bool armed;        /* somebody sleeps, or is about to */
+    struct na_waker waker; /* empty with never_block */
+    bool armed;            /* somebody sleeps, or is about to */
 };
 
 /* --- routes (shm_route.c) --------------------------------------------------------------------------------- */

@@ -7,38 +7,14 @@
  */
 #include "na/shm/shm_wait.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include "na/shm/shm_route.h"
-#include "util/util_detail.h"
 
 int shm_wait_open(struct shm_context *context)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = 0}};
+    int error = context->owner->never_block ? 0 : na_waker_open(&context->waker);
 
-    if (context->owner->never_block)
-        return 0;
-    context->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    context->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (context->epoll_fd < 0 || context->wake_fd < 0 ||
-        epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, context->wake_fd, &event) != 0)
-        return util_detail_set(-errno, "no descriptor to wait with: %s", strerror(errno));
-    context->base.wait_fd = context->epoll_fd;
-    return 0;
-}
-
-void shm_wait_close(struct shm_context *context)
-{
-    if (context->wake_fd >= 0)
-        (void)close(context->wake_fd);
-    if (context->epoll_fd >= 0)
-        (void)close(context->epoll_fd);
-    context->wake_fd = -1;
-    context->epoll_fd = -1;
+    context->base.wait_fd = context->waker.epoll_fd;
+    return error;
 }
 
 /* Whether there is something that no peer rings for: it came before they knew that we sleep. */
@@ -64,7 +40,7 @@ bool shm_wait_prepare(struct na_context *base)
 {
     struct shm_context *context = shm_context_of(base);
 
-    if (atomic_load_explicit(&context->woken, memory_order_acquire) || !util_list_empty(&context->changing) ||
+    if (na_waker_is_woken(&context->waker) || !util_list_empty(&context->changing) ||
         !util_list_empty(&context->copying))
         return false;
     context->armed = true;
@@ -75,30 +51,15 @@ bool shm_wait_prepare(struct na_context *base)
 void shm_wait_finish(struct na_context *base)
 {
     struct shm_context *context = shm_context_of(base);
-    uint64_t count;
 
     context->armed = false;
     shm_doorbell_sleep_end(context->doorbell);
-    if (context->wake_fd < 0)
-        return;
-    /* The flag goes first: a wake-up in between sets it again, and then forbids the next sleep. Acquire and release: what
-     * the waker wrote before waking is seen from here on. */
-    (void)atomic_exchange_explicit(&context->woken, false, memory_order_acq_rel);
-    if (read(context->wake_fd, &count, sizeof(count)) < 0)
-        return; /* nobody has written, or not yet */
+    na_waker_clear(&context->waker);
 }
 
 void shm_wait_wake(struct na_context *base)
 {
-    struct shm_context *context = shm_context_of(base);
-    const uint64_t one = 1;
-    int saved = errno;
-
-    if (context->wake_fd >= 0 && !atomic_exchange_explicit(&context->woken, true, memory_order_acq_rel)) {
-        if (write(context->wake_fd, &one, sizeof(one)) < 0)
-            atomic_store_explicit(&context->woken, false, memory_order_relaxed);
-    }
-    errno = saved;
+    na_waker_wake(&shm_context_of(base)->waker);
 }
 
 uint64_t shm_wait_deadline_ns(const struct na_context *base)

@@ -9,9 +9,8 @@
 
 #include "na/shm/shm_objects.h"
 
-/* Makes the set. Sets the context's wait_fd. */
+/* Makes the set, unless the user never blocks. Sets the context's wait_fd. */
 int shm_wait_open(struct shm_context *context);
-void shm_wait_close(struct shm_context *context);
 
 /* na_wait_prepare, na_wait_finish, na_wake, na_next_deadline_ns. */
 bool shm_wait_prepare(struct na_context *base);
