@@ -35,9 +35,10 @@ is_version() { [ "$(cat "$work/cmake/version")" = "2.4.1 2.4" ]; }
 needs_quicksilver() { ldd "$1" | grep -q "libquicksilver.so.0 => $here/$libdir/"; }
 
 pkg() { PKG_CONFIG_PATH=$here/$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root pkg-config "$@"; }
+# builds_by_pkg NAME...: arguments of pkg-config; --static is what packages say who prefer to name all libraries.
 builds_by_pkg() {
     # shellcheck disable=SC2046 # flags are words
-    ${CC:-cc} "$consumer/consumer.c" -o "$work/by_pkg" $(pkg --cflags --libs "$1")
+    ${CC:-cc} "$consumer/consumer.c" -o "$work/by_pkg" $(pkg --cflags --libs "$@")
 }
 
 check "installs" env DESTDIR="$work/root" "$meson" install -C "$build" --no-rebuild
@@ -55,6 +56,8 @@ check "pkg-config knows Mercury" pkg --exact-version=2.4.1 mercury
 for name in mercury quicksilver; do
     check "$name.pc: builds the program" builds_by_pkg "$name"
     check "$name.pc: which runs" answers "$work/by_pkg"
+    check "$name.pc: builds it with all libraries named" builds_by_pkg --static "$name"
+    check "$name.pc: which runs, too" answers "$work/by_pkg"
 done
 
 # Without Mercury's names nothing lies where Mercury has files of its own.
