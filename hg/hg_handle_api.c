@@ -91,11 +91,13 @@ hg_return_t HG_Ref_incr(hg_handle_t hg_handle)
     return HG_SUCCESS;
 }
 
+/* For Mercury's programs, both ends of a call to oneself are one handle, of which the origin has a reference: Margo
+ * acts upon the count that tells it to be the last, and must do so at one end only. */
 int32_t HG_Ref_get(hg_handle_t handle)
 {
     if (handle == NULL)
         return -1;
-    return atomic_load_explicit(&handle->refs, memory_order_relaxed);
+    return atomic_load_explicit(&handle->refs, memory_order_relaxed) + (handle->target && handle->to_self);
 }
 
 const struct hg_info *HG_Get_info(hg_handle_t handle)

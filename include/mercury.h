@@ -635,7 +635,8 @@ HG_PUBLIC hg_return_t HG_Reset(hg_handle_t handle, hg_addr_t addr, hg_id_t id);
 HG_PUBLIC hg_return_t HG_Ref_incr(hg_handle_t hg_handle);
 
 /**
- * Count the references to a handle. The library holds one while a call is in progress.
+ * Count the references to a handle. The library holds one while a call is in progress. For the handler of a call to
+ * oneself the count includes one for the origin, whose handle is another one here, but the same one in Mercury.
  *
  * \param handle [IN] the handle
  *

@@ -200,6 +200,30 @@ static void unknown_rpc_and_dropped_handle_reach_oneself(void)
     hg_pair_close(&pair);
 }
 
+/* Mercury has one handle for both ends of such a call; Margo takes the end that sees one reference as the last. */
+static void handler_of_a_call_to_oneself_sees_the_origins_reference(void)
+{
+    struct hg_pair_call call;
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+    hg_handle_t held;
+
+    hg_pair_open(&pair, NULL);
+    begin_self(&pair, &call, HG_PAIR_HOLD);
+    hg_pair_call_forward(&call, &in);
+    HG_PAIR_UNTIL(&pair, (held = hg_pair_take_held(&pair)) != HG_HANDLE_NULL);
+    SUPPORT_CHECK(HG_Ref_get(held) == 2);
+    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
+    HG_PAIR_OK(hg_pair_call_wait(&call));
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(HG_Ref_get(held) == 2);
+    SUPPORT_CHECK(HG_Ref_get(call.handle) == 1);
+    HG_PAIR_OK(HG_Destroy(held));
+    SUPPORT_CHECK(HG_Ref_get(call.handle) == 1);
+    hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
 static void no_loopback_sends_calls_to_oneself_through_the_transport(void)
 {
     struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
@@ -226,6 +250,7 @@ const struct support_case hg_self_cases[] = {
     SUPPORT_CASE(cancel_of_a_call_to_oneself_calls_back_once),
     SUPPORT_CASE(call_to_oneself_times_out),
     SUPPORT_CASE(unknown_rpc_and_dropped_handle_reach_oneself),
+    SUPPORT_CASE(handler_of_a_call_to_oneself_sees_the_origins_reference),
     SUPPORT_CASE(no_loopback_sends_calls_to_oneself_through_the_transport),
     {NULL, NULL, 0},
 };

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright The Quicksilver authors
+#
+# An installed library serves those who look for Mercury: consumer.sh MESON BUILD SOURCE PREFIX LIBDIR INCLUDEDIR
+# Installs BUILD below a folder of its own (so the tree is not where it was configured for, and its files must say
+# where they are), then builds and runs the program in consumer/ with CMake, and with pkg-config alone.
+# shellcheck source=tests/integration/tool_common.sh
+. "$(dirname "$0")/../integration/tool_common.sh"
+
+meson=$1
+build=$2
+source=$3
+prefix=$4
+libdir=$5
+includedir=$6
+consumer=$source/tests/compat/consumer
+# shellcheck disable=SC2154 # work is in tool_common.sh
+here=$work/root$prefix
+export LD_LIBRARY_PATH=$here/$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+
+if ! command -v cmake >/dev/null || ! command -v pkg-config >/dev/null; then
+    echo "skipped: no cmake or no pkg-config"
+    exit 77
+fi
+
+answers() { exits 0 "$1" && prints "twice 21 is 42" && is_empty "$work/err"; }
+
+# configures CODE VERSION: CMake's verdict when that version of Mercury is asked for.
+configures() {
+    rm -rf "$work/cmake"
+    CMAKE_PREFIX_PATH=$here exits "$1" cmake -S "$consumer" -B "$work/cmake" -DWANTED="$2"
+}
+is_version() { [ "$(cat "$work/cmake/version")" = "2.4.1 2.4" ]; }
+needs_quicksilver() { ldd "$1" | grep -q "libquicksilver.so.0 => $here/$libdir/"; }
+
+pkg() { PKG_CONFIG_PATH=$here/$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root pkg-config "$@"; }
+# builds_by_pkg NAME...: arguments of pkg-config; --static is what packages say who prefer to name all libraries.
+builds_by_pkg() {
+    # shellcheck disable=SC2046 # flags are words
+    ${CC:-cc} "$consumer/consumer.c" -o "$work/by_pkg" $(pkg --cflags --libs "$@")
+}
+
+check "installs" env DESTDIR="$work/root" "$meson" install -C "$build" --no-rebuild
+check "CMake finds Mercury" configures 0 ""
+check "and says which version" is_version
+check "an older one will do" configures 0 2.0
+check "this very one will do" configures 0 2.4.1
+check "a newer one will not" configures 1 2.5
+check "configures again" configures 0 2.4
+check "CMake builds the program" cmake --build "$work/cmake"
+check "which is linked with this library" needs_quicksilver "$work/cmake/consumer"
+check "and runs" answers "$work/cmake/consumer"
+
+check "pkg-config knows Mercury" pkg --exact-version=2.4.1 mercury
+for name in mercury quicksilver; do
+    check "$name.pc: builds the program" builds_by_pkg "$name"
+    check "$name.pc: which runs" answers "$work/by_pkg"
+    check "$name.pc: builds it with all libraries named" builds_by_pkg --static "$name"
+    check "$name.pc: which runs, too" answers "$work/by_pkg"
+done
+
+# Without Mercury's names nothing lies where Mercury has files of its own.
+plan_without() {
+    "$meson" setup "$work/without" "$source" -Dcompat_names=false -Dtools=false -Dexamples=false -Dtests=false \
+        --prefix="$prefix" --libdir="$libdir" --includedir="$includedir" || return 1
+    "$meson" introspect "$work/without" --installed >"$work/plan"
+}
+plans() { grep -qF "$1" "$work/plan"; }
+plans_not() { ! plans "$1"; }
+check "configures without the names" plan_without
+check "headers have a folder of their own" plans "$prefix/$includedir/quicksilver/mercury.h"
+check "and no other" plans_not "$prefix/$includedir/mercury"
+check "no mercury.pc" plans_not mercury.pc
+check "no CMake package" plans_not mercuryConfig
+check "quicksilver.pc is there" plans quicksilver.pc
+check "and names the folder" grep -q '^Cflags:.*/quicksilver' "$work/without/meson-private/quicksilver.pc"
+finish
