@@ -26,6 +26,11 @@
 #define CLASS_MESSAGE_SIZE     4096U
 #define CLASS_MESSAGE_SIZE_MAX (1U << 20)
 
+/* All open classes, in the order in which they were opened. Taken before the locks of classes and contexts. */
+static struct util_lock classes_lock = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+static struct util_list classes = UTIL_LIST_INIT(classes);
+static uint64_t classes_opened;
+
 static hg_class_t *class_fail(const char *uri, const char *what)
 {
     UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Init(\"%s\"): %s", uri != NULL ? uri : "(null)", what);
@@ -93,6 +98,43 @@ static int class_addr_format(enum na_addr_format format)
     }
 }
 
+/* --- all classes ---------------------------------------------------------------------------------------- */
+
+static void class_enlist(struct hg_class *hg_class)
+{
+    util_lock_take(&classes_lock);
+    hg_class->number = ++classes_opened;
+    util_list_push(&classes, &hg_class->all_link);
+    util_lock_drop(&classes_lock);
+}
+
+/* Nobody reads the class through the list after this. */
+static void class_delist(struct hg_class *hg_class)
+{
+    util_lock_take(&classes_lock);
+    util_list_remove(&hg_class->all_link);
+    util_lock_drop(&classes_lock);
+}
+
+uint64_t hg_class_next(uint64_t after, char *address, size_t address_size, struct qs_counters *counters)
+{
+    uint64_t number = 0;
+
+    util_lock_take(&classes_lock);
+    util_list_each (node, &classes) {
+        struct hg_class *hg_class = util_container_of(node, struct hg_class, all_link);
+
+        if (hg_class->number <= after)
+            continue;
+        number = hg_class->number;
+        (void)snprintf(address, address_size, "%s", na_class_address(hg_class->na));
+        hg_stats_read(hg_class, counters);
+        break;
+    }
+    util_lock_drop(&classes_lock);
+    return number;
+}
+
 /* --- init and finalize ---------------------------------------------------------------------------------- */
 
 static int class_open_transport(struct hg_class *hg_class, const char *uri, bool listen,
@@ -123,6 +165,7 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
 
 static void class_free(struct hg_class *hg_class)
 {
+    class_delist(hg_class);
     hg_flusher_fini(&hg_class->flusher);
     hg_addr_unref(hg_class->self);
     hg_rpc_table_fini(&hg_class->rpcs);
@@ -141,6 +184,7 @@ static struct hg_class *class_create(const struct hg_init_info *options)
 
     if (hg_class == NULL)
         return NULL;
+    util_list_init(&hg_class->all_link);
     if (hg_rpc_table_init(&hg_class->rpcs) != 0) {
         util_free(hg_class);
         return NULL;
@@ -181,6 +225,7 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
         class_free(hg_class);
         return class_fail(uri, util_detail_get()[0] != '\0' ? util_detail_get() : strerror(-error));
     }
+    class_enlist(hg_class);
     return hg_class;
 }
 

@@ -34,6 +34,8 @@ struct hg_user_data {
 
 struct hg_class {
     /* Identity; constant after HG_Init. */
+    struct util_list all_link; /**< under the lock of all classes, in hg_class.c */
+    uint64_t number;           /**< counts the classes of this process from 1 */
     struct na_class *na;
     uint64_t incarnation; /**< random and not 0, new for every class: tells a restarted process apart */
     struct hg_addr *self; /**< a reference */
@@ -68,6 +70,10 @@ struct hg_class {
     hg_return_t (*handle_create)(hg_handle_t, void *);
     void *handle_create_arg;
 };
+
+/** The open class after number @p after (0: the first): its number, or 0 when there is none. Copies its address (cut to
+ *  what fits) and its counters; the class itself may be gone when this returns. */
+uint64_t hg_class_next(uint64_t after, char *address, size_t address_size, struct qs_counters *counters);
 
 /** Replaces the user's pointer, freeing nothing (as Mercury's *_set_data do). */
 static inline void hg_user_data_set(struct hg_user_data *user, void *data, void (*free_callback)(void *))

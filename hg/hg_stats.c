@@ -2,7 +2,7 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * Sums the counters of contexts, and shows them under Mercury's names and under our own.
+ * Sums the counters of contexts, and shows them under Mercury's names and under our own, or in the log.
  */
 
 #include "hg/hg_stats.h"
@@ -11,9 +11,18 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "util/util_log.h"
 
 /* The struct is nothing but uint64_t fields, which is what makes it addable. */
 #define STATS_FIELDS (sizeof(struct qs_counters) / sizeof(uint64_t))
+
+/* Their names, in order. */
+static const char *const stats_names[] = {
+    "rpc_req_sent",  "rpc_req_recv", "rpc_resp_sent", "rpc_resp_recv", "rpc_oneway_sent", "frames_sent", "frames_recv",
+    "sends_refused", "bad_frames",   "stale_frames",  "unknown_rpc",   "timeouts",        "cancels",     "route_up",
+    "route_down",    "overflow_in",  "overflow_out",  "bulk_ops",      "bulk_bytes",      "wakeups",     "sleeps",
+};
+_Static_assert(sizeof(stats_names) / sizeof(stats_names[0]) == STATS_FIELDS, "every counter has a name");
 
 void hg_stats_add(struct qs_counters *sum, const struct qs_counters *more)
 {
@@ -87,4 +96,27 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
         .bulk_count = counters.bulk_ops,
     };
     return HG_SUCCESS;
+}
+
+/* One line per counter that is not zero. */
+static void stats_log(const char *address, const struct qs_counters *counters)
+{
+    uint64_t values[STATS_FIELDS];
+    size_t i;
+
+    memcpy(values, counters, sizeof(values));
+    for (i = 0; i < STATS_FIELDS; i++) {
+        if (values[i] != 0)
+            UTIL_LOG_INFO(UTIL_LOG_AREA_DIAG, "%s: %s %llu", address, stats_names[i], (unsigned long long)values[i]);
+    }
+}
+
+void HG_Diag_dump_counters(void)
+{
+    struct qs_counters counters;
+    char address[256];
+    uint64_t number = 0;
+
+    while ((number = hg_class_next(number, address, sizeof(address), &counters)) != 0)
+        stats_log(address, &counters);
 }

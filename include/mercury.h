@@ -158,7 +158,7 @@ HG_PUBLIC void HG_Set_log_func(int (*log_func)(FILE *stream, const char *format,
 HG_PUBLIC void HG_Set_log_stream(const char *level, FILE *stream);
 
 /**
- * Write the counters of all open classes to the log stream.
+ * Write the counters of all open classes to the log, those that are not zero: a line each, at level "info", area "diag".
  */
 HG_PUBLIC void HG_Diag_dump_counters(void);
 

@@ -289,9 +289,19 @@ struct compat_name {
     bool there;
 };
 
-#define COMPAT_NAME(function)              \
-    {                                      \
-#function, take_##function != NULL \
+typedef void (*compat_function_t)(void);
+
+/* The compiler must not know the answer, or it would leave the name out and the linker would not look for it. */
+static bool compat_is_there(compat_function_t function)
+{
+    compat_function_t volatile asked = function;
+
+    return asked != NULL;
+}
+
+#define COMPAT_NAME(function)                                          \
+    {                                                                  \
+#function, compat_is_there((compat_function_t)take_##function) \
     }
 
 int main(void)

@@ -4,6 +4,7 @@
  * The registration of RPCs: names, ids, data, taking back, changing while calls run; and the options and
  * data of classes and contexts.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,60 @@ static void counters_count(void)
     hg_pair_close(&pair);
 }
 
+static char dumped[16384];
+
+static int keep_dump(FILE *stream, const char *format, ...)
+{
+    size_t used = strlen(dumped);
+    va_list args;
+
+    (void)stream;
+    va_start(args, format);
+    (void)vsnprintf(dumped + used, sizeof(dumped) - used, format, args);
+    va_end(args);
+    return 0;
+}
+
+/* Whether the dump says that the counter of this class has this value. */
+static bool dump_says(hg_class_t *hg_class, const char *name, unsigned int value)
+{
+    char address[256];
+    char line[512];
+    hg_size_t size = sizeof(address);
+    hg_addr_t self;
+
+    HG_PAIR_OK(HG_Addr_self(hg_class, &self));
+    HG_PAIR_OK(HG_Addr_to_string(hg_class, address, &size, self));
+    HG_PAIR_OK(HG_Addr_free(hg_class, self));
+    (void)snprintf(line, sizeof(line), "%s: %s %u\n", address, name, value);
+    return strstr(dumped, line) != NULL;
+}
+
+static void counters_of_open_classes_are_dumped_to_the_log(void)
+{
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, &(struct hg_pair_options){.origin_listens = true});
+    for (unsigned int i = 0; i < 3; i++)
+        hg_pair_check_works(&pair);
+    HG_Set_log_func(keep_dump);
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(dumped[0] == '\0'); /* not at the level of errors */
+    HG_Set_log_level("info");
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(dump_says(pair.origin.hg_class, "rpc_req_sent", 3));
+    SUPPORT_CHECK(dump_says(pair.target.hg_class, "rpc_req_recv", 3));
+    SUPPORT_CHECK(strstr(dumped, "bad_frames") == NULL);
+    HG_Set_log_level("error");
+    hg_pair_close(&pair);
+    HG_Set_log_level("info");
+    dumped[0] = '\0';
+    HG_Diag_dump_counters();
+    SUPPORT_CHECK(dumped[0] == '\0');
+    HG_Set_log_level("error");
+    HG_Set_log_func(NULL);
+}
+
 const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(names_have_ids_that_both_sides_agree_on),
     SUPPORT_CASE(registered_procs_can_be_asked_for),
@@ -234,5 +289,6 @@ const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(class_says_what_it_is),
     SUPPORT_CASE(eager_sizes_follow_the_options),
     SUPPORT_CASE(counters_count),
+    SUPPORT_CASE(counters_of_open_classes_are_dumped_to_the_log),
     {NULL, NULL, 0},
 };
