@@ -55,7 +55,8 @@
 /* How often sockets are looked at while busy polling, and while a handshake is under way. */
 #define SHM_DOORBELL_CHECK_NS     UTIL_CLOCK_NS_PER_MS
 #define SHM_DOORBELL_HANDSHAKE_NS (50U * UTIL_CLOCK_NS_PER_US)
-#define SHM_DOORBELL_POLLS_MAX    4096U
+/* Polls between two looks at the clock: few, since the next ones may be slower by orders than the last were. */
+#define SHM_DOORBELL_POLLS_MAX 64U
 /* How soon a full backlog, or a listener without descriptors, is tried again. */
 #define SHM_DOORBELL_RETRY_NS (2U * UTIL_CLOCK_NS_PER_MS)
 #define SHM_DOORBELL_PAUSE_NS (100U * UTIL_CLOCK_NS_PER_MS)

@@ -133,11 +133,8 @@ static void progress_blocked(struct shm_context *context)
     util_list_each_safe (node, next, &context->blocked) {
         struct shm_route *route = util_container_of(node, struct shm_route, blocked_node);
 
-        if (!shm_ring_has_room(&route->out, SHM_RING_RECORD_MAX))
-            continue;
-        shm_route_unblock(route);
-        if (route->stream != NULL)
-            shm_rma_schedule(route);
+        if (shm_ring_has_room(&route->out, SHM_RING_RECORD_MAX))
+            shm_route_unblock(route);
     }
 }
 

@@ -379,16 +379,24 @@ void shm_route_notify(struct shm_route *route)
     shm_doorbell_poke(route->link);
 }
 
-void shm_route_block(struct shm_route *route)
+unsigned char *shm_route_reserve(struct shm_route *route, size_t size)
 {
+    unsigned char *room = shm_ring_reserve(&route->out, size);
+
+    if (room != NULL)
+        return room;
     shm_ring_block(&route->out);
     if (util_list_empty(&route->blocked_node))
         util_list_push(&route->owner->blocked, &route->blocked_node);
+    /* A peer that made room just before it could see that we wait does not ring, and we may be asleep in another thread. */
+    return shm_ring_reserve(&route->out, size);
 }
 
 void shm_route_unblock(struct shm_route *route)
 {
     util_list_remove(&route->blocked_node);
+    if (route->stream != NULL)
+        shm_rma_schedule(route);
 }
 
 /* --- turns ------------------------------------------------------------------------------------------- */
