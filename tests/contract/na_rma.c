@@ -11,138 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/contract/na_bench.h"
 #include "tests/contract/na_contract.h"
-#include "tests/contract/na_node.h"
 #include "tests/support/support_guard.h"
 #include "util/util_bytes.h"
-#include "util/util_detail.h"
 
-enum { OPS_MAX = 64, WAIT_MS = 8000 };
-
-/* An operation with a record of its end. */
-struct op {
-    struct na_rma rma;
-    int ends;
-    int error;
-};
-
-/* Two nodes, memory registered at each, and a route from client to server. */
-struct bench {
-    struct node client;
-    struct node server;
-    struct na_route *route;
-    struct na_mem *client_mem;
-    struct na_mem *server_mem;
-    unsigned char *client_bytes;
-    unsigned char *server_bytes;
-    size_t size;
-};
-
-static void op_done(struct na_rma *rma, int error)
-{
-    struct op *op = (struct op *)(void *)rma;
-
-    op->ends++;
-    op->error = error;
-}
-
-static unsigned char byte_at(size_t i, unsigned int salt)
-{
-    return (unsigned char)(i * 13 + (i >> 11) + salt);
-}
-
-static void bytes_fill(unsigned char *bytes, size_t size, unsigned int salt)
-{
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = byte_at(i, salt);
-}
-
-static bool bytes_are(const unsigned char *bytes, size_t begin, size_t end, unsigned int salt)
-{
-    for (size_t i = begin; i < end; i++) {
-        if (bytes[i] != byte_at(i, salt))
-            return false;
-    }
-    return true;
-}
-
-static struct na_mem *mem_register(struct node *node, void *bytes, size_t size, unsigned access)
-{
-    struct na_segment segment = {.base = bytes, .size = size};
-    struct na_mem *mem = NULL;
-    int ret = na_mem_register(node->na_class, &segment, 1, access, NA_MEM_HOST, 0, &mem);
-
-    if (ret != 0)
-        support_suite_fail("%zu bytes were not registered: %d, %s", size, ret, util_detail_get());
-    return mem;
-}
-
-static void bench_open(struct bench *bench, size_t size, unsigned server_access)
-{
-    memset(bench, 0, sizeof(*bench));
-    node_open(&bench->server, true);
-    node_open(&bench->client, false);
-    bench->size = size;
-    bench->client_bytes = malloc(size);
-    bench->server_bytes = malloc(size);
-    SUPPORT_CHECK(bench->client_bytes != NULL && bench->server_bytes != NULL);
-    bytes_fill(bench->client_bytes, size, 1);
-    bytes_fill(bench->server_bytes, size, 2);
-    bench->client_mem = mem_register(&bench->client, bench->client_bytes, size, NA_ACCESS_LOCAL);
-    bench->server_mem = mem_register(&bench->server, bench->server_bytes, size, server_access);
-    bench->route = node_route(&bench->client, na_class_address(bench->server.na_class));
-    node_send_surely(&bench->client, &bench->server, bench->route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(bench->client.frames == 1, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    SUPPORT_CHECK(bench->client.frames == 1);
-}
-
-static void bench_close(struct bench *bench)
-{
-    na_route_close(bench->route);
-    NODE_UNTIL(false, 20) node_pump_both(&bench->client, &bench->server);
-    na_mem_deregister(bench->client_mem);
-    na_mem_deregister(bench->server_mem);
-    node_close(&bench->client);
-    node_close(&bench->server);
-    free(bench->client_bytes);
-    free(bench->server_bytes);
-}
-
-/* Fills an operation on `size` bytes at `offset`, the same at both sides. */
-static void op_fill(struct op *op, struct bench *bench, enum na_rma_op kind, size_t offset, size_t size,
-                    const struct na_remote_segment *remote)
-{
-    memset(op, 0, sizeof(*op));
-    op->rma.op = kind;
-    op->rma.route = bench->route;
-    op->rma.local = bench->client_bytes + offset;
-    op->rma.local_mem = bench->client_mem;
-    op->rma.size = size;
-    op->rma.remote_address = remote->address + offset;
-    op->rma.key = remote->key;
-    op->rma.key_size = remote->key_size;
-    op->rma.done = op_done;
-}
-
-static int op_post(struct op *op, struct bench *bench)
-{
-    int ret = -EAGAIN;
-
-    NODE_UNTIL((ret = na_rma_post(&op->rma)) != -EAGAIN, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    return ret;
-}
-
-/* Posts and waits: how it ended, or how it was refused. */
-static int op_run(struct op *op, struct bench *bench)
-{
-    int ret = op_post(op, bench);
-
-    if (ret != 0)
-        return ret;
-    NODE_UNTIL(op->ends > 0, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    SUPPORT_CHECK(op->ends == 1);
-    return op->error;
-}
+enum { OPS_MAX = 64 };
 
 static void put_and_get_move_the_right_bytes(void)
 {
@@ -178,7 +52,6 @@ static void many_operations_run_at_once(void)
     struct bench bench;
     struct na_remote_segment remote;
     static struct op ops[OPS_MAX];
-    int ended = 0;
 
     bench_open(&bench, (size_t)OPS_MAX * PIECE, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
     na_mem_describe(bench.server_mem, 0, &remote);
@@ -186,16 +59,10 @@ static void many_operations_run_at_once(void)
         op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE, &remote);
         SUPPORT_CHECK(op_post(&ops[i], &bench) == 0);
     }
-    NODE_UNTIL(ended == OPS_MAX, WAIT_MS)
-    {
-        node_pump_both(&bench.client, &bench.server);
-        ended = 0;
-        for (size_t i = 0; i < OPS_MAX; i++)
-            ended += ops[i].ends;
-    }
+    ops_wait(ops, OPS_MAX, &bench);
     for (size_t i = 0; i < OPS_MAX; i++) {
         unsigned int salt = i % 2 == 0 ? 2 : 1;
-        SUPPORT_CHECK(ops[i].ends == 1 && ops[i].error == 0);
+        SUPPORT_CHECK(ops[i].error == 0);
         SUPPORT_CHECK(bytes_are(bench.client_bytes, i * PIECE, (i + 1) * PIECE, salt));
         SUPPORT_CHECK(bytes_are(bench.server_bytes, i * PIECE, (i + 1) * PIECE, salt));
     }
@@ -244,9 +111,9 @@ static void expect_refusal(struct bench *bench, struct op *op)
     /* Where refusal ended a connection that is not ours to see, frames are lost until it is made again. */
     for (int i = 0; i < 20 && bench->client.frames == frames; i++) {
         route = node_route(&bench->client, na_class_address(bench->server.na_class));
-        NODE_UNTIL(node_send(&bench->client, route, NODE_KIND_ECHO, 1, 1000) != -EAGAIN, WAIT_MS / 20)
-        node_pump_both(&bench->client, &bench->server);
-        NODE_UNTIL(bench->client.frames > frames, WAIT_MS / 20) node_pump_both(&bench->client, &bench->server);
+        NODE_UNTIL(node_send(&bench->client, route, NODE_KIND_ECHO, 1, 1000) != -EAGAIN, BENCH_WAIT_MS / 20)
+        bench_pump(bench);
+        NODE_UNTIL(bench->client.frames > frames, BENCH_WAIT_MS / 20) bench_pump(bench);
         na_route_close(route);
     }
     SUPPORT_CHECK(bench->client.frames > frames);
@@ -338,10 +205,10 @@ static void keys_are_hard_to_guess(void)
         node_close(&node);
         support_suite_skip("the provider makes the keys");
     }
-    mem = mem_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
+    mem = bench_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
     na_mem_describe(mem, 0, &one);
     na_mem_deregister(mem);
-    mem = mem_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
+    mem = bench_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
     na_mem_describe(mem, 0, &two);
     na_mem_deregister(mem);
     SUPPORT_CHECK(one.key_size == 8 && two.key_size == 8);
@@ -356,7 +223,6 @@ static void closing_the_route_ends_what_is_pending(void)
     struct bench bench;
     struct na_remote_segment remote;
     static struct op ops[COUNT];
-    int ended = 0;
 
     bench_open(&bench, (size_t)COUNT * PIECE, NA_ACCESS_REMOTE_READ);
     na_mem_describe(bench.server_mem, 0, &remote);
@@ -366,16 +232,10 @@ static void closing_the_route_ends_what_is_pending(void)
     }
     na_route_close(bench.route);
     bench.route = NULL;
-    NODE_UNTIL(ended == COUNT, WAIT_MS)
-    {
-        node_pump_both(&bench.client, &bench.server);
-        ended = 0;
-        for (size_t i = 0; i < COUNT; i++)
-            ended += ops[i].ends;
-    }
+    ops_wait(ops, COUNT, &bench);
     for (size_t i = 0; i < COUNT; i++)
-        SUPPORT_CHECK(ops[i].ends == 1 && (ops[i].error == -ECANCELED || ops[i].error == 0));
-    NODE_UNTIL(false, 50) node_pump_both(&bench.client, &bench.server);
+        SUPPORT_CHECK(ops[i].error == -ECANCELED || ops[i].error == 0);
+    NODE_UNTIL(false, 50) bench_pump(&bench);
     for (size_t i = 0; i < COUNT; i++)
         SUPPORT_CHECK(ops[i].ends == 1);
     bench_close(&bench);
@@ -391,7 +251,7 @@ static void child_offer(int out_fd, int control_fd, const char *uri)
 
     (void)control_fd;
     node_open_config(&node, &(struct na_config){.uri = uri, .listen = true});
-    na_mem_describe(mem_register(&node, bytes, size, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE), 0, &remote);
+    na_mem_describe(bench_register(&node, bytes, size, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE), 0, &remote);
     (void)dprintf(out_fd, "%s\n%llx\n%llx\n", na_class_address(node.na_class), (unsigned long long)remote.address,
                   (unsigned long long)util_bytes_get64(remote.key));
     for (;;) {
@@ -411,7 +271,6 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     char line[NA_ADDRESS_MAX];
     char address[NA_ADDRESS_MAX];
     int posted = 0;
-    int ended = 0;
 
     node_child_start(&child, child_offer, node_uri());
     node_child_line(&child, address, sizeof(address));
@@ -426,10 +285,10 @@ static void pending_operations_end_once_when_the_peer_dies(void)
         support_suite_skip("the transport does not notice deaths");
     }
     bench.client_bytes = calloc(COUNT, PIECE);
-    bench.client_mem = mem_register(&client, bench.client_bytes, (size_t)COUNT * PIECE, NA_ACCESS_LOCAL);
+    bench.client_mem = bench_register(&client, bench.client_bytes, (size_t)COUNT * PIECE, NA_ACCESS_LOCAL);
     bench.route = node_route(&client, address);
     node_send_surely(&client, NULL, bench.route, NODE_KIND_ECHO, 0, 1000);
-    NODE_UNTIL(client.frames == 1, WAIT_MS)(void) node_pump(&client);
+    NODE_UNTIL(client.frames == 1, BENCH_WAIT_MS)(void) node_pump(&client);
     SUPPORT_CHECK(client.frames == 1);
     /* Stopped, so that nothing is served any more; then killed. */
     SUPPORT_CHECK(kill(child.pid, SIGSTOP) == 0);
@@ -442,13 +301,7 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     }
     SUPPORT_CHECK(posted > 0);
     node_child_kill(&child);
-    NODE_UNTIL(ended == posted && client.downs == 1, WAIT_MS)
-    {
-        (void)node_pump(&client);
-        ended = 0;
-        for (int i = 0; i < posted; i++)
-            ended += ops[i].ends;
-    }
+    NODE_UNTIL(ops_ended(ops, (size_t)posted) == posted && client.downs == 1, BENCH_WAIT_MS)(void) node_pump(&client);
     SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET);
     for (int i = 0; i < posted; i++)
         SUPPORT_CHECK(ops[i].ends == 1);
