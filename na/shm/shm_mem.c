@@ -14,15 +14,13 @@
 #include <sched.h>
 #include <string.h>
 
+#include "na/shm/shm_rma.h"
 #include "util/util_alloc.h"
 #include "util/util_bytes.h"
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
-
-/* A piece takes a fraction of a millisecond to copy. A peer that is stopped in the middle could take for ever. */
-#define WAIT_NS (100U * UTIL_CLOCK_NS_PER_MS)
 
 /* The route whose peer copies from or to the entry, if there is one: its text is for the log. */
 static bool mem_is_busy(struct shm_class *owner, uint32_t entry, char text[NA_ADDRESS_MAX])
@@ -34,7 +32,7 @@ static bool mem_is_busy(struct shm_class *owner, uint32_t entry, char text[NA_AD
         const struct shm_route *route = util_container_of(node, struct shm_route, exposed_node);
 
         /* Acquire: the copy is over when the word has changed. */
-        if (atomic_load_explicit(route->peer_busy, memory_order_acquire) == (uint64_t)entry + 1) {
+        if (atomic_load_explicit(&route->peer_busy->entry, memory_order_acquire) == (uint64_t)entry + 1) {
             busy = true;
             memcpy(text, route->base.text, NA_ADDRESS_MAX);
             break;
@@ -51,7 +49,7 @@ static void mem_wait(struct shm_class *owner, uint32_t entry)
 
     while (mem_is_busy(owner, entry, text)) {
         if (deadline_ns == 0)
-            deadline_ns = util_clock_deadline_ns(WAIT_NS);
+            deadline_ns = util_clock_deadline_ns(SHM_RMA_WAIT_NS);
         if (util_clock_now_ns() >= deadline_ns) {
             util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_NA,
                              "memory is withdrawn although %s, which must have been stopped, is copying one more piece",

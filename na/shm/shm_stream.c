@@ -37,6 +37,7 @@ static uint64_t stream_read64(const unsigned char *from, unsigned int index)
     uint64_t value;
 
     memcpy(&value, from + index * sizeof(value), sizeof(value));
+    atomic_signal_fence(memory_order_seq_cst); /* and not once more by the compiler's choice: it may have changed */
     return value;
 }
 
