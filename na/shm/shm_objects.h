@@ -43,6 +43,8 @@ struct shm_segment_busy {
     _Atomic uint32_t door;               /* enum shm_door */
 };
 
+#define SHM_SEGMENT_MAGIC UINT64_C(0x31474553534d4853)
+
 /* Made by the side that connects, [0] is that side's: what it writes, what it is copying. */
 struct shm_segment {
     uint64_t magic;

@@ -33,8 +33,6 @@
 #include "util/util_detail.h"
 #include "util/util_log.h"
 
-#define SEGMENT_MAGIC UINT64_C(0x31474553534d4853)
-
 static const unsigned int moves[] = {
     [SHM_ROUTE_STATE_CONNECTING] =
         1U << SHM_ROUTE_STATE_UP | 1U << SHM_ROUTE_STATE_ENDING | 1U << SHM_ROUTE_STATE_CLOSED,
@@ -231,7 +229,7 @@ static int route_map_segment(struct shm_route *route, int fd)
     if (error != 0)
         return error;
     route->segment = memory;
-    return route->segment->magic == SEGMENT_MAGIC && route->segment->size == sizeof(*route->segment) ? 0 : -EPROTO;
+    return route->segment->magic == SHM_SEGMENT_MAGIC && route->segment->size == sizeof(*route->segment) ? 0 : -EPROTO;
 }
 
 int shm_route_on_accept(void *arg, struct shm_doorbell_link *link, const struct shm_doorbell_gift *bytes)
@@ -277,7 +275,7 @@ static int route_make_segment(struct shm_route *route)
     if (error != 0)
         return util_detail_set(error, "no shared memory for a route to %s: %s", route->base.text, strerror(-error));
     route->segment = memory;
-    route->segment->magic = SEGMENT_MAGIC;
+    route->segment->magic = SHM_SEGMENT_MAGIC;
     route->segment->size = sizeof(*route->segment);
     return 0;
 }
