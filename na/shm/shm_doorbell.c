@@ -55,9 +55,9 @@
 /* How often sockets are looked at while busy polling, and while a handshake is under way. */
 #define SHM_DOORBELL_CHECK_NS     UTIL_CLOCK_NS_PER_MS
 #define SHM_DOORBELL_HANDSHAKE_NS (50U * UTIL_CLOCK_NS_PER_US)
-#define SHM_DOORBELL_POLLS_MAX    32U
-/* How soon a full backlog, or a listener without descriptors, is tried again. */
-#define SHM_DOORBELL_RETRY_NS (2U * UTIL_CLOCK_NS_PER_MS)
+/* Polls between two looks at the clock: few, since the next ones may be slower by orders than the last were. */
+#define SHM_DOORBELL_POLLS_MAX 64U
+/* How soon a listener without descriptors is tried again. */
 #define SHM_DOORBELL_PAUSE_NS (100U * UTIL_CLOCK_NS_PER_MS)
 
 /* --- connecting ------------------------------------------------------------------------------------ */
@@ -220,6 +220,8 @@ static void shm_doorbell_ring_pending(struct shm_doorbell *bell)
 
         if (link->ring_pending)
             shm_doorbell_ring(link);
+        if (link->poke_pending)
+            shm_doorbell_poke(link);
     }
 }
 
@@ -294,24 +296,33 @@ static void shm_doorbell_expire(struct util_list *list, uint64_t now_ns)
     }
 }
 
-/* Connects again where the backlog was full. */
-static void shm_doorbell_retry(struct shm_doorbell *bell, uint64_t now_ns)
+/* Connects again where the backlog was full, and says hello where that was not possible. */
+static void shm_doorbell_retry_link(struct shm_doorbell_link *link)
 {
-    util_list_each_safe (node, next, &bell->dialling) {
-        struct shm_doorbell_link *link = util_container_of(node, struct shm_doorbell_link, node);
-        int error;
+    int error = 0;
 
-        if (link->state != SHM_DOORBELL_LINK_WAITING)
-            continue;
+    if (link->hello_due) {
+        error = shm_doorbell_link_say_hello(link);
+    } else if (link->state == SHM_DOORBELL_LINK_WAITING) {
         error = shm_doorbell_link_dial(link);
         if (error == -EAGAIN)
-            continue;
-        if (error != 0) {
-            shm_doorbell_link_end(link, error);
-        } else {
+            return;
+        if (error == 0) {
             link->state = SHM_DOORBELL_LINK_HELLO;
-            bell->waiting_count--;
+            link->bell->waiting_count--;
         }
+    }
+    if (error != 0)
+        shm_doorbell_link_end(link, error);
+}
+
+static void shm_doorbell_retry(struct shm_doorbell *bell, uint64_t now_ns)
+{
+    struct util_list *lists[] = {&bell->dialling, &bell->greeting, &bell->links};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        util_list_each_safe (node, next, lists[i])
+            shm_doorbell_retry_link(util_container_of(node, struct shm_doorbell_link, node));
     }
     bell->retry_ns = now_ns + SHM_DOORBELL_RETRY_NS;
 }

@@ -100,8 +100,9 @@ void shm_doorbell_link_release(struct shm_doorbell_link *link)
 
     if (link->state == SHM_DOORBELL_LINK_DOWN)
         return;
-    if (link->state == SHM_DOORBELL_LINK_WAITING)
+    if (link->state == SHM_DOORBELL_LINK_WAITING || link->hello_due)
         bell->waiting_count--;
+    link->hello_due = false;
     if (link->state == SHM_DOORBELL_LINK_HELLO && !link->dialled)
         bell->greeting_count--;
     bell->open_count--;
@@ -139,17 +140,38 @@ void shm_doorbell_link_end(struct shm_doorbell_link *link, int error)
     util_list_push(&link->bell->reports, &link->report);
 }
 
+/* Short of memory; or, for a user of whom more descriptors are under way than one process may have open (which many
+ * processes that connect to each other at once can reach), of such. */
+static bool shm_doorbell_link_is_passing(int error)
+{
+    return error == -EAGAIN || error == -EINTR || error == -ENOBUFS || error == -ENOMEM || error == -ETOOMANYREFS;
+}
+
+int shm_doorbell_link_say_hello(struct shm_doorbell_link *link)
+{
+    struct shm_doorbell *bell = link->bell;
+    struct shm_doorbell_hello hello = {.id = bell->id, .gift = link->gift};
+    bool was_due = link->hello_due;
+    int error;
+
+    memcpy(hello.name, bell->name, sizeof(hello.name));
+    error = shm_doorbell_hello_send(link->fd, &hello, bell->page_fd);
+    link->hello_due = shm_doorbell_link_is_passing(error);
+    bell->waiting_count += (uint32_t)link->hello_due - (uint32_t)was_due;
+    if (!link->hello_due)
+        return error;
+    bell->retry_ns = util_clock_deadline_ns(SHM_DOORBELL_RETRY_NS);
+    return 0;
+}
+
 /* Puts the connected socket into the epoll set and says hello. */
 int shm_doorbell_link_greet(struct shm_doorbell_link *link)
 {
-    struct shm_doorbell *bell = link->bell;
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = link};
-    struct shm_doorbell_hello hello = {.id = bell->id, .gift = link->gift};
 
-    memcpy(hello.name, bell->name, sizeof(hello.name));
-    if (epoll_ctl(bell->epoll_fd, EPOLL_CTL_ADD, link->fd, &event) != 0)
+    if (epoll_ctl(link->bell->epoll_fd, EPOLL_CTL_ADD, link->fd, &event) != 0)
         return -errno;
-    return shm_doorbell_hello_send(link->fd, &hello, bell->page_fd);
+    return shm_doorbell_link_say_hello(link);
 }
 
 /* Checks a hello against what is known of the peer, and brings the link up. */
@@ -239,10 +261,7 @@ int shm_doorbell_link_dial(struct shm_doorbell_link *link)
     if (!shm_doorbell_link_allowed(link->fd, &link->pid))
         return -ECONNREFUSED;
     error = shm_doorbell_link_greet(link);
-    /* The backlog took us, so that -EAGAIN must not mean "connect again". A socket that closed
-     * between the two calls is a peer that died. */
-    if (error == -EAGAIN)
-        return -ENOBUFS;
+    /* A socket that closed between the two calls is a peer that died. */
     return error == -EPIPE || error == -ECONNRESET ? -ECONNREFUSED : error;
 }
 
@@ -283,7 +302,7 @@ void shm_doorbell_ring(struct shm_doorbell_link *link)
 void shm_doorbell_poke(struct shm_doorbell_link *link)
 {
     if (link->state == SHM_DOORBELL_LINK_UP)
-        (void)shm_doorbell_link_send_byte(link);
+        link->poke_pending = !shm_doorbell_link_send_byte(link);
 }
 
 /* --- what is known of it -------------------------------------------------------------------- */

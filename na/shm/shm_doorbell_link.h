@@ -17,7 +17,11 @@
 
 #include "na/shm/shm_doorbell.h"
 #include "na/shm/shm_doorbell_page.h"
+#include "util/util_clock.h"
 #include "util/util_list.h"
+
+/* How soon is tried again what the system, or a full backlog, did not take. */
+#define SHM_DOORBELL_RETRY_NS (2U * UTIL_CLOCK_NS_PER_MS)
 
 enum shm_doorbell_link_state {
     SHM_DOORBELL_LINK_WAITING, /* connecting; the peer's backlog was full */
@@ -41,6 +45,7 @@ struct shm_doorbell_link {
 
     int fd; /* -1 when down */
     enum shm_doorbell_link_state state;
+    bool hello_due;       /* the system did not take our hello yet */
     bool dialled;         /* by us */
     bool owned;           /* shm_doorbell_connect or link_accept gave it to somebody */
     bool told_up;         /* the owner knows that it is up */
@@ -50,6 +55,7 @@ struct shm_doorbell_link {
     const struct shm_doorbell_page *page; /* the peer's, mapped; NULL until up */
     uint64_t rung_epoch;                  /* the last that we rang for */
     bool ring_pending;                    /* rung in vain: not up, or no memory for the byte */
+    bool poke_pending;                    /* poked in vain: no memory for the byte */
 };
 
 struct shm_doorbell {
@@ -78,12 +84,12 @@ struct shm_doorbell {
     struct util_list garbage;  /* freed at the end of the turn: events may still name them */
     uint32_t open_count;       /* links with a socket */
     uint32_t greeting_count;
-    uint32_t waiting_count; /* links in state WAITING */
-    uint64_t retry_ns;      /* when WAITING links are tried again */
+    uint32_t waiting_count; /* links in state WAITING, or with a hello due */
+    uint64_t retry_ns;      /* when these are tried again */
 
     bool in_progress;
     bool attention;      /* look at the sockets in the next turn */
-    bool rings_pending;  /* links in `links` with ring_pending */
+    bool rings_pending;  /* links in `links` with ring_pending or poke_pending */
     uint32_t polls_left; /* until the clock is looked at again */
     uint32_t polls;      /* granted when it was last looked at */
     uint64_t polled_ns;  /* when that was */
@@ -118,6 +124,10 @@ int shm_doorbell_link_dial(struct shm_doorbell_link *link);
 
 /* Puts the connected socket into the epoll set and says hello: 0 or a negative errno value. */
 int shm_doorbell_link_greet(struct shm_doorbell_link *link);
+
+/* Says hello, or leaves that for a later try (hello_due) where the system is short of something: 0, or a negative errno
+ * value. */
+int shm_doorbell_link_say_hello(struct shm_doorbell_link *link);
 
 /* Reads the peer's hello if it is there; brings the link up, or ends it. */
 void shm_doorbell_link_read_hello(struct shm_doorbell_link *link);

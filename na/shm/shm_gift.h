@@ -8,7 +8,7 @@
  *   4  version, 1              u8
  *   5  context of the sender   u8
  *   6  context that is called  u8
- *   7  zero                    u8
+ *   7  zero, not looked at     u8
  *   8  bytes of a ring         u32
  *  12  largest record          u32
  *  16  address of the cookie   u64

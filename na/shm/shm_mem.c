@@ -14,15 +14,13 @@
 #include <sched.h>
 #include <string.h>
 
+#include "na/shm/shm_rma.h"
 #include "util/util_alloc.h"
 #include "util/util_bytes.h"
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
-
-/* A piece takes a fraction of a millisecond to copy. A peer that is stopped in the middle could take for ever. */
-#define WAIT_NS (100U * UTIL_CLOCK_NS_PER_MS)
 
 static bool mem_has_entry(const struct shm_mem *mem, uint64_t entry)
 {
@@ -42,7 +40,7 @@ static bool mem_is_busy(const struct shm_mem *mem, char text[NA_ADDRESS_MAX])
     util_list_each (node, &mem->owner->exposed) {
         const struct shm_route *route = util_container_of(node, struct shm_route, exposed_node);
         /* Acquire: the copy is over when the word has changed. */
-        uint64_t word = atomic_load_explicit(route->peer_busy, memory_order_acquire);
+        uint64_t word = atomic_load_explicit(&route->peer_busy->entry, memory_order_acquire);
 
         if (word != 0 && mem_has_entry(mem, word - 1)) {
             busy = true;
@@ -61,7 +59,7 @@ static void mem_wait(const struct shm_mem *mem)
 
     while (mem_is_busy(mem, text)) {
         if (deadline_ns == 0)
-            deadline_ns = util_clock_deadline_ns(WAIT_NS);
+            deadline_ns = util_clock_deadline_ns(SHM_RMA_WAIT_NS);
         if (util_clock_now_ns() >= deadline_ns) {
             util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_NA,
                              "memory is withdrawn although %s, which must have been stopped, is copying one more piece",

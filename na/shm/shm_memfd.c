@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* In Linux since 5.1, in some C libraries later. */
@@ -54,15 +56,18 @@ int shm_memfd_create(const char *name, size_t size, bool own, void **memory_out,
 
 int shm_memfd_map(int fd, size_t size, bool writable, void **memory_out)
 {
+    struct statfs system;
     struct stat status;
     int seals = fcntl(fd, F_GET_SEALS);
     void *map;
 
-    /* Only shared-memory files have seals, so this also refuses files whose reads could block or fail. The exact size
-     * refuses huge pages. */
+    /* Only memory has seals, so this also refuses files whose reads could block or fail. */
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
         return -EPROTO;
     if (fstat(fd, &status) != 0 || status.st_size != (off_t)size)
+        return -EPROTO;
+    /* Memory of huge pages has seals as well, but there is a fixed number of these: not for a peer to have us hold. */
+    if (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC)
         return -EPROTO;
     map = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED)

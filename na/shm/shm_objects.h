@@ -30,10 +30,21 @@
 
 /* --- memory that the two ends of a route share (shm_route.c) ---------------------------------------- */
 
-/* Which entry of the peer's table one side is copying from or to: its number and 1, or 0. */
-struct shm_segment_busy {
-    _Alignas(64) _Atomic uint64_t entry;
+/* Whether the other side may copy from and to this side's memory by way of the route. */
+enum shm_door {
+    SHM_DOOR_NOT_YET, /* this side does not know of the route yet, and so could not wait for the other's copies */
+    SHM_DOOR_OPEN,
+    SHM_DOOR_SHUT, /* this side lets go of the route */
 };
+
+/* What one side says about copying. Each side writes its own, fences, and reads the other's, as with the doorbell's
+ * epoch: whoever shuts its door sees that the other is at a copy, or the other sees that the door is shut. */
+struct shm_segment_busy {
+    _Alignas(64) _Atomic uint64_t entry; /* which entry of the other's table it is copying: its number and 1, or 0 */
+    _Atomic uint32_t door;               /* enum shm_door */
+};
+
+#define SHM_SEGMENT_MAGIC UINT64_C(0x31474553534d4853)
 
 /* Made by the side that connects, [0] is that side's: what it writes, what it is copying. */
 struct shm_segment {
@@ -141,10 +152,13 @@ struct shm_route {
     int segment_fd; /* until the peer has it; else -1 */
     struct shm_ring_out out;
     struct shm_ring_in in;
-    uint32_t idle_turns;         /* in which `in` was found empty */
-    uint64_t poked;              /* out.shared->polled when we last poked the peer for it */
-    _Atomic uint64_t *busy;      /* ours, in segment */
-    _Atomic uint64_t *peer_busy; /* the peer's */
+    uint64_t drain_from;                /* in.head when the route ended */
+    uint32_t idle_turns;                /* in which `in` was found empty */
+    uint64_t poked;                     /* out.shared->polled when we last poked the peer for it */
+    struct shm_segment_busy *busy;      /* ours, in segment */
+    struct shm_segment_busy *peer_busy; /* the peer's */
+    bool peer_gone;                     /* it hung up, and copies nothing any more */
+    uint64_t free_ns;                   /* closed: how long the peer's last copy is waited for */
 
     /* The peer's memory. */
     struct shm_table_view *view;

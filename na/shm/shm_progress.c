@@ -103,7 +103,8 @@ static int progress_rings(struct shm_context *context)
     return count;
 }
 
-/* Works on transfers, each route with some getting its share. */
+/* Works on transfers, as long as there is budget. Those whose turn does not come are the first of the next turn, before
+ * those that had theirs and want another. */
 static int progress_copies(struct shm_context *context)
 {
     size_t budget = COPY_BUDGET;
@@ -113,17 +114,15 @@ static int progress_copies(struct shm_context *context)
 
     util_list_init(&batch);
     util_list_splice(&batch, &context->copying);
-    while ((node = util_list_pop(&batch)) != NULL) {
+    while (budget > 0 && (node = util_list_pop(&batch)) != NULL) {
         struct shm_route *route = util_container_of(node, struct shm_route, copy_node);
 
-        if (route->state != SHM_ROUTE_STATE_UP)
-            continue; /* its transfers are ended by shm_route_turn */
-        if (budget == 0) {
-            util_list_push(&context->copying, &route->copy_node);
-            continue;
-        }
-        count += shm_rma_work(route, &budget);
+        /* The transfers of others are ended by shm_route_turn. */
+        if (route->state == SHM_ROUTE_STATE_UP)
+            count += shm_rma_work(route, &budget);
     }
+    util_list_splice(&batch, &context->copying);
+    util_list_splice(&context->copying, &batch);
     return count;
 }
 
@@ -133,11 +132,8 @@ static void progress_blocked(struct shm_context *context)
     util_list_each_safe (node, next, &context->blocked) {
         struct shm_route *route = util_container_of(node, struct shm_route, blocked_node);
 
-        if (!shm_ring_has_room(&route->out, SHM_RING_RECORD_MAX))
-            continue;
-        shm_route_unblock(route);
-        if (route->stream != NULL)
-            shm_rma_schedule(route);
+        if (shm_ring_has_room(&route->out, SHM_RING_RECORD_MAX))
+            shm_route_unblock(route);
     }
 }
 

@@ -54,14 +54,18 @@ bool shm_ring_has_room(struct shm_ring_out *ring, size_t size)
 {
     size_t need = ring_record_size(size);
     size_t to_end = ring_to_end(ring);
+    uint64_t head;
 
     if (need > to_end)
         need += to_end;
     if (ring->tail + need - ring->head <= SHM_RING_SIZE)
         return true;
-    ring->head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
-    /* A head beyond the tail is a peer's lie: the difference is huge, and there is never room. */
-    return ring->tail - ring->head <= SHM_RING_SIZE && ring->tail + need - ring->head <= SHM_RING_SIZE;
+    head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    /* A head beyond the tail is a peer's lie, and gives no room: now, nor by being remembered. */
+    if (ring->tail - head > SHM_RING_SIZE)
+        return false;
+    ring->head = head;
+    return ring->tail + need - head <= SHM_RING_SIZE;
 }
 
 unsigned char *shm_ring_reserve(struct shm_ring_out *ring, size_t size)

@@ -139,25 +139,41 @@ static ssize_t rma_move(const struct shm_route *route, enum na_rma_op kind, void
     return (size_t)ret == size ? ret : -EFAULT;
 }
 
-/* One piece: its size, or an error. While `busy` names the entry its owner waits for us before it lets go of the memory:
- * it is set before the entry is looked up, with a full fence in between (shm_mem.c has the other half). */
+/* Where the peer's side of a piece is. Acquire: behind an open door the peer waits for us, and tells what it withdrew. */
+static int rma_find(const struct shm_route *route, const struct na_rma *rma, uint64_t address, size_t left,
+                    uint64_t *base_out)
+{
+    unsigned int access = rma->op == NA_RMA_GET ? NA_ACCESS_REMOTE_READ : NA_ACCESS_REMOTE_WRITE;
+
+    switch (atomic_load_explicit(&route->peer_busy->door, memory_order_acquire)) {
+    case SHM_DOOR_NOT_YET:
+        return -EINPROGRESS;
+    case SHM_DOOR_OPEN:
+        return shm_table_view_find(route->view, address, util_bytes_get64(rma->key), left, access, base_out);
+    default:
+        return -ECONNRESET;
+    }
+}
+
+/* One piece: its size, or an error. While `busy` names the entry its owner waits for us before it lets go of the memory
+ * or of the route: it is set before the door and the entry are looked at, with a full fence in between (shm_mem.c and
+ * shm_route.c have the other halves). */
 static ssize_t rma_copy_piece(struct shm_route *route, const struct shm_rma_op *op)
 {
     const struct na_rma *rma = op->rma;
     uint64_t address = rma->remote_address + op->done;
     size_t left = rma->size - (size_t)op->done;
     size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
-    unsigned int access = rma->op == NA_RMA_GET ? NA_ACCESS_REMOTE_READ : NA_ACCESS_REMOTE_WRITE;
     uint64_t base = 0;
     ssize_t ret;
 
-    atomic_store_explicit(route->busy, (uint64_t)shm_table_entry_of(address) + 1, memory_order_relaxed);
+    atomic_store_explicit(&route->busy->entry, (uint64_t)shm_table_entry_of(address) + 1, memory_order_relaxed);
     shm_doorbell_page_fence();
-    ret = shm_table_view_find(route->view, address, util_bytes_get64(rma->key), left, access, &base);
+    ret = rma_find(route, rma, address, left, &base);
     if (ret == 0 && piece > 0)
         ret = rma_move(route, rma->op, (unsigned char *)rma->local + op->done, base, piece);
     /* Release: the copy is over before this is seen. */
-    atomic_store_explicit(route->busy, 0, memory_order_release);
+    atomic_store_explicit(&route->busy->entry, 0, memory_order_release);
     return ret;
 }
 
@@ -167,6 +183,8 @@ static bool rma_copy(struct shm_route *route, struct shm_rma_op *op, size_t *bud
     while (*budget > 0) {
         ssize_t moved = rma_copy_piece(route, op);
 
+        if (moved == -EINPROGRESS) /* the peer is about to open its door */
+            return false;
         if (moved == -EAGAIN) { /* from now on by the ring, this one from its start */
             route->direct = false;
             op->done = 0;

@@ -8,6 +8,11 @@
 #define NA_SHM_SHM_RMA_H
 
 #include "na/shm/shm_objects.h"
+#include "util/util_clock.h"
+
+/* How long a peer that is copying from or to our memory is waited for. A piece takes a fraction of a millisecond; a peer that
+ * is stopped in the middle could take for ever. */
+#define SHM_RMA_WAIT_NS (100U * UTIL_CLOCK_NS_PER_MS)
 
 int shm_rma_post(struct na_rma *rma);
 void shm_rma_cancel(struct na_rma *rma);

@@ -15,11 +15,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "na/shm/shm_doorbell_page.h"
 #include "na/shm/shm_gift.h"
 #include "na/shm/shm_memfd.h"
 #include "na/shm/shm_name.h"
@@ -27,10 +29,9 @@
 #include "na/shm/shm_rma.h"
 #include "na/shm/shm_wait.h"
 #include "util/util_alloc.h"
+#include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
-
-#define SEGMENT_MAGIC UINT64_C(0x31474553534d4853)
 
 static const unsigned int moves[] = {
     [SHM_ROUTE_STATE_CONNECTING] =
@@ -86,10 +87,36 @@ static void route_stop_polling(struct shm_route *route)
     route->owner->polled_count--;
 }
 
-static void route_free(struct shm_route *route)
+static void route_conceal(struct shm_route *route)
 {
     struct shm_class *owner = route->owner->owner;
 
+    util_lock_take(&owner->lock);
+    util_list_remove(&route->exposed_node);
+    util_lock_drop(&owner->lock);
+}
+
+/* Lets go of the route, of which the peer may know later: it begins no copy from or to our memory any more. */
+static void route_let_go(struct shm_route *route)
+{
+    if (route->busy == NULL)
+        return;
+    atomic_store_explicit(&route->busy->door, SHM_DOOR_SHUT, memory_order_relaxed);
+    /* Between our write of `door` and our reads of what the peer is at. */
+    shm_doorbell_page_fence();
+}
+
+/* Whether the peer is at a copy that it began before. Once the route is freed nobody could tell any more, and the memory
+ * might be withdrawn under it. */
+static bool route_is_copied(const struct shm_route *route)
+{
+    /* Acquire: the copy is over when the word is 0. */
+    return route->peer_busy != NULL && !route->peer_gone &&
+           atomic_load_explicit(&route->peer_busy->entry, memory_order_acquire) != 0;
+}
+
+static void route_free(struct shm_route *route)
+{
     assert(util_list_empty(&route->rma));
     shm_doorbell_disconnect(route->link);
     route_stop_polling(route);
@@ -97,9 +124,7 @@ static void route_free(struct shm_route *route)
     util_list_remove(&route->change_node);
     util_list_remove(&route->copy_node);
     util_list_remove(&route->blocked_node);
-    util_lock_take(&owner->lock);
-    util_list_remove(&route->exposed_node);
-    util_lock_drop(&owner->lock);
+    route_conceal(route);
     route_close_segment_fd(route);
     shm_memfd_unmap(route->segment, sizeof(*route->segment));
     shm_table_view_close(route->view);
@@ -109,11 +134,16 @@ static void route_free(struct shm_route *route)
 
 void shm_route_free_all(struct shm_context *context)
 {
+    uint64_t deadline_ns = util_clock_deadline_ns(SHM_RMA_WAIT_NS);
     struct util_list *node;
 
+    util_list_each (other, &context->routes)
+        route_let_go(util_container_of(other, struct shm_route, node));
     while ((node = util_list_first(&context->routes)) != NULL) {
         struct shm_route *route = util_container_of(node, struct shm_route, node);
 
+        while (route_is_copied(route) && util_clock_now_ns() < deadline_ns)
+            (void)sched_yield();
         shm_rma_forget(route);
         route_free(route);
     }
@@ -152,8 +182,8 @@ static int route_attach(struct shm_route *route, const struct shm_gift *gift, un
         return error;
     shm_ring_out_init(&route->out, &route->segment->rings[side]);
     shm_ring_in_init(&route->in, &route->segment->rings[1 - side]);
-    route->busy = &route->segment->busy[side].entry;
-    route->peer_busy = &route->segment->busy[1 - side].entry;
+    route->busy = &route->segment->busy[side];
+    route->peer_busy = &route->segment->busy[1 - side];
     route->pid = shm_doorbell_link_pid(route->link);
     route->cookie_address = gift->cookie_address;
     route->cookie = gift->cookie;
@@ -166,6 +196,8 @@ static int route_attach(struct shm_route *route, const struct shm_gift *gift, un
     util_lock_take(&owner->lock);
     util_list_push(&owner->exposed, &route->exposed_node);
     util_lock_drop(&owner->lock);
+    /* Release: from here on whoever withdraws memory looks at what the peer is at. */
+    atomic_store_explicit(&route->busy->door, SHM_DOOR_OPEN, memory_order_release);
     route_move(route, SHM_ROUTE_STATE_UP);
     route_start_polling(route);
     return 0;
@@ -197,7 +229,7 @@ static int route_map_segment(struct shm_route *route, int fd)
     if (error != 0)
         return error;
     route->segment = memory;
-    return route->segment->magic == SEGMENT_MAGIC && route->segment->size == sizeof(*route->segment) ? 0 : -EPROTO;
+    return route->segment->magic == SHM_SEGMENT_MAGIC && route->segment->size == sizeof(*route->segment) ? 0 : -EPROTO;
 }
 
 int shm_route_on_accept(void *arg, struct shm_doorbell_link *link, const struct shm_doorbell_gift *bytes)
@@ -243,7 +275,7 @@ static int route_make_segment(struct shm_route *route)
     if (error != 0)
         return util_detail_set(error, "no shared memory for a route to %s: %s", route->base.text, strerror(-error));
     route->segment = memory;
-    route->segment->magic = SEGMENT_MAGIC;
+    route->segment->magic = SHM_SEGMENT_MAGIC;
     route->segment->size = sizeof(*route->segment);
     return 0;
 }
@@ -322,6 +354,7 @@ void shm_route_end(struct shm_route *route, int error)
         return;
     route_move(route, SHM_ROUTE_STATE_ENDING);
     route->error = error;
+    route->drain_from = route->in.head;
     shm_doorbell_disconnect(route->link);
     route->link = NULL;
     route_change(route);
@@ -332,6 +365,11 @@ void shm_route_on_down(void *arg, struct shm_doorbell_link *link, int error)
     struct shm_route *route = shm_doorbell_link_user(link);
 
     (void)arg;
+    /* Whoever hangs up, or has died, copies nothing any more, whatever its word says. */
+    if (error == -ECONNRESET) {
+        route->peer_gone = true;
+        route_conceal(route);
+    }
     shm_route_end(route, error);
 }
 
@@ -341,6 +379,8 @@ void shm_route_close(struct na_route *base)
 
     assert(route->state != SHM_ROUTE_STATE_CLOSED);
     route_move(route, SHM_ROUTE_STATE_CLOSED);
+    route_let_go(route);
+    route->free_ns = util_clock_deadline_ns(SHM_RMA_WAIT_NS);
     shm_rma_cancel_route(route);
     shm_doorbell_disconnect(route->link);
     route->link = NULL;
@@ -379,27 +419,37 @@ void shm_route_notify(struct shm_route *route)
     shm_doorbell_poke(route->link);
 }
 
-void shm_route_block(struct shm_route *route)
+unsigned char *shm_route_reserve(struct shm_route *route, size_t size)
 {
+    unsigned char *room = shm_ring_reserve(&route->out, size);
+
+    if (room != NULL)
+        return room;
     shm_ring_block(&route->out);
     if (util_list_empty(&route->blocked_node))
         util_list_push(&route->owner->blocked, &route->blocked_node);
+    /* A peer that made room just before it could see that we wait does not ring, and we may be asleep in another thread. */
+    return shm_ring_reserve(&route->out, size);
 }
 
 void shm_route_unblock(struct shm_route *route)
 {
     util_list_remove(&route->blocked_node);
+    if (route->stream != NULL)
+        shm_rma_schedule(route);
 }
 
 /* --- turns ------------------------------------------------------------------------------------------- */
 
-/* What had been sent before the peer hung up is still delivered: true when it is all read. */
+/* What had been sent before the peer hung up is still delivered: true when it is all read. That is one ring at most; a peer
+ * that goes on writing behind a closed door is not waited for. */
 static bool route_drain(struct shm_route *route)
 {
     if (route->segment == NULL || route->in.shared == NULL)
         return true;
     (void)shm_progress_receive(route);
-    return route->state != SHM_ROUTE_STATE_ENDING || route->error == -EPROTO || shm_ring_empty(&route->in);
+    return route->state != SHM_ROUTE_STATE_ENDING || route->error == -EPROTO || shm_ring_empty(&route->in) ||
+           route->in.head - route->drain_from >= SHM_RING_SIZE;
 }
 
 /* One look at a changing route, which is off the list: true when it must be looked at again. The route may be gone
@@ -429,6 +479,8 @@ static bool route_step(struct shm_route *route, int *upcalls)
     }
     if (route->state == SHM_ROUTE_STATE_CLOSED) {
         shm_rma_end_all(route, -ECANCELED);
+        if (route_is_copied(route) && util_clock_now_ns() < route->free_ns)
+            return true;
         route_free(route);
     }
     return false;

@@ -27,9 +27,11 @@ int shm_route_refusal(const struct shm_route *route);
 
 /* The peer has something new in its ring: rings if it sleeps, pokes it if it does not look there. */
 void shm_route_notify(struct shm_route *route);
-/* Something did not fit into the peer's ring: asks to be rung when there is room. */
-void shm_route_block(struct shm_route *route);
-/* It does now. */
+/* Room for a record in the peer's ring, or NULL: the route is then on the list of those that wait, and the peer is
+ * asked to ring. */
+unsigned char *shm_route_reserve(struct shm_route *route, size_t size);
+/* There is room for any record: takes the route off that list, and puts up its transfers, which are not tried again
+ * otherwise. */
 void shm_route_unblock(struct shm_route *route);
 
 /* Looks at the routes that change; gives the number of upcalls made. */

@@ -86,15 +86,12 @@ int shm_send_frame(struct na_route *base, struct na_frame *frame)
 
     if (route->state != SHM_ROUTE_STATE_UP)
         return shm_route_refusal(route);
-    room = shm_ring_reserve(&route->out, frame->size);
-    if (room == NULL) {
-        shm_route_block(route);
+    room = shm_route_reserve(route, frame->size);
+    if (room == NULL)
         return -EAGAIN;
-    }
     memcpy(room, frame->data, frame->size);
     shm_ring_publish(&route->out, SHM_RECORD_FRAME, frame->size);
     shm_send_frame_put(&route->owner->base, frame);
-    shm_route_unblock(route);
     shm_route_notify(route);
     return 0;
 }

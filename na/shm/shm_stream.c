@@ -37,6 +37,7 @@ static uint64_t stream_read64(const unsigned char *from, unsigned int index)
     uint64_t value;
 
     memcpy(&value, from + index * sizeof(value), sizeof(value));
+    atomic_signal_fence(memory_order_seq_cst); /* and not once more by the compiler's choice: it may have changed */
     return value;
 }
 
@@ -45,18 +46,6 @@ static struct shm_stream *stream_of(struct shm_route *route)
     if (route->stream == NULL)
         route->stream = util_calloc(1, sizeof(*route->stream));
     return route->stream;
-}
-
-/* Room in the peer's ring; without it the route waits to be rung. */
-static unsigned char *stream_reserve(struct shm_route *route, size_t size)
-{
-    unsigned char *room = shm_ring_reserve(&route->out, size);
-
-    if (room == NULL)
-        shm_route_block(route);
-    else
-        shm_route_unblock(route);
-    return room;
 }
 
 static void stream_publish(struct shm_route *route, enum shm_record kind, size_t size)
@@ -70,7 +59,7 @@ static void stream_publish(struct shm_route *route, enum shm_record kind, size_t
 static bool stream_send_get(struct shm_route *route, struct shm_rma_op *op)
 {
     const struct na_rma *rma = op->rma;
-    unsigned char *room = stream_reserve(route, GET_SIZE);
+    unsigned char *room = shm_route_reserve(route, GET_SIZE);
 
     if (room == NULL)
         return false;
@@ -90,7 +79,7 @@ static bool stream_send_put(struct shm_route *route, struct shm_rma_op *op, size
     while (!op->handed_over) {
         size_t left = rma->size - (size_t)op->done;
         size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
-        unsigned char *room = *budget > 0 ? stream_reserve(route, PUT_HEADER + piece) : NULL;
+        unsigned char *room = *budget > 0 ? shm_route_reserve(route, PUT_HEADER + piece) : NULL;
 
         if (room == NULL)
             return false;
@@ -290,7 +279,7 @@ static int stream_receive_put(struct shm_route *route, const struct shm_ring_rec
 
 static bool stream_send_end(struct shm_route *route, const struct shm_stream_job *job)
 {
-    unsigned char *room = stream_reserve(route, END_SIZE);
+    unsigned char *room = shm_route_reserve(route, END_SIZE);
 
     if (room == NULL)
         return false;
@@ -305,7 +294,7 @@ static bool stream_send_data(struct shm_route *route, struct shm_stream_job *job
 {
     for (;;) {
         size_t piece = job->left < PIECE_SIZE ? (size_t)job->left : PIECE_SIZE;
-        unsigned char *room = *budget > 0 ? stream_reserve(route, DATA_HEADER + piece) : NULL;
+        unsigned char *room = *budget > 0 ? shm_route_reserve(route, DATA_HEADER + piece) : NULL;
 
         if (room == NULL)
             return false;

@@ -29,7 +29,7 @@ static bool wait_has_missed(struct shm_context *context)
 
         shm_ring_block(&route->out);
         if (shm_ring_has_room(&route->out, SHM_RING_RECORD_MAX)) {
-            shm_route_unblock(route); /* whoever wants the room asks now, or never */
+            shm_route_unblock(route); /* whoever has a frame for it tries again in the turn to come */
             return true;
         }
     }

@@ -31,8 +31,8 @@ static void probe(void)
 
 int main(int argc, char **argv)
 {
-    static const struct support_case *const tables[] = {na_frames_cases, na_connect_cases, na_rma_cases, na_wait_cases,
-                                                        NULL};
+    static const struct support_case *const tables[] = {na_frames_cases, na_connect_cases, na_rma_cases,
+                                                        na_flight_cases, na_wait_cases,    NULL};
 
     return support_suite_main(argc, argv, tables, probe);
 }

@@ -11,6 +11,7 @@
 extern const struct support_case na_frames_cases[];
 extern const struct support_case na_connect_cases[];
 extern const struct support_case na_rma_cases[];
+extern const struct support_case na_flight_cases[];
 extern const struct support_case na_wait_cases[];
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,6 +322,7 @@ void node_child_start(struct node_child *child, void (*work)(int out_fd, int con
     child->pid = fork();
     SUPPORT_CHECK(child->pid >= 0);
     if (child->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a case that failed must not leave it behind */
         (void)close(out[0]);
         (void)close(control[1]);
         work(out[1], control[0], argument);

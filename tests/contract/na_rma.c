@@ -11,165 +11,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/contract/na_bench.h"
 #include "tests/contract/na_contract.h"
-#include "tests/contract/na_node.h"
 #include "tests/support/support_guard.h"
 #include "util/util_bytes.h"
-#include "util/util_detail.h"
 
-enum { OPS_MAX = 64, WAIT_MS = 8000 };
-
-/* An operation with a record of its end. */
-struct op {
-    struct na_rma rma;
-    int ends;
-    int error;
-};
-
-/* Two nodes, memory registered at each, and a route from client to server. */
-struct bench {
-    struct node client;
-    struct node server;
-    struct na_route *route;
-    struct na_mem *client_mem;
-    struct na_mem *server_mem;
-    struct na_remote_segment remote; /* the server's memory */
-    unsigned char *client_bytes;
-    unsigned char *server_bytes;
-    size_t size;
-};
-
-static void op_done(struct na_rma *rma, int error)
-{
-    struct op *op = (struct op *)(void *)rma;
-
-    op->ends++;
-    op->error = error;
-}
-
-static unsigned char byte_at(size_t i, unsigned int salt)
-{
-    return (unsigned char)(i * 13 + (i >> 11) + salt);
-}
-
-static void bytes_fill(unsigned char *bytes, size_t size, unsigned int salt)
-{
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = byte_at(i, salt);
-}
-
-static bool bytes_are(const unsigned char *bytes, size_t begin, size_t end, unsigned int salt)
-{
-    for (size_t i = begin; i < end; i++) {
-        if (bytes[i] != byte_at(i, salt))
-            return false;
-    }
-    return true;
-}
-
-static struct na_mem *mem_register(struct node *node, void *bytes, size_t size, unsigned access)
-{
-    struct na_segment segment = {.base = bytes, .size = size};
-    struct na_mem *mem = NULL;
-    int ret = na_mem_register(node->na_class, &segment, 1, access, NA_MEM_HOST, 0, &mem);
-
-    if (ret != 0)
-        support_suite_fail("%zu bytes were not registered: %d, %s", size, ret, util_detail_get());
-    return mem;
-}
-
-static void bench_open(struct bench *bench, size_t size, unsigned server_access)
-{
-    memset(bench, 0, sizeof(*bench));
-    node_open(&bench->server, true);
-    node_open(&bench->client, false);
-    bench->size = size;
-    bench->client_bytes = malloc(size);
-    bench->server_bytes = malloc(size);
-    SUPPORT_CHECK(bench->client_bytes != NULL && bench->server_bytes != NULL);
-    bytes_fill(bench->client_bytes, size, 1);
-    bytes_fill(bench->server_bytes, size, 2);
-    bench->client_mem = mem_register(&bench->client, bench->client_bytes, size, NA_ACCESS_LOCAL);
-    bench->server_mem = mem_register(&bench->server, bench->server_bytes, size, server_access);
-    na_mem_describe(bench->server_mem, 0, &bench->remote);
-    bench->route = node_meet(&bench->client, &bench->server, na_class_address(bench->server.na_class));
-}
-
-static void bench_close(struct bench *bench)
-{
-    na_route_close(bench->route);
-    NODE_UNTIL(false, 20) node_pump_both(&bench->client, &bench->server);
-    na_mem_deregister(bench->client_mem);
-    na_mem_deregister(bench->server_mem);
-    node_close(&bench->client);
-    node_close(&bench->server);
-    free(bench->client_bytes);
-    free(bench->server_bytes);
-}
-
-/* Fills an operation on `size` bytes at `offset`, the same at both sides. */
-static void op_fill(struct op *op, struct bench *bench, enum na_rma_op kind, size_t offset, size_t size)
-{
-    memset(op, 0, sizeof(*op));
-    op->rma.op = kind;
-    op->rma.route = bench->route;
-    op->rma.local = bench->client_bytes + offset;
-    op->rma.local_mem = bench->client_mem;
-    op->rma.size = size;
-    op->rma.remote_address = bench->remote.address + offset;
-    op->rma.key = bench->remote.key;
-    op->rma.key_size = bench->remote.key_size;
-    op->rma.done = op_done;
-}
-
-static int op_post(struct op *op, struct bench *bench)
-{
-    int ret = -EAGAIN;
-
-    NODE_UNTIL((ret = na_rma_post(&op->rma)) != -EAGAIN, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    return ret;
-}
-
-/* Posts and waits: how it ended, or how it was refused. */
-static int op_run(struct op *op, struct bench *bench)
-{
-    int ret = op_post(op, bench);
-
-    if (ret != 0)
-        return ret;
-    NODE_UNTIL(op->ends > 0, WAIT_MS) node_pump_both(&bench->client, &bench->server);
-    SUPPORT_CHECK(op->ends == 1);
-    return op->error;
-}
-
-/* The sum of their ends. */
-static int ops_ended(const struct op *ops, size_t count)
-{
-    int ended = 0;
-
-    for (size_t i = 0; i < count; i++)
-        ended += ops[i].ends;
-    return ended;
-}
+enum { OPS_MAX = 64 };
 
 static void put_and_get_move_the_right_bytes(void)
 {
     static const size_t sizes[] = {1, 7, 64, 4096, 65537, 1048576 + 3};
     struct bench bench;
+    struct na_remote_segment remote;
     struct op op;
 
     bench_open(&bench, 3 * 1048576, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    na_mem_describe(bench.server_mem, 0, &remote);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         size_t offset = 1000 * (i + 1) + i;
         bytes_fill(bench.client_bytes, bench.size, 1);
         bytes_fill(bench.server_bytes, bench.size, 2);
-        op_fill(&op, &bench, NA_RMA_GET, offset, sizes[i]);
+        op_fill(&op, &bench, NA_RMA_GET, offset, sizes[i], &remote);
         SUPPORT_CHECK(op_run(&op, &bench) == 0);
         SUPPORT_CHECK(bytes_are(bench.client_bytes, 0, offset, 1));
         SUPPORT_CHECK(bytes_are(bench.client_bytes, offset, offset + sizes[i], 2));
         SUPPORT_CHECK(bytes_are(bench.client_bytes, offset + sizes[i], bench.size, 1));
         bytes_fill(bench.client_bytes, bench.size, 3);
-        op_fill(&op, &bench, NA_RMA_PUT, offset, sizes[i]);
+        op_fill(&op, &bench, NA_RMA_PUT, offset, sizes[i], &remote);
         SUPPORT_CHECK(op_run(&op, &bench) == 0);
         SUPPORT_CHECK(bytes_are(bench.server_bytes, 0, offset, 2));
         SUPPORT_CHECK(bytes_are(bench.server_bytes, offset, offset + sizes[i], 3));
@@ -182,17 +50,19 @@ static void many_operations_run_at_once(void)
 {
     enum { PIECE = 262144 };
     struct bench bench;
+    struct na_remote_segment remote;
     static struct op ops[OPS_MAX];
 
     bench_open(&bench, (size_t)OPS_MAX * PIECE, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    na_mem_describe(bench.server_mem, 0, &remote);
     for (size_t i = 0; i < OPS_MAX; i++) {
-        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE);
+        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE, &remote);
         SUPPORT_CHECK(op_post(&ops[i], &bench) == 0);
     }
-    NODE_UNTIL(ops_ended(ops, OPS_MAX) == OPS_MAX, WAIT_MS) node_pump_both(&bench.client, &bench.server);
+    ops_wait(ops, OPS_MAX, &bench);
     for (size_t i = 0; i < OPS_MAX; i++) {
         unsigned int salt = i % 2 == 0 ? 2 : 1;
-        SUPPORT_CHECK(ops[i].ends == 1 && ops[i].error == 0);
+        SUPPORT_CHECK(ops[i].error == 0);
         SUPPORT_CHECK(bytes_are(bench.client_bytes, i * PIECE, (i + 1) * PIECE, salt));
         SUPPORT_CHECK(bytes_are(bench.server_bytes, i * PIECE, (i + 1) * PIECE, salt));
     }
@@ -216,8 +86,7 @@ static void segments_have_keys_of_their_own(void)
     for (uint32_t i = 0; i < 3; i++)
         na_mem_describe(mem, i, &remotes[i]);
     SUPPORT_CHECK(memcmp(remotes[0].key, remotes[2].key, remotes[0].key_size) != 0);
-    bench.remote = remotes[2];
-    op_fill(&op, &bench, NA_RMA_GET, 0, 500);
+    op_fill(&op, &bench, NA_RMA_GET, 0, 500, &remotes[2]);
     op.rma.remote_address = remotes[2].address + 8000;
     SUPPORT_CHECK(op_run(&op, &bench) == 0);
     SUPPORT_CHECK(memcmp(bench.client_bytes, bench.server_bytes + 28000, 500) == 0);
@@ -225,80 +94,102 @@ static void segments_have_keys_of_their_own(void)
     bench_close(&bench);
 }
 
-/* Runs an operation on half of the memory, which must fail and leave both memories alone; then shows that the nodes
- * live, and closes the bench. */
-static void expect_refusal(struct bench *bench, enum na_rma_op kind)
+/* Runs an operation that must fail and leave both memories alone, then shows that the nodes live. */
+static void expect_refusal(struct bench *bench, struct op *op)
 {
     struct na_route *route;
     uint64_t frames = bench->client.frames;
-    struct op op;
 
     if (!na_class_limits(bench->client.na_class)->keys_checked) {
         bench_close(bench);
         support_suite_skip("the transport does not check keys");
     }
-    op_fill(&op, bench, kind, 0, bench->size / 2);
-    SUPPORT_CHECK(op_run(&op, bench) != 0);
+
+    SUPPORT_CHECK(op_run(op, bench) != 0);
     SUPPORT_CHECK(bytes_are(bench->client_bytes, 0, bench->size, 1));
     SUPPORT_CHECK(bytes_are(bench->server_bytes, 0, bench->size, 2));
     /* Where refusal ended a connection that is not ours to see, frames are lost until it is made again. */
     for (int i = 0; i < 20 && bench->client.frames == frames; i++) {
         route = node_route(&bench->client, na_class_address(bench->server.na_class));
-        NODE_UNTIL(node_send(&bench->client, route, NODE_KIND_ECHO, 1, 1000) != -EAGAIN, WAIT_MS / 20)
-        node_pump_both(&bench->client, &bench->server);
-        NODE_UNTIL(bench->client.frames > frames, WAIT_MS / 20) node_pump_both(&bench->client, &bench->server);
+        NODE_UNTIL(node_send(&bench->client, route, NODE_KIND_ECHO, 1, 1000) != -EAGAIN, BENCH_WAIT_MS / 20)
+        bench_pump(bench);
+        NODE_UNTIL(bench->client.frames > frames, BENCH_WAIT_MS / 20) bench_pump(bench);
         na_route_close(route);
     }
     SUPPORT_CHECK(bench->client.frames > frames);
-    bench_close(bench);
 }
 
 static void a_wrong_key_is_refused(void)
 {
     struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    bench.remote.key[0] ^= 0x55;
-    expect_refusal(&bench, NA_RMA_GET);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    remote.key[0] ^= 0x55;
+    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
 }
 
 static void reading_what_may_only_be_written_is_refused(void)
 {
     struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_WRITE);
-    expect_refusal(&bench, NA_RMA_GET);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
 }
 
 static void writing_what_may_only_be_read_is_refused(void)
 {
     struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ);
-    expect_refusal(&bench, NA_RMA_PUT);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
 }
 
 static void beyond_the_end_is_refused(void)
 {
     struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ);
-    bench.remote.address += 8192 - 100;
-    expect_refusal(&bench, NA_RMA_GET);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
+    op.rma.remote_address = remote.address + 8192 - 100;
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
 }
 
 static void withdrawn_memory_is_refused(void)
 {
     struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
 
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
     if (!na_class_limits(bench.client.na_class)->revocable) {
         bench_close(&bench);
         support_suite_skip("the transport cannot revoke");
     }
+    na_mem_describe(bench.server_mem, 0, &remote);
     na_mem_deregister(bench.server_mem);
     bench.server_mem = NULL;
-    expect_refusal(&bench, NA_RMA_GET);
+    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
 }
 
 static void keys_are_hard_to_guess(void)
@@ -314,10 +205,10 @@ static void keys_are_hard_to_guess(void)
         node_close(&node);
         support_suite_skip("the provider makes the keys");
     }
-    mem = mem_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
+    mem = bench_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
     na_mem_describe(mem, 0, &one);
     na_mem_deregister(mem);
-    mem = mem_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
+    mem = bench_register(&node, bytes, sizeof(bytes), NA_ACCESS_REMOTE_READ);
     na_mem_describe(mem, 0, &two);
     na_mem_deregister(mem);
     SUPPORT_CHECK(one.key_size == 8 && two.key_size == 8);
@@ -330,19 +221,21 @@ static void closing_the_route_ends_what_is_pending(void)
 {
     enum { PIECE = 1048576, COUNT = 16 };
     struct bench bench;
+    struct na_remote_segment remote;
     static struct op ops[COUNT];
 
     bench_open(&bench, (size_t)COUNT * PIECE, NA_ACCESS_REMOTE_READ);
+    na_mem_describe(bench.server_mem, 0, &remote);
     for (size_t i = 0; i < COUNT; i++) {
-        op_fill(&ops[i], &bench, NA_RMA_GET, i * PIECE, PIECE);
+        op_fill(&ops[i], &bench, NA_RMA_GET, i * PIECE, PIECE, &remote);
         SUPPORT_CHECK(op_post(&ops[i], &bench) == 0);
     }
     na_route_close(bench.route);
     bench.route = NULL;
-    NODE_UNTIL(ops_ended(ops, COUNT) == COUNT, WAIT_MS) node_pump_both(&bench.client, &bench.server);
+    ops_wait(ops, COUNT, &bench);
     for (size_t i = 0; i < COUNT; i++)
-        SUPPORT_CHECK(ops[i].ends == 1 && (ops[i].error == -ECANCELED || ops[i].error == 0));
-    NODE_UNTIL(false, 50) node_pump_both(&bench.client, &bench.server);
+        SUPPORT_CHECK(ops[i].error == -ECANCELED || ops[i].error == 0);
+    NODE_UNTIL(false, 50) bench_pump(&bench);
     for (size_t i = 0; i < COUNT; i++)
         SUPPORT_CHECK(ops[i].ends == 1);
     bench_close(&bench);
@@ -358,7 +251,7 @@ static void child_offer(int out_fd, int control_fd, const char *uri)
 
     (void)control_fd;
     node_open_config(&node, &(struct na_config){.uri = uri, .listen = true});
-    na_mem_describe(mem_register(&node, bytes, size, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE), 0, &remote);
+    na_mem_describe(bench_register(&node, bytes, size, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE), 0, &remote);
     (void)dprintf(out_fd, "%s\n%llx\n%llx\n", na_class_address(node.na_class), (unsigned long long)remote.address,
                   (unsigned long long)util_bytes_get64(remote.key));
     for (;;) {
@@ -372,8 +265,9 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     enum { PIECE = 1048576, COUNT = 16 };
     struct node_child child;
     struct node client;
+    struct na_remote_segment remote = {.key_size = 8};
     static struct op ops[COUNT];
-    struct bench bench = {.remote.key_size = 8};
+    struct bench bench = {0};
     char line[NA_ADDRESS_MAX];
     char address[NA_ADDRESS_MAX];
     int posted = 0;
@@ -381,18 +275,25 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     node_child_start(&child, child_offer, node_uri());
     node_child_line(&child, address, sizeof(address));
     node_child_line(&child, line, sizeof(line));
-    bench.remote.address = strtoull(line, NULL, 16);
+    remote.address = strtoull(line, NULL, 16);
     node_child_line(&child, line, sizeof(line));
-    util_bytes_put64(bench.remote.key, strtoull(line, NULL, 16));
+    util_bytes_put64(remote.key, strtoull(line, NULL, 16));
     node_open(&client, false);
-    node_child_must_be_missed(&child, &client);
+    if (!na_class_limits(client.na_class)->death_notice) {
+        node_child_kill(&child);
+        node_close(&client);
+        support_suite_skip("the transport does not notice deaths");
+    }
     bench.client_bytes = calloc(COUNT, PIECE);
-    bench.client_mem = mem_register(&client, bench.client_bytes, (size_t)COUNT * PIECE, NA_ACCESS_LOCAL);
-    bench.route = node_meet(&client, NULL, address);
+    bench.client_mem = bench_register(&client, bench.client_bytes, (size_t)COUNT * PIECE, NA_ACCESS_LOCAL);
+    bench.route = node_route(&client, address);
+    node_send_surely(&client, NULL, bench.route, NODE_KIND_ECHO, 0, 1000);
+    NODE_UNTIL(client.frames == 1, BENCH_WAIT_MS)(void) node_pump(&client);
+    SUPPORT_CHECK(client.frames == 1);
     /* Stopped, so that nothing is served any more; then killed. */
     SUPPORT_CHECK(kill(child.pid, SIGSTOP) == 0);
     for (size_t i = 0; i < COUNT; i++) {
-        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE);
+        op_fill(&ops[i], &bench, i % 2 == 0 ? NA_RMA_GET : NA_RMA_PUT, i * PIECE, PIECE, &remote);
         if (na_rma_post(&ops[i].rma) != 0)
             break;
         posted++;
@@ -400,7 +301,7 @@ static void pending_operations_end_once_when_the_peer_dies(void)
     }
     SUPPORT_CHECK(posted > 0);
     node_child_kill(&child);
-    NODE_UNTIL(ops_ended(ops, (size_t)posted) == posted && client.downs == 1, WAIT_MS)(void) node_pump(&client);
+    NODE_UNTIL(ops_ended(ops, (size_t)posted) == posted && client.downs == 1, BENCH_WAIT_MS)(void) node_pump(&client);
     SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET);
     for (int i = 0; i < posted; i++)
         SUPPORT_CHECK(ops[i].ends == 1);

@@ -239,9 +239,6 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
         for (unsigned int i = 0; i < COUNT; i++) {
             struct hg_pair_blob in = {.size = i % 3 == 2 ? 400000 : i % 3 * 20000U};
 
-            /* A process that dies while it copies leaves a lock of libfabric's shm held for ever. */
-            if (provider_is("shm"))
-                in.size = i % 3 * 2000U;
             in.data = calloc(1, in.size + 1);
             hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
             free(in.data);
@@ -379,15 +376,12 @@ static void kill_origins(const char *role)
 
 static void killed_origins_harm_nobody_else(void)
 {
-    /* On shm it dies asleep, with calls unanswered. One that dies at work may hold a lock in shared memory of libfabric
-     * 1.17, for which its peers then wait for ever. */
-    kill_origins(provider_is("shm") ? "waiter" : "origin");
+    kill_origins("waiter");
+    kill_origins("origin");
 }
 
 static void transfers_with_a_killed_origin_end(void)
 {
-    if (provider_is("shm"))
-        support_suite_skip("libfabric's shm never ends a transfer with a process that died");
     kill_origins("mover");
 }
 

@@ -413,8 +413,6 @@ static void origins_come_and_go_at_one_target(void)
 {
     pthread_t threads[CALLERS];
 
-    if (strcmp(support_suite_parameter(), "shm") == 0)
-        support_suite_skip("libfabric's shm goes on using an endpoint of the same process after its end");
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
     for (unsigned int i = 0; i < CALLERS; i++)
         start(&threads[i], visit, NULL);

@@ -425,6 +425,36 @@ Test(doorbell, killed_process_is_noticed_while_busy_polling)
     end_close(&a);
 }
 
+static _Atomic uint64_t polls_now_ns = UTIL_CLOCK_NS_PER_S;
+
+static uint64_t polls_clock(void)
+{
+    return atomic_load(&polls_now_ns);
+}
+
+/* Whoever polls in a loop all of his own, and then between other things, must not first use up what the fast polls were
+ * granted. */
+Test(doorbell, sockets_are_looked_at_soon_after_fast_polling_became_slow)
+{
+    struct end a;
+    unsigned int polls = 0;
+
+    util_clock_replace(polls_clock);
+    end_open(&a, "a");
+    (void)shm_doorbell_progress(a.bell);
+    for (int i = 0; i < 1000000; i++) {
+        atomic_fetch_add(&polls_now_ns, 20);
+        if (shm_doorbell_due(a.bell))
+            (void)shm_doorbell_progress(a.bell);
+    }
+    do {
+        atomic_fetch_add(&polls_now_ns, UTIL_CLOCK_NS_PER_MS);
+        polls++;
+    } while (!shm_doorbell_due(a.bell));
+    cr_assert_leq(polls, 100);
+    end_close(&a);
+}
+
 Test(doorbell, ring_wakes_a_sleeper_once_per_sleep)
 {
     struct end a;
