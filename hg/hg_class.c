@@ -47,9 +47,8 @@ static int class_check_options(const struct hg_init_info *options)
         return util_detail_set(-EOPNOTSUPP, "na_class: an NA class of Mercury cannot be taken over");
     if (options->auto_sm)
         return util_detail_set(-EOPNOTSUPP, "auto_sm: several transports in one class are not supported");
-    if (options->checksum_level != HG_CHECKSUM_NONE)
-        return util_detail_set(-EOPNOTSUPP, "checksum_level %d: messages carry no checksums",
-                               (int)options->checksum_level);
+    if ((unsigned int)options->checksum_level > HG_CHECKSUM_RPC_PAYLOAD)
+        return util_detail_set(-EINVAL, "checksum_level %d is none of the three levels", (int)options->checksum_level);
     if (options->multi_recv_copy_threshold > options->multi_recv_op_max && options->multi_recv_op_max > 0)
         return util_detail_set(-EINVAL, "multi_recv_copy_threshold %u is larger than multi_recv_op_max %u",
                                options->multi_recv_copy_threshold, options->multi_recv_op_max);
@@ -69,6 +68,19 @@ static size_t class_eager_size(size_t size)
     return size > 2 * overhead ? size - overhead : overhead;
 }
 
+static uint16_t class_message_flags(enum hg_checksum_level level)
+{
+    switch (level) {
+    case HG_CHECKSUM_RPC_HEADERS:
+        return HG_MESSAGE_CHECKED;
+    case HG_CHECKSUM_RPC_PAYLOAD:
+        return HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD;
+    case HG_CHECKSUM_NONE:
+    default:
+        return 0;
+    }
+}
+
 static void class_set_options(struct hg_class *hg_class, const struct hg_init_info *options)
 {
     hg_class->options = *options;
@@ -78,6 +90,7 @@ static void class_set_options(struct hg_class *hg_class, const struct hg_init_in
     hg_class->options.na_init_info.auth_key = NULL;
     hg_class->eager_size[0] = class_eager_size(options->na_init_info.max_unexpected_size);
     hg_class->eager_size[1] = class_eager_size(options->na_init_info.max_expected_size);
+    hg_class->message_flags = class_message_flags(options->checksum_level);
     hg_class->context_max = NA_CONTEXTS_MAX;
     atomic_init(&hg_class->batching, true);
 }

@@ -168,6 +168,18 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
     return 0;
 }
 
+/* The payload is not what was sent; the header is, so its origin can be told. */
+static void dispatch_damaged(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
+{
+    session->context->counters.checksum_errors++;
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "the input of a request from %s was damaged on its way",
+                     session->addr->text);
+    hg_receive_abandon_locked(handle);
+    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0)
+        session->refused_tag = header->tag;
+    dispatch_refuse(session, header, HG_CHECKSUM_ERROR);
+}
+
 int hg_dispatch_request_locked(struct hg_session *session, const struct hg_header *header, const unsigned char *payload)
 {
     bool fragment = (header->flags & HG_MESSAGE_FRAGMENT) != 0;
@@ -185,6 +197,10 @@ int hg_dispatch_request_locked(struct hg_session *session, const struct hg_heade
             session->refused_tag = header->tag;
         if (error != 0 || handle == NULL)
             return error;
+    }
+    if (!hg_header_payload_intact(header, payload)) {
+        dispatch_damaged(session, header, handle);
+        return 0;
     }
     whole = hg_receive_copy(handle, header, payload);
     if (whole > 0)

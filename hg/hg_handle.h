@@ -64,6 +64,7 @@ struct hg_handle_received {
     size_t size;
     size_t eager_size; /**< the part that came in the message itself; equal to size unless it overflowed */
     bool from_heap;
+    bool checked;         /**< a descriptor in it comes with the checksum of what it stands for */
     uint64_t pieces;      /**< bit per fragment that has arrived; the last fragment has bit 63 */
     uint32_t missing;     /**< bytes of fragments still to come */
     uint32_t piece_size;  /**< of every fragment but the last; 0: none of those has come */

@@ -104,12 +104,12 @@ static const struct {
     const char *name;
     size_t offset;
 } stats_fields[] = {
-    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv), STATS_FIELD(rpc_resp_sent), STATS_FIELD(rpc_resp_recv),
-    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),  STATS_FIELD(frames_recv),   STATS_FIELD(sends_refused),
-    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames), STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
-    STATS_FIELD(cancels),         STATS_FIELD(route_up),     STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
-    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),     STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
-    STATS_FIELD(sleeps),
+    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv),    STATS_FIELD(rpc_resp_sent), STATS_FIELD(rpc_resp_recv),
+    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),     STATS_FIELD(frames_recv),   STATS_FIELD(sends_refused),
+    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames),    STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
+    STATS_FIELD(cancels),         STATS_FIELD(route_up),        STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
+    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),        STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
+    STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors),
 };
 
 _Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "each counter has its name here");

@@ -16,11 +16,12 @@
 typedef uint64_t hg_size_t; /**< a number of bytes */
 typedef uint64_t hg_id_t;   /**< identifies a registered RPC; 0 is none */
 
-/** How much of a message is protected by a checksum. Bulk data never is. */
+/** How much of what a class sends is protected by checksums. The receiver checks what comes with one, whatever its own
+ * level. A call whose input or output was damaged ends with HG_CHECKSUM_ERROR. Bulk data is never covered. */
 typedef enum hg_checksum_level {
     HG_CHECKSUM_NONE,        /**< nothing */
     HG_CHECKSUM_RPC_HEADERS, /**< the message headers */
-    HG_CHECKSUM_RPC_PAYLOAD  /**< headers and encoded arguments */
+    HG_CHECKSUM_RPC_PAYLOAD  /**< headers and encoded arguments of any size */
 } hg_checksum_level_t;
 
 /**
@@ -48,7 +49,7 @@ struct hg_init_info {
     /** Info string of the shared-memory part when auto_sm is set; NULL = the default. */
     const char *sm_info_string;
 
-    /** What is protected by checksums. */
+    /** What is protected by checksums in the messages that this class sends. */
     hg_checksum_level_t checksum_level;
 
     /** Never put small read-only bulk data into its descriptor. */

@@ -261,7 +261,7 @@ static void options_that_cannot_be_honoured_are_refused(void)
     const unsigned int version = HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR);
 
     HG_Set_log_level("none");
-    init.checksum_level = HG_CHECKSUM_RPC_PAYLOAD;
+    init.checksum_level = (hg_checksum_level_t)3;
     SUPPORT_CHECK(HG_Init_opt2(hg_pair_uri(), true, version, &init) == NULL);
     SUPPORT_CHECK(strstr(qs_error_detail(), "checksum") != NULL);
     init = HG_INIT_INFO_INITIALIZER;
