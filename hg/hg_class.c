@@ -17,14 +17,14 @@
 #include "hg/hg_error.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
+#include "hg/hg_options.h"
 #include "hg/hg_stats.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
 
 /* What Mercury's messages are made for by default; an eager payload is what is left of it. */
-#define CLASS_MESSAGE_SIZE     4096U
-#define CLASS_MESSAGE_SIZE_MAX (1U << 20)
+#define CLASS_MESSAGE_SIZE 4096U
 
 /* The classes between HG_Init and HG_Finalize; the lock is taken before those of a class. */
 static pthread_mutex_t class_open_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,21 +41,14 @@ static hg_class_t *class_fail(const char *uri, const char *what)
 /* Whether everything that is asked for can be had. */
 static int class_check_options(const struct hg_init_info *options)
 {
-    const struct na_init_info_4_0 *na = &options->na_init_info;
-
     if (options->na_class != NULL)
         return util_detail_set(-EOPNOTSUPP, "na_class: an NA class of Mercury cannot be taken over");
     if (options->auto_sm)
         return util_detail_set(-EOPNOTSUPP, "auto_sm: several transports in one class are not supported");
-    if ((unsigned int)options->checksum_level > HG_CHECKSUM_RPC_PAYLOAD)
-        return util_detail_set(-EINVAL, "checksum_level %d is none of the three levels", (int)options->checksum_level);
-    if (options->multi_recv_copy_threshold > options->multi_recv_op_max && options->multi_recv_op_max > 0)
-        return util_detail_set(-EINVAL, "multi_recv_copy_threshold %u is larger than multi_recv_op_max %u",
-                               options->multi_recv_copy_threshold, options->multi_recv_op_max);
-    if (na->max_unexpected_size > CLASS_MESSAGE_SIZE_MAX || na->max_expected_size > CLASS_MESSAGE_SIZE_MAX)
-        return util_detail_set(-EINVAL, "max_unexpected_size %zu or max_expected_size %zu is larger than %u",
-                               na->max_unexpected_size, na->max_expected_size, CLASS_MESSAGE_SIZE_MAX);
-    return 0;
+    if (options->sm_info_string != NULL && !options->auto_sm)
+        return util_detail_set(-EINVAL, "sm_info_string \"%.100s\" is for auto_sm, which is not set",
+                               options->sm_info_string);
+    return hg_options_check(options);
 }
 
 /* Payload bytes of one eager message of @size bytes. */
@@ -91,7 +84,7 @@ static void class_set_options(struct hg_class *hg_class, const struct hg_init_in
     hg_class->eager_size[0] = class_eager_size(options->na_init_info.max_unexpected_size);
     hg_class->eager_size[1] = class_eager_size(options->na_init_info.max_expected_size);
     hg_class->message_flags = class_message_flags(options->checksum_level);
-    hg_class->context_max = NA_CONTEXTS_MAX;
+    hg_class->context_max = hg_options_context_max(options);
     atomic_init(&hg_class->batching, true);
 }
 
@@ -151,6 +144,8 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
         .addr_format = class_addr_format(na->addr_format),
         .traffic_class = (unsigned int)options->traffic_class,
         .device_memory = na->request_mem_device,
+        .recv_buffers = options->multi_recv_op_max,
+        .recv_single = options->no_multi_recv,
     };
     int error = na_class_open(&config, &hg_class->na);
 

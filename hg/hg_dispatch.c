@@ -94,6 +94,13 @@ static hg_return_t dispatch_check(struct hg_context *context, const struct hg_he
                          header->target_context);
         return HG_NOENTRY;
     }
+    /* One-way calls could not be told: a handle beyond the limit is made for them rather than lose one. */
+    if ((header->flags & HG_MESSAGE_NO_RESPONSE) == 0 && hg_handle_exhausted_locked(context)) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "a request is refused: all %u handles that the class may have are in use (request_post_incr)",
+                         context->handles_count[1]);
+        return HG_AGAIN;
+    }
     return HG_SUCCESS;
 }
 

@@ -118,6 +118,12 @@ struct hg_handle {
  *  NULL: no memory. The handle-create callback is the caller's care. */
 struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, bool *fresh);
 
+/** Makes @p count idle handles for requests. -ENOMEM: not all of them. Needs the lock. */
+int hg_handle_prepare_locked(struct hg_context *context, uint32_t count);
+
+/** Whether a further request would need a handle beyond those that the class's options allow. Needs the lock. */
+bool hg_handle_exhausted_locked(const struct hg_context *context);
+
 void hg_handle_ref(struct hg_handle *handle);
 /** Drops a reference; the last one ends the handle (and answers in the handler's place if it did not). No lock held. */
 void hg_handle_unref(struct hg_handle *handle);

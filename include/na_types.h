@@ -196,7 +196,7 @@ typedef void (*na_cb_t)(const struct na_cb_info *callback_info);
 
 /** Bits of progress_mode. */
 #define NA_NO_BLOCK 0x01 /**< progress never sleeps */
-#define NA_NO_RETRY 0x02 /**< what the fabric refuses fails instead of waiting in a queue */
+#define NA_NO_RETRY 0x02 /**< a call that cannot leave now (not connected yet, queue or window full) gives HG_AGAIN */
 
 /** Bits of thread_mode: how little the caller's threads overlap. 0 = any thread, any time. */
 #define NA_THREAD_MODE_SINGLE_CLS (0x01) /**< one thread at a time uses the class */
