@@ -15,6 +15,7 @@
 
 #include "hg/hg_addr.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
 #include "hg/hg_options.h"
@@ -127,6 +128,12 @@ void hg_class_each(void (*visit)(struct hg_class *hg_class, void *arg), void *ar
     (void)pthread_mutex_unlock(&class_open_lock);
 }
 
+void hg_class_forget_all(void)
+{
+    (void)pthread_mutex_init(&class_open_lock, NULL);
+    util_list_init(&class_open_list);
+}
+
 /* --- init and finalize ---------------------------------------------------------------------------------- */
 
 static int class_open_transport(struct hg_class *hg_class, const char *uri, bool listen,
@@ -217,6 +224,8 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
         class_free(hg_class);
         return class_fail(uri, util_detail_get()[0] != '\0' ? util_detail_get() : strerror(-error));
     }
+    hg_fork_watch();
+    hg_class->fork_generation = atomic_load_explicit(&hg_fork_generation, memory_order_relaxed);
     class_list_open(hg_class);
     return hg_class;
 }
@@ -265,6 +274,10 @@ hg_return_t HG_Finalize(hg_class_t *hg_class)
 
     if (hg_class == NULL)
         return HG_SUCCESS;
+    if (hg_fork_is_dead(hg_class)) {
+        hg_fork_free(hg_class);
+        return HG_SUCCESS;
+    }
     contexts = atomic_load(&hg_class->context_count);
     addrs = atomic_load(&hg_class->addr_count);
     bulks = bulk_owner_handle_count(&hg_class->bulks);
@@ -316,6 +329,8 @@ hg_size_t HG_Class_get_output_eager_size(const hg_class_t *hg_class)
 
 static hg_return_t class_set_offset(hg_class_t *hg_class, unsigned int which, hg_size_t offset)
 {
+    if (hg_fork_stops(hg_class, which == 0 ? "HG_Class_set_input_offset" : "HG_Class_set_output_offset"))
+        return HG_FAULT;
     if (hg_class == NULL)
         return HG_INVALID_ARG;
     if (offset >= hg_class->eager_size[which])
@@ -360,6 +375,8 @@ hg_return_t HG_Class_set_handle_create_callback(hg_class_t *hg_class, hg_return_
 
 hg_return_t qs_class_set_batching(hg_class_t *hg_class, bool batching)
 {
+    if (hg_fork_stops(hg_class, "qs_class_set_batching"))
+        return HG_FAULT;
     if (hg_class == NULL)
         return HG_INVALID_ARG;
     atomic_store_explicit(&hg_class->batching, batching, memory_order_relaxed);

@@ -16,6 +16,7 @@
 
 #include "hg/hg_bulk_api.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_options.h"
 #include "hg/hg_progress.h"
@@ -258,6 +259,8 @@ hg_context_t *HG_Context_create(hg_class_t *hg_class)
 {
     struct hg_context *context;
 
+    if (hg_fork_stops(hg_class, "HG_Context_create"))
+        return NULL;
     if (hg_class == NULL)
         return NULL;
     util_lock_take(&hg_class->context_lock);
@@ -270,6 +273,8 @@ hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
 {
     struct hg_context *context;
 
+    if (hg_fork_stops(hg_class, "HG_Context_create_id"))
+        return NULL;
     if (hg_class == NULL)
         return NULL;
     util_lock_take(&hg_class->context_lock);
@@ -391,6 +396,8 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     unsigned int open;
     bool transfers;
 
+    if (hg_fork_stops_context(context, "HG_Context_destroy"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_SUCCESS;
     hg_class = context->hg_class;
@@ -427,6 +434,8 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
 
 hg_return_t HG_Context_unpost(hg_context_t *context)
 {
+    if (hg_fork_stops_context(context, "HG_Context_unpost"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);

@@ -15,6 +15,7 @@
 #include "hg/hg_addr.h"
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_fragment.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_options.h"
@@ -138,6 +139,8 @@ hg_return_t HG_Forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in
     struct hg_context *owner;
     hg_return_t ret;
 
+    if (hg_fork_stops_handle(handle, "HG_Forward"))
+        return HG_FAULT;
     if (handle == NULL || handle->target)
         return hg_error_set(HG_INVALID_ARG, "HG_Forward: %s",
                             handle == NULL ? "the handle is NULL" : "the handle is that of a received request");
@@ -228,6 +231,8 @@ hg_return_t HG_Cancel(hg_handle_t handle)
     struct hg_context *owner;
     enum hg_handle_state state;
 
+    if (hg_fork_stops_handle(handle, "HG_Cancel"))
+        return HG_FAULT;
     if (handle == NULL)
         return HG_INVALID_ARG;
     owner = handle->owner;

@@ -13,6 +13,7 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "hg/hg_fork.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 
@@ -63,6 +64,8 @@ hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters
 {
     struct qs_counters counters;
 
+    if (hg_fork_stops(hg_class, "qs_class_get_counters"))
+        return HG_FAULT;
     if (hg_class == NULL || out == NULL)
         return HG_INVALID_ARG;
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
@@ -75,6 +78,8 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
 {
     struct qs_counters counters;
 
+    if (hg_fork_stops(hg_class, "HG_Class_get_counters"))
+        return HG_FAULT;
     if (hg_class == NULL || diag_counters == NULL)
         return HG_INVALID_ARG;
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);

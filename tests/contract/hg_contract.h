@@ -15,6 +15,7 @@ extern const struct support_case hg_call_cases[];
 extern const struct support_case hg_cancel_cases[];
 extern const struct support_case hg_context_cases[];
 extern const struct support_case hg_flow_cases[];
+extern const struct support_case hg_fork_cases[];
 extern const struct support_case hg_life_cases[];
 extern const struct support_case hg_misuse_cases[];
 extern const struct support_case hg_oneway_cases[];
