@@ -18,6 +18,7 @@
 #include "hg/hg_fork.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
+#include "hg/hg_leaks.h"
 #include "hg/hg_options.h"
 #include "hg/hg_stats.h"
 #include "util/util_alloc.h"
@@ -268,24 +269,19 @@ hg_class_t *HG_Init_opt2(const char *na_info_string, uint8_t na_listen, unsigned
 
 hg_return_t HG_Finalize(hg_class_t *hg_class)
 {
-    unsigned int contexts;
-    unsigned int addrs;
-    unsigned int bulks;
-
     if (hg_class == NULL)
         return HG_SUCCESS;
     if (hg_fork_is_dead(hg_class)) {
         hg_fork_free(hg_class);
         return HG_SUCCESS;
     }
-    contexts = atomic_load(&hg_class->context_count);
-    addrs = atomic_load(&hg_class->addr_count);
-    bulks = bulk_owner_handle_count(&hg_class->bulks);
-    if (contexts + addrs + bulks > 0) {
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s: %u contexts, %u addresses, %u bulk handles",
-                       na_class_address(hg_class->na), contexts, addrs, bulks);
-        return hg_error_set(HG_BUSY, "HG_Finalize: still open: %u contexts, %u addresses, %u bulk handles", contexts,
-                            addrs, bulks);
+    if (atomic_load(&hg_class->context_count) > 0 || atomic_load(&hg_class->addr_count) > 0 ||
+        bulk_owner_handle_count(&hg_class->bulks) > 0) {
+        char open[HG_LEAKS_TEXT];
+
+        hg_leaks_of_class(hg_class, open);
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s: %s", na_class_address(hg_class->na), open);
+        return hg_error_set(HG_BUSY, "HG_Finalize: still open: %s", open);
     }
     class_list_closed(hg_class);
     if (hg_class->options.stats)

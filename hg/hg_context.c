@@ -18,6 +18,7 @@
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_leaks.h"
 #include "hg/hg_options.h"
 #include "hg/hg_progress.h"
 #include "hg/hg_receive.h"
@@ -393,6 +394,7 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
 {
     struct hg_class *hg_class;
     struct qs_counters counters;
+    char names[HG_LEAKS_TEXT] = "";
     unsigned int open;
     bool transfers;
 
@@ -409,12 +411,16 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     util_lock_take(&context->lock);
     open = context_open_handles(context);
     transfers = context_bulk_busy(context);
+    if (open > 0)
+        hg_leaks_of_context_locked(context, names);
     util_lock_drop(&context->lock);
     if (open > 0 || transfers) {
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open, %s", context->id, open,
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open%s%s, %s", context->id,
+                       open, open > 0 ? ": " : "", names,
                        transfers ? "a bulk transfer does not end" : "no bulk transfer is under way");
         context_reopen(context);
-        return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open", open, context->id);
+        return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open%s%s", open, context->id,
+                            open > 0 ? ": " : "", names);
     }
     util_lock_take(&hg_class->context_lock);
     util_lock_take(&hg_class->post_lock);

@@ -19,6 +19,7 @@ extern const struct support_case hg_fork_cases[];
 extern const struct support_case hg_life_cases[];
 extern const struct support_case hg_misuse_cases[];
 extern const struct support_case hg_oneway_cases[];
+extern const struct support_case hg_nested_cases[];
 extern const struct support_case hg_options_cases[];
 extern const struct support_case hg_overflow_cases[];
 extern const struct support_case hg_progress_cases[];
