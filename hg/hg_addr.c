@@ -15,6 +15,7 @@
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
@@ -108,6 +109,8 @@ hg_return_t HG_Addr_lookup2(hg_class_t *hg_class, const char *name, hg_addr_t *a
     struct hg_addr *addr;
     int error;
 
+    if (hg_fork_stops(hg_class, "HG_Addr_lookup2"))
+        return HG_FAULT;
     if (hg_class == NULL || name == NULL || addr_p == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Addr_lookup2: a NULL argument");
     error = na_class_resolve(hg_class->na, name, canonical);
@@ -124,6 +127,8 @@ hg_return_t HG_Addr_free(hg_class_t *hg_class, hg_addr_t addr)
 {
     unsigned int users;
 
+    if (hg_fork_stops(hg_class, "HG_Addr_free"))
+        return HG_FAULT;
     if (hg_class == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Addr_free: the class is NULL");
     if (addr == NULL)
@@ -159,6 +164,8 @@ hg_return_t HG_Addr_set_remove(hg_class_t *hg_class, hg_addr_t addr)
 {
     unsigned int i;
 
+    if (hg_fork_stops(hg_class, "HG_Addr_set_remove"))
+        return HG_FAULT;
     if (hg_class == NULL || addr == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&hg_class->context_lock);
@@ -174,6 +181,8 @@ hg_return_t HG_Addr_set_remove(hg_class_t *hg_class, hg_addr_t addr)
 
 hg_return_t HG_Addr_self(hg_class_t *hg_class, hg_addr_t *addr_p)
 {
+    if (hg_fork_stops(hg_class, "HG_Addr_self"))
+        return HG_FAULT;
     if (hg_class == NULL || addr_p == NULL)
         return HG_INVALID_ARG;
     hg_addr_ref(hg_class->self);
@@ -183,6 +192,8 @@ hg_return_t HG_Addr_self(hg_class_t *hg_class, hg_addr_t *addr_p)
 
 hg_return_t HG_Addr_dup(hg_class_t *hg_class, hg_addr_t addr, hg_addr_t *new_addr_p)
 {
+    if (hg_fork_stops(hg_class, "HG_Addr_dup"))
+        return HG_FAULT;
     if (hg_class == NULL || addr == NULL || new_addr_p == NULL)
         return HG_INVALID_ARG;
     hg_addr_ref(addr);
@@ -242,6 +253,8 @@ hg_return_t HG_Addr_lookup1(hg_context_t *context, hg_cb_t callback, void *arg, 
     struct hg_addr_lookup *lookup;
     hg_return_t ret;
 
+    if (hg_fork_stops_context(context, "HG_Addr_lookup1"))
+        return HG_FAULT;
     if (context == NULL || callback == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Addr_lookup1: a NULL argument");
     lookup = util_calloc(1, sizeof(*lookup));

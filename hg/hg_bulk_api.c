@@ -16,6 +16,7 @@
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "mercury_bulk.h"
 
 _Static_assert(HG_BULK_READ_ONLY == (int)BULK_ACCESS_READ, "public flags are those of the bulk layer");
@@ -36,11 +37,19 @@ static void bulk_released(struct hg_bulk *handle)
     hg_addr_unref((struct hg_addr *)atomic_load_explicit(&handle->user, memory_order_relaxed));
 }
 
+/* hg_fork_stops() for what only names a bulk handle. */
+static bool bulk_api_stops(const struct hg_bulk *handle, const char *function)
+{
+    return handle != NULL && hg_fork_stops(handle->owner->user, function);
+}
+
 hg_return_t HG_Bulk_create(hg_class_t *hg_class, uint32_t count, void **buf_ptrs, const hg_size_t *buf_sizes,
                            uint8_t flags, hg_bulk_t *handle)
 {
     const struct hg_bulk_attr host = {.mem_type = HG_MEM_TYPE_HOST};
 
+    if (hg_fork_stops(hg_class, "HG_Bulk_create"))
+        return HG_FAULT;
     return HG_Bulk_create_attr(hg_class, count, buf_ptrs, buf_sizes, flags, &host, handle);
 }
 
@@ -55,6 +64,8 @@ hg_return_t HG_Bulk_create_attr(hg_class_t *hg_class, uint32_t count, void **buf
         .released = bulk_released,
     };
 
+    if (hg_fork_stops(hg_class, "HG_Bulk_create_attr"))
+        return HG_FAULT;
     if (hg_class == NULL || handle == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Bulk_create: no %s",
                             hg_class == NULL ? "class" : "place for the handle");
@@ -70,12 +81,16 @@ hg_return_t HG_Bulk_create_attr(hg_class_t *hg_class, uint32_t count, void **buf
 
 hg_return_t HG_Bulk_free(hg_bulk_t handle)
 {
+    if (bulk_api_stops(handle, "HG_Bulk_free"))
+        return HG_FAULT;
     bulk_handle_unref(handle);
     return HG_SUCCESS;
 }
 
 hg_return_t HG_Bulk_ref_incr(hg_bulk_t handle)
 {
+    if (bulk_api_stops(handle, "HG_Bulk_ref_incr"))
+        return HG_FAULT;
     if (handle == HG_BULK_NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Bulk_ref_incr: no handle");
     bulk_handle_ref(handle);
@@ -89,6 +104,8 @@ hg_return_t HG_Bulk_bind(hg_bulk_t handle, hg_context_t *context)
     struct hg_addr *self;
     int error;
 
+    if (hg_fork_stops_context(context, "HG_Bulk_bind"))
+        return HG_FAULT;
     if (handle == HG_BULK_NULL || context == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Bulk_bind: no %s", context == NULL ? "context" : "handle");
     if (handle->owner != &context->hg_class->bulks)
@@ -179,6 +196,8 @@ hg_size_t HG_Bulk_get_serialize_size(hg_bulk_t handle, unsigned long flags)
 
 hg_return_t HG_Bulk_serialize(void *buf, hg_size_t buf_size, unsigned long flags, hg_bulk_t handle)
 {
+    if (bulk_api_stops(handle, "HG_Bulk_serialize"))
+        return HG_FAULT;
     if (buf == NULL || handle == HG_BULK_NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Bulk_serialize: no %s", buf == NULL ? "buffer" : "handle");
     return hg_error_from(bulk_wire_encode(handle, bulk_data_max(handle, flags), buf, buf_size, NULL));
@@ -186,6 +205,8 @@ hg_return_t HG_Bulk_serialize(void *buf, hg_size_t buf_size, unsigned long flags
 
 hg_return_t HG_Bulk_deserialize(hg_class_t *hg_class, hg_bulk_t *handle, const void *buf, hg_size_t buf_size)
 {
+    if (hg_fork_stops(hg_class, "HG_Bulk_deserialize"))
+        return HG_FAULT;
     if (hg_class == NULL || handle == NULL || buf == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Bulk_deserialize: a NULL argument");
     return hg_error_from(bulk_wire_decode(&hg_class->bulks, buf, buf_size, bulk_released, handle, NULL));

@@ -19,6 +19,8 @@ struct hg_context;
 void hg_bulk_api_init(struct hg_context *context);
 /** Every operation must have ended. From here on its operation ids name nothing. */
 void hg_bulk_api_fini(struct hg_context *context);
+/** In a forked child: no operation id leads to a context. */
+void hg_bulk_api_forget_all(void);
 
 /** Notes which context of its owner sent the descriptor of a handle that was just decoded: transfers take the route
  *  to that context, since only there somebody is known to make progress. NULL is allowed. */

@@ -23,6 +23,7 @@
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "mercury_bulk.h"
@@ -94,6 +95,15 @@ void hg_bulk_api_fini(struct hg_context *context)
         bulk_id_places[context->bulk_id_place].context = NULL;
     (void)pthread_mutex_unlock(&bulk_id_lock);
     util_pool_fini(&context->bulk_ops);
+}
+
+void hg_bulk_api_forget_all(void)
+{
+    uint32_t i;
+
+    (void)pthread_mutex_init(&bulk_id_lock, NULL);
+    for (i = 0; i < BULK_ID_CONTEXTS_MAX; i++)
+        bulk_id_places[i].context = NULL;
 }
 
 /* Under the context's lock; 0: no id. */
@@ -326,6 +336,8 @@ hg_return_t HG_Bulk_transfer(hg_context_t *context, hg_cb_t callback, void *arg,
 {
     hg_return_t ret = bulk_check_arguments(context, op, origin_handle, local_handle);
 
+    if (hg_fork_stops_context(context, "HG_Bulk_transfer"))
+        return HG_FAULT;
     if (ret != HG_SUCCESS)
         return ret;
     if (origin_addr == HG_ADDR_NULL || bulk_handle_is_bound(origin_handle))
@@ -355,6 +367,8 @@ hg_return_t HG_Bulk_bind_transfer(hg_context_t *context, hg_cb_t callback, void 
     hg_return_t ret = bulk_check_arguments(context, op, origin_handle, local_handle);
     hg_addr_t addr;
 
+    if (hg_fork_stops_context(context, "HG_Bulk_bind_transfer"))
+        return HG_FAULT;
     if (ret != HG_SUCCESS)
         return ret;
     if (!bulk_handle_is_bound(origin_handle))
@@ -385,6 +399,8 @@ hg_return_t HG_Bulk_transfer_id(hg_context_t *context, hg_cb_t callback, void *a
 {
     hg_return_t ret = bulk_check_arguments(context, op, origin_handle, local_handle);
 
+    if (hg_fork_stops_context(context, "HG_Bulk_transfer_id"))
+        return HG_FAULT;
     if (ret != HG_SUCCESS)
         return ret;
     if (origin_addr == HG_ADDR_NULL || bulk_handle_is_bound(origin_handle))

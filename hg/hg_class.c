@@ -15,16 +15,18 @@
 
 #include "hg/hg_addr.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
+#include "hg/hg_leaks.h"
+#include "hg/hg_options.h"
 #include "hg/hg_stats.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
 
 /* What Mercury's messages are made for by default; an eager payload is what is left of it. */
-#define CLASS_MESSAGE_SIZE     4096U
-#define CLASS_MESSAGE_SIZE_MAX (1U << 20)
+#define CLASS_MESSAGE_SIZE 4096U
 
 /* The classes between HG_Init and HG_Finalize; the lock is taken before those of a class. */
 static pthread_mutex_t class_open_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,22 +43,14 @@ static hg_class_t *class_fail(const char *uri, const char *what)
 /* Whether everything that is asked for can be had. */
 static int class_check_options(const struct hg_init_info *options)
 {
-    const struct na_init_info_4_0 *na = &options->na_init_info;
-
     if (options->na_class != NULL)
         return util_detail_set(-EOPNOTSUPP, "na_class: an NA class of Mercury cannot be taken over");
     if (options->auto_sm)
         return util_detail_set(-EOPNOTSUPP, "auto_sm: several transports in one class are not supported");
-    if (options->checksum_level != HG_CHECKSUM_NONE)
-        return util_detail_set(-EOPNOTSUPP, "checksum_level %d: messages carry no checksums",
-                               (int)options->checksum_level);
-    if (options->multi_recv_copy_threshold > options->multi_recv_op_max && options->multi_recv_op_max > 0)
-        return util_detail_set(-EINVAL, "multi_recv_copy_threshold %u is larger than multi_recv_op_max %u",
-                               options->multi_recv_copy_threshold, options->multi_recv_op_max);
-    if (na->max_unexpected_size > CLASS_MESSAGE_SIZE_MAX || na->max_expected_size > CLASS_MESSAGE_SIZE_MAX)
-        return util_detail_set(-EINVAL, "max_unexpected_size %zu or max_expected_size %zu is larger than %u",
-                               na->max_unexpected_size, na->max_expected_size, CLASS_MESSAGE_SIZE_MAX);
-    return 0;
+    if (options->sm_info_string != NULL && !options->auto_sm)
+        return util_detail_set(-EINVAL, "sm_info_string \"%.100s\" is for auto_sm, which is not set",
+                               options->sm_info_string);
+    return hg_options_check(options);
 }
 
 /* Payload bytes of one eager message of @size bytes. */
@@ -69,6 +63,19 @@ static size_t class_eager_size(size_t size)
     return size > 2 * overhead ? size - overhead : overhead;
 }
 
+static uint16_t class_message_flags(enum hg_checksum_level level)
+{
+    switch (level) {
+    case HG_CHECKSUM_RPC_HEADERS:
+        return HG_MESSAGE_CHECKED;
+    case HG_CHECKSUM_RPC_PAYLOAD:
+        return HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD;
+    case HG_CHECKSUM_NONE:
+    default:
+        return 0;
+    }
+}
+
 static void class_set_options(struct hg_class *hg_class, const struct hg_init_info *options)
 {
     hg_class->options = *options;
@@ -78,7 +85,8 @@ static void class_set_options(struct hg_class *hg_class, const struct hg_init_in
     hg_class->options.na_init_info.auth_key = NULL;
     hg_class->eager_size[0] = class_eager_size(options->na_init_info.max_unexpected_size);
     hg_class->eager_size[1] = class_eager_size(options->na_init_info.max_expected_size);
-    hg_class->context_max = NA_CONTEXTS_MAX;
+    hg_class->message_flags = class_message_flags(options->checksum_level);
+    hg_class->context_max = hg_options_context_max(options);
     atomic_init(&hg_class->batching, true);
 }
 
@@ -121,6 +129,12 @@ void hg_class_each(void (*visit)(struct hg_class *hg_class, void *arg), void *ar
     (void)pthread_mutex_unlock(&class_open_lock);
 }
 
+void hg_class_forget_all(void)
+{
+    (void)pthread_mutex_init(&class_open_lock, NULL);
+    util_list_init(&class_open_list);
+}
+
 /* --- init and finalize ---------------------------------------------------------------------------------- */
 
 static int class_open_transport(struct hg_class *hg_class, const char *uri, bool listen,
@@ -138,6 +152,8 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
         .addr_format = class_addr_format(na->addr_format),
         .traffic_class = (unsigned int)options->traffic_class,
         .device_memory = na->request_mem_device,
+        .recv_buffers = options->multi_recv_op_max,
+        .recv_single = options->no_multi_recv,
     };
     int error = na_class_open(&config, &hg_class->na);
 
@@ -209,6 +225,8 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
         class_free(hg_class);
         return class_fail(uri, util_detail_get()[0] != '\0' ? util_detail_get() : strerror(-error));
     }
+    hg_fork_watch();
+    hg_class->fork_generation = atomic_load_explicit(&hg_fork_generation, memory_order_relaxed);
     class_list_open(hg_class);
     return hg_class;
 }
@@ -251,20 +269,19 @@ hg_class_t *HG_Init_opt2(const char *na_info_string, uint8_t na_listen, unsigned
 
 hg_return_t HG_Finalize(hg_class_t *hg_class)
 {
-    unsigned int contexts;
-    unsigned int addrs;
-    unsigned int bulks;
-
     if (hg_class == NULL)
         return HG_SUCCESS;
-    contexts = atomic_load(&hg_class->context_count);
-    addrs = atomic_load(&hg_class->addr_count);
-    bulks = bulk_owner_handle_count(&hg_class->bulks);
-    if (contexts + addrs + bulks > 0) {
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s: %u contexts, %u addresses, %u bulk handles",
-                       na_class_address(hg_class->na), contexts, addrs, bulks);
-        return hg_error_set(HG_BUSY, "HG_Finalize: still open: %u contexts, %u addresses, %u bulk handles", contexts,
-                            addrs, bulks);
+    if (hg_fork_is_dead(hg_class)) {
+        hg_fork_free(hg_class);
+        return HG_SUCCESS;
+    }
+    if (atomic_load(&hg_class->context_count) > 0 || atomic_load(&hg_class->addr_count) > 0 ||
+        bulk_owner_handle_count(&hg_class->bulks) > 0) {
+        char open[HG_LEAKS_TEXT];
+
+        hg_leaks_of_class(hg_class, open);
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s: %s", na_class_address(hg_class->na), open);
+        return hg_error_set(HG_BUSY, "HG_Finalize: still open: %s", open);
     }
     class_list_closed(hg_class);
     if (hg_class->options.stats)
@@ -308,6 +325,8 @@ hg_size_t HG_Class_get_output_eager_size(const hg_class_t *hg_class)
 
 static hg_return_t class_set_offset(hg_class_t *hg_class, unsigned int which, hg_size_t offset)
 {
+    if (hg_fork_stops(hg_class, which == 0 ? "HG_Class_set_input_offset" : "HG_Class_set_output_offset"))
+        return HG_FAULT;
     if (hg_class == NULL)
         return HG_INVALID_ARG;
     if (offset >= hg_class->eager_size[which])
@@ -352,6 +371,8 @@ hg_return_t HG_Class_set_handle_create_callback(hg_class_t *hg_class, hg_return_
 
 hg_return_t qs_class_set_batching(hg_class_t *hg_class, bool batching)
 {
+    if (hg_fork_stops(hg_class, "qs_class_set_batching"))
+        return HG_FAULT;
     if (hg_class == NULL)
         return HG_INVALID_ARG;
     atomic_store_explicit(&hg_class->batching, batching, memory_order_relaxed);

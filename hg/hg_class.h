@@ -35,8 +35,9 @@ struct hg_user_data {
 struct hg_class {
     /* Identity; constant after HG_Init. */
     struct na_class *na;
-    uint64_t incarnation; /**< random and not 0, new for every class: tells a restarted process apart */
-    struct hg_addr *self; /**< a reference */
+    uint32_t fork_generation; /**< hg_fork_generation when it was opened */
+    uint64_t incarnation;     /**< random and not 0, new for every class: tells a restarted process apart */
+    struct hg_addr *self;     /**< a reference */
     struct na_limits limits;
 
     /* Options; constant after HG_Init unless atomic. */
@@ -45,6 +46,7 @@ struct hg_class {
     size_t user_offset[2];       /**< bytes in front of the encoded data that are the user's own: input, output */
     _Atomic uint64_t timeout_us; /**< of calls that have no limit of their own; 0: none */
     atomic_bool batching;        /**< several messages in one frame */
+    uint16_t message_flags;      /**< what every message carries: HG_MESSAGE_CHECKED and so on */
     uint32_t context_max;
 
     /* Tables. */
@@ -74,6 +76,9 @@ struct hg_class {
 /** Calls @p visit for each open class of the process, under the lock of their list, which is taken before any lock of a
  *  class: @p visit must neither open nor close a class, nor write to the log, which may be the user's code. */
 void hg_class_each(void (*visit)(struct hg_class *hg_class, void *arg), void *arg);
+
+/** In a forked child: the list of open classes is empty, whatever it held. */
+void hg_class_forget_all(void);
 
 /** Replaces the user's pointer, freeing nothing (as Mercury's *_set_data do). */
 static inline void hg_user_data_set(struct hg_user_data *user, void *data, void (*free_callback)(void *))

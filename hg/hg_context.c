@@ -16,7 +16,10 @@
 
 #include "hg/hg_bulk_api.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_leaks.h"
+#include "hg/hg_options.h"
 #include "hg/hg_progress.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_session.h"
@@ -154,6 +157,13 @@ static int context_open_wait(struct hg_context *context)
     return 0;
 }
 
+static void context_destroy_handles(struct hg_context *context)
+{
+    util_list_each_safe (node, next, &context->handles_all) {
+        hg_handle_destroy(util_container_of(node, struct hg_handle, all_link));
+    }
+}
+
 static void context_free(struct hg_context *context)
 {
     if (context->epoll_fd >= 0)
@@ -173,12 +183,30 @@ static void context_free(struct hg_context *context)
     util_free(context);
 }
 
+/* Handles for the first requests, where the user asked for them. */
+static int context_prepare_requests(struct hg_context *context)
+{
+    uint32_t count = hg_options_requests_first(&context->hg_class->options);
+    int error;
+
+    if (!HG_Class_is_listening(context->hg_class))
+        return 0;
+    util_lock_take(&context->lock);
+    error = hg_handle_prepare_locked(context, count);
+    util_lock_drop(&context->lock);
+    if (error != 0)
+        return util_detail_set(error, "no memory for the handles of %u requests (request_post_init)", count);
+    return 0;
+}
+
 static int context_open(struct hg_context *context)
 {
     int error = na_context_open(context->hg_class->na, context->id, &hg_receive_upcalls, context, &context->na);
 
     if (error == 0)
         error = context_open_wait(context);
+    if (error == 0)
+        error = context_prepare_requests(context);
     if (error != 0 && context->na != NULL)
         na_context_close(context->na, 0);
     return error;
@@ -194,6 +222,12 @@ static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8
         (void)util_detail_set(-EEXIST, "HG_Context_create: the class has a context %u already", id);
         return NULL;
     }
+    if (id >= hg_class->context_max) {
+        (void)util_detail_set(-EINVAL, "HG_Context_create: id %u is not below the max_contexts of the class, %u", id,
+                              hg_class->context_max);
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "%s", util_detail_get());
+        return NULL;
+    }
     context = util_calloc(1, sizeof(*context));
     if (context == NULL)
         return NULL;
@@ -201,6 +235,7 @@ static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8
     error = context_open(context);
     if (error != 0) {
         UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u could not be opened: %s", id, util_detail_get());
+        context_destroy_handles(context);
         context_free(context);
         return NULL;
     }
@@ -210,21 +245,23 @@ static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8
     return context;
 }
 
-/* The lowest id that is not in use, or 0. */
+/* The lowest id that is not in use; one that is too large, or in use, when there is none. */
 static uint8_t context_free_id(struct hg_class *hg_class)
 {
     unsigned int id;
 
-    for (id = 0; id < NA_CONTEXTS_MAX; id++)
+    for (id = 0; id < NA_CONTEXTS_MAX - 1; id++)
         if (hg_context_by_id(hg_class, (uint8_t)id) == NULL)
-            return (uint8_t)id;
-    return 0;
+            break;
+    return (uint8_t)id;
 }
 
 hg_context_t *HG_Context_create(hg_class_t *hg_class)
 {
     struct hg_context *context;
 
+    if (hg_fork_stops(hg_class, "HG_Context_create"))
+        return NULL;
     if (hg_class == NULL)
         return NULL;
     util_lock_take(&hg_class->context_lock);
@@ -237,6 +274,8 @@ hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
 {
     struct hg_context *context;
 
+    if (hg_fork_stops(hg_class, "HG_Context_create_id"))
+        return NULL;
     if (hg_class == NULL)
         return NULL;
     util_lock_take(&hg_class->context_lock);
@@ -330,13 +369,6 @@ static void context_discard_inbox(struct hg_context *context)
     }
 }
 
-static void context_destroy_handles(struct hg_context *context)
-{
-    util_list_each_safe (node, next, &context->handles_all) {
-        hg_handle_destroy(util_container_of(node, struct hg_handle, all_link));
-    }
-}
-
 /* Ends everything that the library itself has under way. What remains afterwards is the user's. */
 static void context_drain(struct hg_context *context)
 {
@@ -362,9 +394,12 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
 {
     struct hg_class *hg_class;
     struct qs_counters counters;
+    char names[HG_LEAKS_TEXT] = "";
     unsigned int open;
     bool transfers;
 
+    if (hg_fork_stops_context(context, "HG_Context_destroy"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_SUCCESS;
     hg_class = context->hg_class;
@@ -376,12 +411,16 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     util_lock_take(&context->lock);
     open = context_open_handles(context);
     transfers = context_bulk_busy(context);
+    if (open > 0)
+        hg_leaks_of_context_locked(context, names);
     util_lock_drop(&context->lock);
     if (open > 0 || transfers) {
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open, %s", context->id, open,
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CTX, "context %u cannot be destroyed: %u handles are open%s%s, %s", context->id,
+                       open, open > 0 ? ": " : "", names,
                        transfers ? "a bulk transfer does not end" : "no bulk transfer is under way");
         context_reopen(context);
-        return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open", open, context->id);
+        return hg_error_set(HG_BUSY, "HG_Context_destroy: %u handles of context %u are open%s%s", open, context->id,
+                            open > 0 ? ": " : "", names);
     }
     util_lock_take(&hg_class->context_lock);
     util_lock_take(&hg_class->post_lock);
@@ -401,6 +440,8 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
 
 hg_return_t HG_Context_unpost(hg_context_t *context)
 {
+    if (hg_fork_stops_context(context, "HG_Context_unpost"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);

@@ -70,6 +70,7 @@ struct hg_context {
     struct util_list handles_idle_origin; /**< cached handles */
     struct util_list handles_idle_target;
     uint32_t handles_idle_count[2];
+    uint32_t handles_count[2];    /**< origin and target, idle or not */
     struct util_list handles_all; /**< idle or not */
     struct util_bufs bufs;        /**< received payloads */
     struct util_wheel wheel;

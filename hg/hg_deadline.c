@@ -8,6 +8,7 @@
 
 #include "hg/hg_deadline.h"
 
+#include "hg/hg_fork.h"
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_session.h"
@@ -72,6 +73,8 @@ void hg_deadline_fired(struct util_timer *timer)
 
 hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)
 {
+    if (hg_fork_stops(hg_class, "qs_class_set_timeout"))
+        return HG_FAULT;
     if (hg_class == NULL)
         return HG_INVALID_ARG;
     atomic_store_explicit(&hg_class->timeout_us, timeout_us, memory_order_relaxed);
@@ -80,6 +83,8 @@ hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)
 
 hg_return_t qs_handle_set_timeout(hg_handle_t handle, uint64_t timeout_us)
 {
+    if (hg_fork_stops_handle(handle, "qs_handle_set_timeout"))
+        return HG_FAULT;
     if (handle == NULL || handle->target)
         return HG_INVALID_ARG;
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)

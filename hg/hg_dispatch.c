@@ -94,6 +94,13 @@ static hg_return_t dispatch_check(struct hg_context *context, const struct hg_he
                          header->target_context);
         return HG_NOENTRY;
     }
+    /* One-way calls could not be told: a handle beyond the limit is made for them rather than lose one. */
+    if ((header->flags & HG_MESSAGE_NO_RESPONSE) == 0 && hg_handle_exhausted_locked(context)) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "a request is refused: all %u handles that the class may have are in use (request_post_incr)",
+                         context->handles_count[1]);
+        return HG_AGAIN;
+    }
     return HG_SUCCESS;
 }
 
@@ -168,6 +175,18 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
     return 0;
 }
 
+/* The payload is not what was sent; the header is, so its origin can be told. */
+static void dispatch_damaged(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
+{
+    session->context->counters.checksum_errors++;
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "the input of a request from %s was damaged on its way",
+                     session->addr->text);
+    hg_receive_abandon_locked(handle);
+    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0)
+        session->refused_tag = header->tag;
+    dispatch_refuse(session, header, HG_CHECKSUM_ERROR);
+}
+
 int hg_dispatch_request_locked(struct hg_session *session, const struct hg_header *header, const unsigned char *payload)
 {
     bool fragment = (header->flags & HG_MESSAGE_FRAGMENT) != 0;
@@ -185,6 +204,10 @@ int hg_dispatch_request_locked(struct hg_session *session, const struct hg_heade
             session->refused_tag = header->tag;
         if (error != 0 || handle == NULL)
             return error;
+    }
+    if (!hg_header_payload_intact(header, payload)) {
+        dispatch_damaged(session, header, handle);
+        return 0;
     }
     whole = hg_receive_copy(handle, header, payload);
     if (whole > 0)

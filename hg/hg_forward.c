@@ -15,8 +15,10 @@
 #include "hg/hg_addr.h"
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_fragment.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_payload.h"
 #include "hg/hg_self.h"
@@ -67,6 +69,13 @@ int hg_forward_send_locked(struct hg_handle *handle)
     return 0;
 }
 
+/* Whether a call need not wait, neither for the peer nor for the transport. */
+static bool forward_can_leave(const struct hg_session *session)
+{
+    return hg_session_window_open(session) && util_list_empty(&session->waiting_requests) &&
+           session->outbox.refused == NULL;
+}
+
 /* Hands the encoded call to its session, or to this class itself. An error leaves the call as it was. */
 static int forward_submit(struct hg_handle *handle)
 {
@@ -87,6 +96,10 @@ static int forward_submit(struct hg_handle *handle)
             return error;
         hg_session_ref(session);
         handle->session = session;
+    }
+    if (hg_options_no_retry(&owner->hg_class->options) && !forward_can_leave(session)) {
+        hg_handle_drop_session_locked(handle);
+        return util_detail_set(-EAGAIN, "HG_Forward: the call cannot leave now (NA_NO_RETRY)");
     }
     util_list_push(&session->waiting_requests, &handle->link);
     hg_session_kick(session);
@@ -126,6 +139,8 @@ hg_return_t HG_Forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in
     struct hg_context *owner;
     hg_return_t ret;
 
+    if (hg_fork_stops_handle(handle, "HG_Forward"))
+        return HG_FAULT;
     if (handle == NULL || handle->target)
         return hg_error_set(HG_INVALID_ARG, "HG_Forward: %s",
                             handle == NULL ? "the handle is NULL" : "the handle is that of a received request");
@@ -216,6 +231,8 @@ hg_return_t HG_Cancel(hg_handle_t handle)
     struct hg_context *owner;
     enum hg_handle_state state;
 
+    if (hg_fork_stops_handle(handle, "HG_Cancel"))
+        return HG_FAULT;
     if (handle == NULL)
         return HG_INVALID_ARG;
     owner = handle->owner;

@@ -63,6 +63,7 @@ int hg_fragment_send(struct hg_handle *handle, struct hg_header *header, const s
     struct hg_outbox_payload descriptor;
     int error;
 
+    header->flags |= session->context->hg_class->message_flags; /* their room counts */
     /* Once begun, a way is kept: the limits may move when the hello is no longer needed. */
     if (handle->exposure == NULL) {
         if (handle->encoded.sent == 0 && total <= hg_outbox_payload_max(session, hg_header_size(header)))

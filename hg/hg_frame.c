@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hg/hg_proc_crc.h"
 #include "util/util_bytes.h"
 
 #define FRAME_HELLO_FIXED_SIZE 40U
+#define FRAME_CHECK_OFFSET     10U
 
 static void frame_encode_prefix(unsigned char *out, uint8_t version)
 {
@@ -22,6 +24,26 @@ static void frame_encode_prefix(unsigned char *out, uint8_t version)
     out[5] = HG_FRAME_VERSION_MIN;
     out[6] = HG_FRAME_VERSION;
     out[7] = 0;
+}
+
+/* Of the header and of what stands behind it up to @end, without the place of the checksum itself. */
+static uint16_t frame_check(const unsigned char *bytes, size_t end)
+{
+    uint64_t state = hg_proc_crc_update(HG_CRC16, hg_proc_crc_start(HG_CRC16), bytes, FRAME_CHECK_OFFSET);
+
+    state = hg_proc_crc_update(HG_CRC16, state, bytes + FRAME_CHECK_OFFSET + 2, end - FRAME_CHECK_OFFSET - 2);
+    return (uint16_t)hg_proc_crc_finish(HG_CRC16, state);
+}
+
+/* Where the messages start in a frame of our own. */
+static size_t frame_body_offset(const unsigned char *out, uint16_t flags)
+{
+    const unsigned char *hello = out + HG_FRAME_HEADER_SIZE;
+
+    if ((flags & HG_FRAME_HELLO) == 0)
+        return HG_FRAME_HEADER_SIZE;
+    return HG_FRAME_HEADER_SIZE +
+           util_bytes_align8(FRAME_HELLO_FIXED_SIZE + util_bytes_get16(hello + 34) + util_bytes_get16(hello + 36));
 }
 
 void hg_frame_encode(const struct hg_frame_header *header, unsigned char *out)
@@ -34,6 +56,8 @@ void hg_frame_encode(const struct hg_frame_header *header, unsigned char *out)
     util_bytes_put32(out + 20, header->session_key);
     util_bytes_put32(out + 24, header->incarnation);
     util_bytes_put32(out + 28, header->credit);
+    if ((header->flags & HG_FRAME_CHECKED) != 0)
+        util_bytes_put16(out + FRAME_CHECK_OFFSET, frame_check(out, frame_body_offset(out, header->flags)));
 }
 
 void hg_frame_encode_refusal(unsigned char *out)
@@ -114,6 +138,14 @@ static size_t frame_decode_hello(const unsigned char *bytes, size_t size, struct
     return total;
 }
 
+static bool frame_intact(const unsigned char *bytes, const struct hg_frame_header *header,
+                         const struct hg_frame_hello *hello, size_t body_offset)
+{
+    if ((header->flags & HG_FRAME_CHECKED) != 0)
+        return util_bytes_get16(bytes + FRAME_CHECK_OFFSET) == frame_check(bytes, body_offset);
+    return hello == NULL || (hello->features & HG_FRAME_FEATURE_CHECKED) == 0;
+}
+
 enum hg_frame_kind hg_frame_decode(const unsigned char *bytes, size_t size, struct hg_frame_header *header,
                                    struct hg_frame_hello *hello, bool *has_hello, size_t *body_offset)
 {
@@ -142,5 +174,17 @@ enum hg_frame_kind hg_frame_decode(const unsigned char *bytes, size_t size, stru
             return HG_FRAME_KIND_GARBAGE;
     }
     *body_offset = HG_FRAME_HEADER_SIZE + hello_size;
+    if (!frame_intact(bytes, header, *has_hello ? hello : NULL, *body_offset))
+        return HG_FRAME_KIND_DAMAGED;
     return HG_FRAME_KIND_FRAME;
+}
+
+void hg_frame_decode_id(const unsigned char *bytes, size_t size, struct hg_frame_header *header)
+{
+    memset(header, 0, sizeof(*header));
+    if (size < HG_FRAME_HEADER_SIZE)
+        return;
+    header->session_index = util_bytes_get32(bytes + 16);
+    header->session_key = util_bytes_get32(bytes + 20);
+    header->incarnation = util_bytes_get32(bytes + 24);
 }

@@ -15,7 +15,7 @@
  *     7  u8   zero
  *   so far fixed for ever; version 1 goes on with
  *     8  u16  flags                     (HG_FRAME_*)
- *    10  u16  zero
+ *    10  u16  with HG_FRAME_CHECKED: CRC-16/T10-DIF of the header and the hello without these two bytes; else zero
  *    12  u32  size of the frame in bytes
  *    16  u32  receiver's session index  both 0 while the sender does not know them,
  *    20  u32  receiver's session key    which is only legal together with a hello
@@ -26,7 +26,7 @@
  *     8  u64  incarnation of the receiver as far as the sender knows it, or 0
  *    16  u32  session index that the receiver shall use from now on
  *    20  u32  session key that the receiver shall use from now on
- *    24  u32  feature bits; unknown ones are ignored
+ *    24  u32  feature bits               (HG_FRAME_FEATURE_*; unknown ones are ignored)
  *    28  u32  window: requests that the sender is ready to hold before they are executed
  *    32  u8   context id of the sender
  *    33  u8   context id that is meant at the receiver
@@ -53,6 +53,12 @@
 
 /** A hello follows the header. */
 #define HG_FRAME_HELLO 1U
+/** Header and hello carry a checksum. */
+#define HG_FRAME_CHECKED 2U
+
+/** Feature: all frames of the sender are HG_FRAME_CHECKED, and all its messages HG_MESSAGE_CHECKED. One that is not has
+ *  been damaged. */
+#define HG_FRAME_FEATURE_CHECKED 1U
 
 #define HG_FRAME_HEADER_SIZE  32U
 #define HG_FRAME_REFUSAL_SIZE 8U
@@ -88,15 +94,20 @@ enum hg_frame_kind {
     HG_FRAME_KIND_REFUSAL,         /**< the peer refuses our version */
     HG_FRAME_KIND_FOREIGN_VERSION, /**< from a peer whose version we do not understand: to be refused */
     HG_FRAME_KIND_GARBAGE,         /**< not a frame, or one that contradicts itself */
+    HG_FRAME_KIND_DAMAGED,         /**< a frame whose checksum is wrong or missing */
 };
 
-/** Writes HG_FRAME_HEADER_SIZE bytes. */
+/** Writes HG_FRAME_HEADER_SIZE bytes. With HG_FRAME_CHECKED the hello, if there is one, must stand behind them already. */
 void hg_frame_encode(const struct hg_frame_header *header, unsigned char *out);
 
 /** Classifies @p size bytes and, for HG_FRAME_KIND_FRAME, decodes them; *@p body_offset is where the messages start.
  *  @p hello is filled only when *@p has_hello is set. */
 enum hg_frame_kind hg_frame_decode(const unsigned char *bytes, size_t size, struct hg_frame_header *header,
                                    struct hg_frame_hello *hello, bool *has_hello, size_t *body_offset);
+
+/** Reads the receive id of a frame that hg_frame_decode() did not accept, where there are so many bytes: it may be right,
+ *  since damage is seldom everywhere. The other fields are 0. */
+void hg_frame_decode_id(const unsigned char *bytes, size_t size, struct hg_frame_header *header);
 
 /** Bytes that hg_frame_encode_hello() will write. */
 size_t hg_frame_hello_size(const struct hg_frame_hello *hello);

@@ -10,9 +10,11 @@
 #include "hg/hg_handle.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "hg/hg_addr.h"
 #include "hg/hg_deadline.h"
+#include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_respond.h"
 #include "util/util_alloc.h"
@@ -74,6 +76,45 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     util_list_init(&handle->completion.link);
     util_timer_init(&handle->timer, hg_deadline_fired);
     util_list_push(&context->handles_all, &handle->all_link);
+    context->handles_count[target]++;
+    return handle;
+}
+
+static void handle_push_idle(struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+
+    util_list_push_front(handle->target ? &owner->handles_idle_target : &owner->handles_idle_origin,
+                         &handle->idle_link);
+    owner->handles_idle_count[handle->target]++;
+}
+
+int hg_handle_prepare_locked(struct hg_context *context, uint32_t count)
+{
+    for (; count > 0; count--) {
+        struct hg_handle *handle = handle_create(context, true);
+
+        if (handle == NULL)
+            return -ENOMEM;
+        handle_push_idle(handle);
+    }
+    return 0;
+}
+
+bool hg_handle_exhausted_locked(const struct hg_context *context)
+{
+    return context->handles_idle_count[1] == 0 &&
+           context->handles_count[1] >= hg_options_requests_max(&context->hg_class->options);
+}
+
+/* Makes as many as the options say, of which the caller takes one. */
+static struct hg_handle *handle_grow(struct hg_context *context, bool target)
+{
+    struct hg_handle *handle = handle_create(context, target);
+    uint32_t more = hg_options_requests_more(&context->hg_class->options);
+
+    if (handle != NULL && target && more > 1)
+        (void)hg_handle_prepare_locked(context, more - 1); /* fewer will do */
     return handle;
 }
 
@@ -86,7 +127,7 @@ struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, 
     util_lock_assert_held(&context->lock);
     *fresh = node == NULL;
     if (node == NULL) {
-        handle = handle_create(context, target);
+        handle = handle_grow(context, target);
         if (handle == NULL)
             return NULL;
     } else {
@@ -107,6 +148,7 @@ void hg_handle_destroy(struct hg_handle *handle)
     hg_user_data_free(&handle->user);
     util_list_remove(&handle->all_link);
     util_list_remove(&handle->idle_link);
+    handle->owner->handles_count[handle->target]--;
     util_free(handle->encoded.buf);
     util_free(handle->encoded.extra);
     util_free(handle);
@@ -131,11 +173,23 @@ void hg_handle_drop_session_locked(struct hg_handle *handle)
     handle->session = NULL;
 }
 
+/* Whether an idle handle stays: those that were asked for do, those beyond the limit do not. */
+static bool handle_is_kept(const struct hg_handle *handle)
+{
+    const struct hg_init_info *options = &handle->info.hg_class->options;
+    const struct hg_context *owner = handle->owner;
+
+    if (!handle->target)
+        return owner->handles_idle_count[0] < HANDLE_IDLE_MAX;
+    if (owner->handles_count[1] > hg_options_requests_max(options))
+        return false;
+    return owner->handles_idle_count[1] < HANDLE_IDLE_MAX ||
+           owner->handles_idle_count[1] < hg_options_requests_first(options);
+}
+
 /* Back to the context's cache, or to the heap when that is full. The user's data of an origin handle ends here. */
 static void handle_recycle_locked(struct hg_handle *handle)
 {
-    struct hg_context *owner = handle->owner;
-
     assert(hg_handle_state(handle) == HG_HANDLE_IDLE);
     hg_handle_drop_received_locked(handle);
     hg_handle_drop_session_locked(handle);
@@ -150,13 +204,11 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->deadline_ns = UINT64_MAX;
     handle->to_self = false;
     handle->release_tag = 0;
-    if (owner->handles_idle_count[handle->target] >= HANDLE_IDLE_MAX) {
+    if (!handle_is_kept(handle)) {
         hg_handle_destroy(handle);
         return;
     }
-    util_list_push_front(handle->target ? &owner->handles_idle_target : &owner->handles_idle_origin,
-                         &handle->idle_link);
-    owner->handles_idle_count[handle->target]++;
+    handle_push_idle(handle);
 }
 
 void hg_handle_ref(struct hg_handle *handle)

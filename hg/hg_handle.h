@@ -64,6 +64,7 @@ struct hg_handle_received {
     size_t size;
     size_t eager_size; /**< the part that came in the message itself; equal to size unless it overflowed */
     bool from_heap;
+    bool checked;         /**< a descriptor in it comes with the checksum of what it stands for */
     uint64_t pieces;      /**< bit per fragment that has arrived; the last fragment has bit 63 */
     uint32_t missing;     /**< bytes of fragments still to come */
     uint32_t piece_size;  /**< of every fragment but the last; 0: none of those has come */
@@ -116,6 +117,12 @@ struct hg_handle {
 /** A handle for a call (origin) or for a received request (target), state IDLE, one reference. Needs the lock.
  *  NULL: no memory. The handle-create callback is the caller's care. */
 struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, bool *fresh);
+
+/** Makes @p count idle handles for requests. -ENOMEM: not all of them. Needs the lock. */
+int hg_handle_prepare_locked(struct hg_context *context, uint32_t count);
+
+/** Whether a further request would need a handle beyond those that the class's options allow. Needs the lock. */
+bool hg_handle_exhausted_locked(const struct hg_context *context);
 
 void hg_handle_ref(struct hg_handle *handle);
 /** Drops a reference; the last one ends the handle (and answers in the handler's place if it did not). No lock held. */

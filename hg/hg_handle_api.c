@@ -7,6 +7,7 @@
 
 #include "hg/hg_addr.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
 #include "mercury.h"
@@ -48,6 +49,8 @@ hg_return_t HG_Create(hg_context_t *context, hg_addr_t addr, hg_id_t id, hg_hand
     hg_return_t ret;
     bool fresh;
 
+    if (hg_fork_stops_context(context, "HG_Create"))
+        return HG_FAULT;
     if (context == NULL || handle_p == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Create: a NULL argument");
     hg_class = context->hg_class;
@@ -69,6 +72,8 @@ hg_return_t HG_Create(hg_context_t *context, hg_addr_t addr, hg_id_t id, hg_hand
 
 hg_return_t HG_Destroy(hg_handle_t handle)
 {
+    if (hg_fork_stops_handle(handle, "HG_Destroy"))
+        return HG_FAULT;
     if (handle != NULL)
         hg_handle_unref(handle);
     return HG_SUCCESS;
@@ -76,6 +81,8 @@ hg_return_t HG_Destroy(hg_handle_t handle)
 
 hg_return_t HG_Reset(hg_handle_t handle, hg_addr_t addr, hg_id_t id)
 {
+    if (hg_fork_stops_handle(handle, "HG_Reset"))
+        return HG_FAULT;
     if (handle == NULL || handle->target)
         return hg_error_set(HG_INVALID_ARG, "HG_Reset: the handle is NULL or that of a received request");
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)
@@ -85,6 +92,8 @@ hg_return_t HG_Reset(hg_handle_t handle, hg_addr_t addr, hg_id_t id)
 
 hg_return_t HG_Ref_incr(hg_handle_t hg_handle)
 {
+    if (hg_fork_stops_handle(hg_handle, "HG_Ref_incr"))
+        return HG_FAULT;
     if (hg_handle == NULL)
         return HG_INVALID_ARG;
     hg_handle_ref(hg_handle);

@@ -10,8 +10,8 @@
 #include "hg/hg_header.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
+#include "hg/hg_proc_crc.h"
 #include "util/util_bytes.h"
 
 #define HEADER_COMMON_SIZE   16U
@@ -19,6 +19,12 @@
 #define HEADER_STATUS_SIZE   8U
 #define HEADER_FRAGMENT_SIZE 8U
 #define HEADER_RELEASE_SIZE  8U
+#define HEADER_CHECK_SIZE    8U
+
+static bool header_has_status(const struct hg_header *header)
+{
+    return header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK || header->type == HG_MESSAGE_END;
+}
 
 static bool header_has_release_tag(const struct hg_header *header)
 {
@@ -31,12 +37,14 @@ size_t hg_header_size(const struct hg_header *header)
 
     if (header->type == HG_MESSAGE_REQUEST)
         size += HEADER_REQUEST_SIZE;
-    else if (header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK)
+    else if (header_has_status(header))
         size += HEADER_STATUS_SIZE;
     if ((header->flags & HG_MESSAGE_FRAGMENT) != 0)
         size += HEADER_FRAGMENT_SIZE;
     if (header_has_release_tag(header))
         size += HEADER_RELEASE_SIZE;
+    if ((header->flags & HG_MESSAGE_CHECKED) != 0)
+        size += HEADER_CHECK_SIZE;
     return size;
 }
 
@@ -57,7 +65,7 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
         at[13] = header->origin_context;
         util_bytes_put16(at + 14, 0);
         at += HEADER_REQUEST_SIZE;
-    } else if (header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK) {
+    } else if (header_has_status(header)) {
         util_bytes_put32(at, header->status);
         util_bytes_put32(at + 4, 0);
         at += HEADER_STATUS_SIZE;
@@ -67,8 +75,14 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
         util_bytes_put32(at + 4, header->offset);
         at += HEADER_FRAGMENT_SIZE;
     }
-    if (header_has_release_tag(header))
+    if (header_has_release_tag(header)) {
         util_bytes_put64(at, header->release_tag);
+        at += HEADER_RELEASE_SIZE;
+    }
+    if ((header->flags & HG_MESSAGE_CHECKED) != 0) {
+        util_bytes_put32(at, header->payload_check);
+        util_bytes_put32(at + 4, hg_proc_crc_32c(out, size - 4));
+    }
     return size;
 }
 
@@ -81,7 +95,7 @@ static void header_decode_parts(const unsigned char *at, struct hg_header *heade
         header->target_context = at[12];
         header->origin_context = at[13];
         at += HEADER_REQUEST_SIZE;
-    } else if (header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK) {
+    } else if (header_has_status(header)) {
         header->status = util_bytes_get32(at);
         at += HEADER_STATUS_SIZE;
     }
@@ -90,8 +104,19 @@ static void header_decode_parts(const unsigned char *at, struct hg_header *heade
         header->offset = util_bytes_get32(at + 4);
         at += HEADER_FRAGMENT_SIZE;
     }
-    if (header_has_release_tag(header))
+    if (header_has_release_tag(header)) {
         header->release_tag = util_bytes_get64(at);
+        at += HEADER_RELEASE_SIZE;
+    }
+    if ((header->flags & HG_MESSAGE_CHECKED) != 0)
+        header->payload_check = util_bytes_get32(at);
+}
+
+bool hg_header_payload_intact(const struct hg_header *header, const unsigned char *payload)
+{
+    const uint16_t both = HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD;
+
+    return (header->flags & both) != both || hg_proc_crc_32c(payload, header->payload_size) == header->payload_check;
 }
 
 int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *header, const unsigned char **payload,
@@ -99,6 +124,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
 {
     struct hg_header decoded = {0};
     size_t header_size;
+    size_t known_size;
     size_t padded;
 
     if (size < HEADER_COMMON_SIZE)
@@ -108,10 +134,14 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     decoded.flags = util_bytes_get16(bytes + 2);
     decoded.payload_size = util_bytes_get32(bytes + 4);
     decoded.tag = util_bytes_get64(bytes + 8);
-    if (decoded.type < HG_MESSAGE_REQUEST || decoded.type > HG_MESSAGE_PONG)
+    if (decoded.type < HG_MESSAGE_REQUEST || decoded.type > HG_MESSAGE_END)
         return -EBADMSG;
-    if (header_size < hg_header_size(&decoded) || header_size > size)
+    known_size = hg_header_size(&decoded);
+    if (header_size < known_size || header_size > size)
         return -EBADMSG;
+    if ((decoded.flags & HG_MESSAGE_CHECKED) != 0 &&
+        util_bytes_get32(bytes + known_size - 4) != hg_proc_crc_32c(bytes, known_size - 4))
+        return -EILSEQ;
     if (decoded.payload_size > size - header_size)
         return -EBADMSG;
     padded = util_bytes_align8(header_size + decoded.payload_size);

@@ -19,7 +19,7 @@
  *    28  u8   target context id
  *    29  u8   origin context id
  *    30  u16  zero
- *   response and nack:
+ *   response, nack and end:
  *    16  u32  status                    (hg_return_t)
  *    20  u32  zero
  *   with HG_MESSAGE_FRAGMENT (the whole header is repeated in each fragment):
@@ -27,6 +27,9 @@
  *     +  u32  offset of this piece
  *   response with HG_MESSAGE_MORE_DATA:
  *     +  u64  tag to be named in the release message
+ *   with HG_MESSAGE_CHECKED:
+ *     +  u32  CRC-32C of the payload bytes in this message, with HG_MESSAGE_CHECKED_PAYLOAD; else 0
+ *     +  u32  CRC-32C of all bytes of the header in front of this one
  *
  * Pure functions, any thread.
  */
@@ -34,6 +37,7 @@
 #ifndef HG_HG_HEADER_H
 #define HG_HG_HEADER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,12 +49,16 @@ enum hg_message_type {
     HG_MESSAGE_RELEASE = 5, /**< the receiver's overflow buffer behind this tag may go */
     HG_MESSAGE_PING = 6,    /**< answered by a pong, without running any code of the user */
     HG_MESSAGE_PONG = 7,
+    HG_MESSAGE_END = 8, /**< the sender ends the session; status says why */
 };
 
 /* Flags. */
 #define HG_MESSAGE_NO_RESPONSE 1U /**< request: nobody waits for a response */
 #define HG_MESSAGE_MORE_DATA   2U /**< the payload is a descriptor of where the real payload can be got */
 #define HG_MESSAGE_FRAGMENT    4U /**< the payload is one piece of a larger one */
+#define HG_MESSAGE_CHECKED     8U /**< the header carries checksums */
+/** The payload has one, too, as has what a descriptor stands for; only with HG_MESSAGE_CHECKED. */
+#define HG_MESSAGE_CHECKED_PAYLOAD 16U
 
 /** The largest header that is ever written. */
 #define HG_HEADER_MAX 48U
@@ -64,10 +72,11 @@ struct hg_header {
     uint32_t remaining_us;  /**< request */
     uint8_t target_context; /**< request */
     uint8_t origin_context; /**< request */
-    uint32_t status;        /**< response, nack */
+    uint32_t status;        /**< response, nack, end */
     uint32_t total_size;    /**< fragment */
     uint32_t offset;        /**< fragment */
     uint64_t release_tag;   /**< response with more data */
+    uint32_t payload_check; /**< checked: CRC-32C of the payload, or 0; that of the header is not shown */
 };
 
 /** Bytes that hg_header_encode() will write. */
@@ -77,8 +86,12 @@ size_t hg_header_size(const struct hg_header *header);
 size_t hg_header_encode(const struct hg_header *header, unsigned char *out);
 
 /** Reads the message that starts at @p bytes, of which @p size are there. 0 and *@p message_size = all its
- *  bytes with padding, *@p payload inside @p bytes; -EBADMSG when anything does not fit or the type is unknown. */
+ *  bytes with padding, *@p payload inside @p bytes; -EBADMSG when anything does not fit or the type is unknown; -EILSEQ
+ *  when the header's checksum is wrong. The payload's is left to hg_header_payload_intact(). */
 int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *header, const unsigned char **payload,
                      size_t *message_size);
+
+/** Whether the payload is what its checksum says; true where it has none. */
+bool hg_header_payload_intact(const struct hg_header *header, const unsigned char *payload);
 
 #endif

@@ -57,7 +57,7 @@ const char *qs_libfabric_version(void)
 
 const char *qs_build_features(void)
 {
-    return "ofi tcp shm verbs batching" INFO_ASSERTIONS INFO_SANITIZER;
+    return "ofi tcp shm verbs batching checksums" INFO_ASSERTIONS INFO_SANITIZER;
 }
 
 /* --- transports ---------------------------------------------------------------------------------------------- */

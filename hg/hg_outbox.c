@@ -17,6 +17,7 @@
 
 #include "hg/hg_context.h"
 #include "hg/hg_frame.h"
+#include "hg/hg_proc_crc.h"
 #include "hg/hg_session.h"
 #include "util/util_bytes.h"
 
@@ -35,24 +36,31 @@ size_t hg_outbox_payload_max(const struct hg_session *session, size_t header_siz
     return session->context->hg_class->limits.frame_max - used;
 }
 
+static bool outbox_checks(const struct hg_session *session)
+{
+    return (session->context->hg_class->message_flags & HG_MESSAGE_CHECKED) != 0;
+}
+
 /* Begins a frame: room for its header, and the hello where the peer still needs it. */
 static struct na_frame *outbox_open(struct hg_session *session)
 {
     struct na_frame *frame = na_frame_get(session->context->na);
+    uint16_t flags;
 
     if (frame == NULL)
         return NULL;
     frame->next = NULL;
     frame->size = HG_FRAME_HEADER_SIZE;
-    util_bytes_put16(frame->data + 8, 0);
+    flags = outbox_checks(session) ? HG_FRAME_CHECKED : 0;
     if (!session->local_used) {
         struct hg_frame_hello hello;
 
         hg_session_hello(session, &hello);
         hg_frame_encode_hello(&hello, frame->data + HG_FRAME_HEADER_SIZE);
         frame->size += hg_frame_hello_size(&hello);
-        util_bytes_put16(frame->data + 8, HG_FRAME_HELLO);
+        flags |= HG_FRAME_HELLO;
     }
+    util_bytes_put16(frame->data + 8, flags);
     session->outbox.open = frame;
     return frame;
 }
@@ -142,8 +150,25 @@ static struct na_frame *outbox_room(struct hg_session *session, size_t need)
     return outbox_open(session);
 }
 
-int hg_outbox_add(struct hg_session *session, const struct hg_header *header, const struct hg_outbox_payload *payload,
-                  uint64_t *frame_number)
+/* The header as the class's level of checksums wants it. */
+static struct hg_header outbox_checked(const struct hg_header *header, const struct hg_outbox_payload *payload,
+                                       uint16_t message_flags)
+{
+    struct hg_header checked = *header;
+    uint64_t state = hg_proc_crc_start(HG_CRC32);
+
+    checked.flags |= message_flags;
+    if ((message_flags & HG_MESSAGE_CHECKED_PAYLOAD) != 0) {
+        state = hg_proc_crc_update(HG_CRC32, state, payload->head, payload->head_size);
+        state = hg_proc_crc_update(HG_CRC32, state, payload->tail, payload->tail_size);
+        checked.payload_check = (uint32_t)hg_proc_crc_finish(HG_CRC32, state);
+    }
+    return checked;
+}
+
+/* Adds the message whose header is complete. */
+static int outbox_add(struct hg_session *session, const struct hg_header *header,
+                      const struct hg_outbox_payload *payload, uint64_t *frame_number)
 {
     size_t header_size = hg_header_size(header);
     size_t size = header_size + payload->head_size + payload->tail_size;
@@ -168,6 +193,18 @@ int hg_outbox_add(struct hg_session *session, const struct hg_header *header, co
     if (frame_number != NULL)
         *frame_number = session->outbox.filled;
     return 0;
+}
+
+int hg_outbox_add(struct hg_session *session, const struct hg_header *header, const struct hg_outbox_payload *payload,
+                  uint64_t *frame_number)
+{
+    uint16_t message_flags = session->context->hg_class->message_flags;
+    struct hg_header checked;
+
+    if (message_flags == 0)
+        return outbox_add(session, header, payload, frame_number);
+    checked = outbox_checked(header, payload, message_flags);
+    return outbox_add(session, &checked, payload, frame_number);
 }
 
 bool hg_outbox_flush(struct hg_session *session)

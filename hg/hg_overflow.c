@@ -17,6 +17,7 @@
 #include "bulk/bulk_wire.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_payload.h"
+#include "hg/hg_proc_crc.h"
 #include "util/util_alloc.h"
 #include "util/util_bytes.h"
 #include "util/util_detail.h"
@@ -42,11 +43,14 @@ struct hg_overflow_pull {
     uint64_t release_tag;
     size_t inline_size;
     size_t size;
+    bool checked;       /* `check` is the checksum of what is pulled */
+    uint32_t check;     /* CRC-32C */
     unsigned char *buf; /* owned: inline_size bytes of the user's own, then what is pulled */
 };
 
 /* Builds the message: the user's own bytes, then the descriptor. */
-static struct hg_overflow_exposure *overflow_build(struct hg_bulk *bulk, const unsigned char *own, size_t own_size)
+static struct hg_overflow_exposure *overflow_build(struct hg_bulk *bulk, const unsigned char *own, size_t own_size,
+                                                   uint32_t check)
 {
     size_t descriptor_size = bulk_wire_size(bulk, 0);
     size_t own_padded = util_bytes_align8(own_size);
@@ -61,7 +65,7 @@ static struct hg_overflow_exposure *overflow_build(struct hg_bulk *bulk, const u
     exposure->memory = NULL;
     exposure->message_size = size;
     util_bytes_put32(exposure->message, (uint32_t)own_size);
-    util_bytes_put32(exposure->message + 4, 0);
+    util_bytes_put32(exposure->message + 4, check);
     memset(exposure->message + OVERFLOW_PREFIX_SIZE, 0, own_padded);
     if (own_size > 0)
         memcpy(exposure->message + OVERFLOW_PREFIX_SIZE, own, own_size);
@@ -80,11 +84,13 @@ static int overflow_expose(struct hg_handle *handle)
     void *data = encoded->extra != NULL ? encoded->extra : encoded->buf + own_size;
     size_t data_size = encoded->extra != NULL ? encoded->extra_size : encoded->size - own_size;
     struct hg_bulk *bulk;
+    bool checked;
     int error = bulk_handle_wrap(&hg_class->bulks, data, data_size, BULK_ACCESS_READ, false, &bulk);
 
     if (error != 0)
         return error;
-    handle->exposure = overflow_build(bulk, encoded->buf, own_size);
+    checked = (hg_class->message_flags & HG_MESSAGE_CHECKED_PAYLOAD) != 0;
+    handle->exposure = overflow_build(bulk, encoded->buf, own_size, checked ? hg_proc_crc_32c(data, data_size) : 0);
     if (handle->exposure == NULL) {
         bulk_handle_unref(bulk);
         return -ENOMEM;
@@ -185,6 +191,12 @@ static void overflow_end_abandoned(struct hg_overflow_pull *pull)
     util_free(pull);
 }
 
+static bool overflow_intact(const struct hg_overflow_pull *pull)
+{
+    return !pull->checked ||
+           hg_proc_crc_32c(pull->buf + pull->inline_size, pull->size - pull->inline_size) == pull->check;
+}
+
 static void overflow_pulled(struct bulk_transfer *transfer, int error)
 {
     struct hg_overflow_pull *pull = util_container_of(transfer, struct hg_overflow_pull, transfer);
@@ -196,6 +208,10 @@ static void overflow_pulled(struct bulk_transfer *transfer, int error)
     }
     handle->pull = NULL;
     hg_handle_drop_received_locked(handle);
+    if (error == 0 && !overflow_intact(pull)) {
+        handle->owner->counters.checksum_errors++;
+        error = -EILSEQ;
+    }
     if (error == 0) {
         handle->received.buf = pull->buf;
         handle->received.from_heap = true;
@@ -260,6 +276,8 @@ int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_han
     memcpy(pull->buf, handle->received.buf + OVERFLOW_PREFIX_SIZE, own_size);
     pull->handle = handle;
     pull->done = done;
+    pull->checked = handle->received.checked;
+    pull->check = util_bytes_get32(handle->received.buf + 4);
     pull->inline_size = own_size;
     pull->size = own_size + args.size;
     args.descriptor = descriptor;

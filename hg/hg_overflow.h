@@ -6,8 +6,9 @@
  * Payloads too large for messages: they stay with the sender, registered; a descriptor goes in their place,
  * and the receiver pulls. All functions need the owner context's lock.
  *
- * The message's payload is then: u32 size of the inline part, u32 zero, the inline part (the user's own bytes
- * in front of the encoded data) padded to 8, the descriptor (bulk/bulk_wire.h).
+ * The message's payload is then: u32 size of the inline part, u32 CRC-32C of what is pulled (0 unless payloads are
+ * checked), the inline part (the user's own bytes in front of the encoded data) padded to 8, the descriptor
+ * (bulk/bulk_wire.h).
  */
 
 #ifndef HG_HG_OVERFLOW_H

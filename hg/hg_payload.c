@@ -10,6 +10,7 @@
 #include "hg/hg_payload.h"
 
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_procs.h"
@@ -164,6 +165,8 @@ static hg_return_t payload_get(hg_handle_t handle, hg_op_t which, void *data)
 {
     hg_return_t ret;
 
+    if (hg_fork_stops_handle(handle, which == HG_INPUT ? "HG_Get_input" : "HG_Get_output"))
+        return HG_FAULT;
     if (handle == NULL || data == NULL || handle->target != (which == HG_INPUT))
         return hg_error_set(HG_INVALID_ARG, "HG_Get_%s: a NULL argument, or not the side that receives it",
                             which == HG_INPUT ? "input" : "output");
@@ -183,6 +186,8 @@ static hg_return_t payload_put(hg_handle_t handle, hg_op_t which, void *data)
 {
     hg_return_t ret;
 
+    if (hg_fork_stops_handle(handle, which == HG_INPUT ? "HG_Free_input" : "HG_Free_output"))
+        return HG_FAULT;
     if (handle == NULL || data == NULL)
         return HG_INVALID_ARG;
     ret = hg_payload_free(handle, which, data);
@@ -239,6 +244,8 @@ static hg_return_t payload_raw(hg_handle_t handle, hg_op_t which, void **buf_p, 
     bool receives;
     hg_return_t ret;
 
+    if (hg_fork_stops_handle(handle, which == HG_INPUT ? "HG_Get_input_buf" : "HG_Get_output_buf"))
+        return HG_FAULT;
     if (handle == NULL || buf_p == NULL)
         return HG_INVALID_ARG;
     receives = handle->target == (which == HG_INPUT);
@@ -295,6 +302,8 @@ hg_return_t HG_Get_output_extra_buf(hg_handle_t handle, void **out_buf_p, hg_siz
 
 hg_return_t HG_Release_input_buf(hg_handle_t handle)
 {
+    if (hg_fork_stops_handle(handle, "HG_Release_input_buf"))
+        return HG_FAULT;
     if (handle == NULL || !handle->target)
         return HG_INVALID_ARG;
     util_lock_take(&handle->owner->lock);

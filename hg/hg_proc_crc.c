@@ -10,6 +10,8 @@
 #include "hg/hg_proc_crc.h"
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
 
 #define HG_PROC_CRC16_POLY     UINT16_C(0x8bb7)
 #define HG_PROC_CRC32_POLY     UINT32_C(0x82f63b78)         /* CRC-32C, bits reversed */
@@ -20,9 +22,48 @@ static pthread_once_t hg_proc_crc_once = PTHREAD_ONCE_INIT;
 static uint16_t hg_proc_crc16_table[HG_PROC_CRC_TABLE_SIZE];
 static uint32_t hg_proc_crc32_table[HG_PROC_CRC_TABLE_SIZE];
 static uint64_t hg_proc_crc64_table[HG_PROC_CRC_TABLE_SIZE];
+static bool hg_proc_crc32_in_hardware; /* the processor has the instruction; set once */
+
+#if defined(__x86_64__)
+
+static bool hg_proc_crc32_has_hardware(void)
+{
+    return __builtin_cpu_supports("sse4.2") != 0;
+}
+
+__attribute__((target("sse4.2"))) static uint64_t hg_proc_crc32_hardware(uint64_t state, const uint8_t *bytes,
+                                                                         size_t size)
+{
+    for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t), bytes += sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, bytes, sizeof(word));
+        state = __builtin_ia32_crc32di(state, word);
+    }
+    for (; size > 0; size--, bytes++)
+        state = __builtin_ia32_crc32qi((uint32_t)state, *bytes);
+    return state;
+}
+
+#else
+
+static bool hg_proc_crc32_has_hardware(void)
+{
+    return false;
+}
+
+static uint64_t hg_proc_crc32_hardware(uint64_t state, const uint8_t *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+    return state; /* never called */
+}
+
+#endif
 
 static void hg_proc_crc_fill(void)
 {
+    hg_proc_crc32_in_hardware = hg_proc_crc32_has_hardware();
     for (unsigned int i = 0; i < HG_PROC_CRC_TABLE_SIZE; i++) {
         uint16_t crc16 = (uint16_t)(i << 8);
         uint32_t crc32 = i;
@@ -81,6 +122,8 @@ static uint64_t hg_proc_crc32_update(uint64_t state, const uint8_t *bytes, size_
 {
     uint32_t crc = (uint32_t)state;
 
+    if (hg_proc_crc32_in_hardware)
+        return hg_proc_crc32_hardware(state, bytes, size);
     for (size_t i = 0; i < size; i++)
         crc = (crc >> 8) ^ hg_proc_crc32_table[(crc ^ bytes[i]) & 0xffU];
     return crc;

@@ -21,6 +21,7 @@
 
 #include "bulk/bulk_env.h"
 #include "hg/hg_context.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
@@ -201,6 +202,8 @@ hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout)
     uint64_t deadline_ns = timeout == 0 ? 0 : util_clock_deadline_ms(timeout);
     bool ready;
 
+    if (hg_fork_stops_context(context, "HG_Progress"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);
@@ -225,7 +228,9 @@ hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout)
 
 int HG_Event_get_wait_fd(const hg_context_t *context)
 {
-    return context == NULL ? -1 : context->epoll_fd;
+    if (context == NULL || hg_fork_stops(context->hg_class, "HG_Event_get_wait_fd"))
+        return -1;
+    return context->epoll_fd;
 }
 
 /* Makes the user's descriptor readable when the context needs a turn although nothing arrives. */
@@ -252,6 +257,8 @@ bool HG_Event_ready(hg_context_t *context)
 
     if (context == NULL)
         return false;
+    if (hg_fork_stops(context->hg_class, "HG_Event_ready"))
+        return true; /* HG_Event_progress says what is wrong */
     util_lock_take(&context->lock);
     hg_progress_flush_locked(context);
     now_ns = util_clock_now_ns();
@@ -268,6 +275,8 @@ bool HG_Event_ready(hg_context_t *context)
 
 hg_return_t HG_Event_progress(hg_context_t *context, unsigned int *count_p)
 {
+    if (hg_fork_stops_context(context, "HG_Event_progress"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);

@@ -13,6 +13,7 @@
 
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_progress.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
@@ -240,6 +241,8 @@ hg_return_t HG_Trigger(hg_context_t *context, unsigned int timeout, unsigned int
     unsigned int count;
     uint64_t deadline_ns = 0;
 
+    if (hg_fork_stops_context(context, "HG_Trigger"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_INVALID_ARG;
     count = hg_queue_run(context, max_count);
@@ -259,6 +262,8 @@ hg_return_t HG_Event_trigger(hg_context_t *context, unsigned int max_count, unsi
 {
     unsigned int count;
 
+    if (hg_fork_stops_context(context, "HG_Event_trigger"))
+        return HG_FAULT;
     if (context == NULL)
         return HG_INVALID_ARG;
     count = hg_queue_run(context, max_count);

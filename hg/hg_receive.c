@@ -36,6 +36,7 @@ int hg_receive_reserve(struct hg_handle *handle, const struct hg_header *header)
     struct hg_handle_received *received = &handle->received;
     bool fragments = (header->flags & HG_MESSAGE_FRAGMENT) != 0;
     size_t size = fragments ? header->total_size : header->payload_size;
+    const uint16_t checked = HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD;
 
     if (size > RECEIVE_TOTAL_MAX)
         return -EBADMSG;
@@ -45,6 +46,7 @@ int hg_receive_reserve(struct hg_handle *handle, const struct hg_header *header)
         return -ENOMEM;
     received->size = size;
     received->eager_size = size;
+    received->checked = (header->flags & checked) == checked;
     if (fragments) {
         size_t offset = handle->info.hg_class->user_offset[handle->target ? 0 : 1];
 
@@ -150,6 +152,9 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
     case HG_MESSAGE_PING:
         hg_session_control(session, HG_MESSAGE_PONG, header->tag);
         return 0;
+    case HG_MESSAGE_END:
+        hg_session_end(session, header->status == HG_CHECKSUM_ERROR ? -EILSEQ : -ECONNRESET);
+        return 0;
     default:
         return 0;
     }
@@ -164,6 +169,8 @@ static int receive_messages(struct hg_session *session, const unsigned char *byt
         size_t message_size;
         int error = hg_header_decode(bytes, size, &header, &payload, &message_size);
 
+        if (hg_session_checked(session) && (error != 0 || (header.flags & HG_MESSAGE_CHECKED) == 0))
+            error = -EILSEQ; /* what the peer sent was right, and checked */
         if (error == 0)
             error = receive_message(session, &header, payload);
         if (error != 0)
@@ -246,12 +253,31 @@ static struct hg_session *receive_session_by_route(struct hg_context *context, s
     return session;
 }
 
+/* Damage that no call can be made to answer for: the session will end. */
+static void receive_count_damaged(struct hg_session *session)
+{
+    session->context->counters.checksum_errors++;
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_WIRE,
+                     "a frame from %s was damaged on its way; its session ends", session->addr->text);
+}
+
+/* Ends a session for what came on it. Where bytes were changed on their way, the peer is none to blame: its calls end with
+ * the reason, and without a connection it would not learn of the end at all. */
+static void receive_end(struct hg_session *session, int error)
+{
+    if (error == -EILSEQ)
+        hg_session_farewell(session, HG_CHECKSUM_ERROR);
+    hg_session_end(session, error);
+}
+
 static int receive_frame_on(struct hg_session *session, const struct receive_frame *frame, const unsigned char *bytes,
                             size_t size)
 {
     int error = 0;
 
-    if (frame->has_hello)
+    if (hg_session_checked(session) && (frame->header.flags & HG_FRAME_CHECKED) == 0)
+        error = -EILSEQ;
+    if (error == 0 && frame->has_hello)
         error = hg_session_learn(session, &frame->hello);
     if (error == 0)
         error = hg_session_credit(session, frame->header.credit);
@@ -259,6 +285,8 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
         error = receive_messages(session, bytes + frame->body_offset, size - frame->body_offset);
     if (error == -EBADMSG || error == -EPROTO)
         session->context->counters.bad_frames++;
+    if (error == -EILSEQ)
+        receive_count_damaged(session);
     if (error == -ESTALE)
         session->context->counters.stale_frames++;
     return error;
@@ -279,20 +307,70 @@ static void receive_foreign(struct hg_context *context, struct na_route *route)
         na_frame_put(context->na, frame);
 }
 
+static const char *receive_kind_text(enum hg_frame_kind kind)
+{
+    if (kind == HG_FRAME_KIND_REFUSAL)
+        return "a refusal of our protocol version";
+    return kind == HG_FRAME_KIND_DAMAGED ? "a damaged frame" : "a malformed frame";
+}
+
+static int receive_kind_error(enum hg_frame_kind kind)
+{
+    if (kind == HG_FRAME_KIND_DAMAGED)
+        return -EILSEQ;
+    return kind == HG_FRAME_KIND_GARBAGE ? -EPROTO : -EPROTONOSUPPORT;
+}
+
+static bool receive_most(bool first, bool second, bool third)
+{
+    return first ? second || third : second && third;
+}
+
+/* Whose frame it may have been that was damaged, or NULL. On a route that is known. Without one, two of the three
+ * parts of the receive id must be right. */
+static struct hg_session *receive_damaged_session(struct hg_context *context, const unsigned char *bytes, size_t size)
+{
+    struct hg_frame_header header;
+
+    hg_frame_decode_id(bytes, size, &header);
+    util_list_each (node, &context->sessions) {
+        struct hg_session *session = util_container_of(node, struct hg_session, link);
+        bool index = header.session_index == session->local_index;
+        bool key = header.session_key == session->local_key;
+        bool incarnation = header.incarnation == (uint32_t)context->hg_class->incarnation;
+
+        if (hg_session_checked(session) && receive_most(index, key, incarnation))
+            return session;
+    }
+    return NULL;
+}
+
+/* What came was damaged: nothing in it can be trusted, not even which call it was for. True when this was dealt with. */
+static bool receive_damaged(struct hg_context *context, struct na_route *route, const unsigned char *bytes, size_t size)
+{
+    struct hg_session *session = route != NULL ? na_route_user(route) : receive_damaged_session(context, bytes, size);
+
+    if (session == NULL || !hg_session_checked(session))
+        return false;
+    receive_count_damaged(session);
+    receive_end(session, -EILSEQ);
+    return true;
+}
+
 /* A frame that is none, or that belongs to nobody. On a route this ends the route: nothing good will follow. */
 static void receive_reject(struct hg_context *context, struct na_route *route, enum hg_frame_kind kind)
 {
     struct hg_session *session = route != NULL ? na_route_user(route) : NULL;
 
     context->counters.bad_frames++;
+    context->counters.checksum_errors += kind == HG_FRAME_KIND_DAMAGED;
     if (kind == HG_FRAME_KIND_FOREIGN_VERSION)
         receive_foreign(context, route);
     else
-        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_WIRE, "%s from %s is dropped",
-                         kind == HG_FRAME_KIND_REFUSAL ? "a refusal of our protocol version" : "a malformed frame",
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_WIRE, "%s from %s is dropped", receive_kind_text(kind),
                          route != NULL ? na_route_text(route) : "an unknown peer");
     if (session != NULL)
-        hg_session_end(session, kind == HG_FRAME_KIND_GARBAGE ? -EPROTO : -EPROTONOSUPPORT);
+        hg_session_end(session, receive_kind_error(kind));
     else if (route != NULL)
         na_route_close(route);
 }
@@ -308,7 +386,8 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
 
     context->counters.frames_recv++;
     if (kind != HG_FRAME_KIND_FRAME) {
-        receive_reject(context, route, kind);
+        if (!receive_damaged(context, route, data, size))
+            receive_reject(context, route, kind);
         return;
     }
     session = route != NULL ? receive_session_by_route(context, route, &frame) : receive_session_by_id(context, &frame);
@@ -321,7 +400,7 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
     hg_session_ref(session);
     error = receive_frame_on(session, &frame, data, size);
     if (error != 0 && error != -ENOMEM)
-        hg_session_end(session, error == -EBADMSG ? -EPROTO : error);
+        receive_end(session, error == -EBADMSG ? -EPROTO : error);
     /* Credit may have opened the window, and the hello may have to be answered. */
     if (session->state == HG_SESSION_OPEN && (session->announce || !util_list_empty(&session->waiting_requests)))
         hg_session_kick(session);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "hg/hg_addr.h"
 #include "hg/hg_error.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
@@ -50,14 +51,44 @@ static void reply_stale(struct hg_session *session, const struct hg_header *head
         hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
 }
 
+/* Whether this handle waits for such a reply. A request whose pieces have not all left may be refused already. */
+static bool reply_awaited(const struct hg_handle *handle, const struct hg_header *header)
+{
+    enum hg_handle_state state = hg_handle_state(handle);
+
+    if (handle->target)
+        return false;
+    return state == HG_HANDLE_SENT ||
+           (state == HG_HANDLE_WAITING && handle->encoded.sent > 0 && header->type == HG_MESSAGE_NACK);
+}
+
+/* The output is not what was sent; the header is, so the call is known. */
+static void reply_damaged(struct hg_handle *handle, const struct hg_header *header)
+{
+    struct hg_session *session = handle->session;
+
+    session->context->counters.checksum_errors++;
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "an output from %s was damaged on its way",
+                     session->addr->text);
+    hg_session_ref(session);
+    hg_handle_complete_locked(handle, HG_CHECKSUM_ERROR);
+    if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
+        hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
+    hg_session_unref(session);
+}
+
 int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *header, const unsigned char *payload)
 {
     struct hg_context *context = session->context;
     struct hg_handle *handle = hg_context_slot_find(context, header->tag);
     int whole;
 
-    if (handle == NULL || handle->session != session || hg_handle_state(handle) != HG_HANDLE_SENT || handle->target) {
+    if (handle == NULL || handle->session != session || !reply_awaited(handle, header)) {
         reply_stale(session, header);
+        return 0;
+    }
+    if (!hg_header_payload_intact(header, payload)) {
+        reply_damaged(handle, header);
         return 0;
     }
     if (handle->received.buf == NULL) {

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_fragment.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
@@ -200,6 +201,8 @@ hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *ou
     struct hg_context *owner;
     hg_return_t ret = respond_check(handle);
 
+    if (hg_fork_stops_handle(handle, "HG_Respond"))
+        return HG_FAULT;
     if (ret == HG_SUCCESS)
         ret = hg_payload_encode(handle, HG_OUTPUT, out_struct);
     if (ret != HG_SUCCESS)

@@ -14,6 +14,7 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fork.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
 #include "util/util_hash.h"
@@ -239,6 +240,8 @@ hg_id_t HG_Register_name(hg_class_t *hg_class, const char *func_name, hg_proc_cb
     hg_id_t id;
     int error;
 
+    if (hg_fork_stops(hg_class, "HG_Register_name"))
+        return 0;
     if (hg_class == NULL || func_name == NULL) {
         (void)util_detail_set(-EINVAL, "HG_Register_name: the %s is NULL", hg_class == NULL ? "class" : "name");
         return 0;
@@ -258,6 +261,8 @@ hg_return_t HG_Registered_name(hg_class_t *hg_class, const char *func_name, hg_i
     hg_id_t id;
     bool found;
 
+    if (hg_fork_stops(hg_class, "HG_Registered_name"))
+        return HG_FAULT;
     if (hg_class == NULL || func_name == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Registered_name: the %s is NULL", hg_class == NULL ? "class" : "name");
     id = rpc_id_of_name(func_name);
@@ -274,6 +279,8 @@ hg_return_t HG_Registered_name(hg_class_t *hg_class, const char *func_name, hg_i
 hg_return_t HG_Register(hg_class_t *hg_class, hg_id_t id, hg_proc_cb_t in_proc_cb, hg_proc_cb_t out_proc_cb,
                         hg_rpc_cb_t rpc_cb)
 {
+    if (hg_fork_stops(hg_class, "HG_Register"))
+        return HG_FAULT;
     if (hg_class == NULL || id == 0)
         return hg_error_set(HG_INVALID_ARG, "HG_Register: the %s", hg_class == NULL ? "class is NULL" : "id is 0");
     return hg_error_from(hg_rpc_add(&hg_class->rpcs, id, NULL, in_proc_cb, out_proc_cb, rpc_cb));
@@ -286,6 +293,8 @@ hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
     void (*data_free)(void *);
     void *data;
 
+    if (hg_fork_stops(hg_class, "HG_Deregister"))
+        return HG_FAULT;
     if (ret != HG_SUCCESS)
         return ret;
     util_lock_take(&hg_class->rpcs.lock);
@@ -305,6 +314,8 @@ hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
 
 hg_return_t HG_Registered(hg_class_t *hg_class, hg_id_t id, uint8_t *flag_p)
 {
+    if (hg_fork_stops(hg_class, "HG_Registered"))
+        return HG_FAULT;
     if (hg_class == NULL || flag_p == NULL)
         return HG_INVALID_ARG;
     *flag_p = hg_rpc_find(&hg_class->rpcs, id) != NULL;
@@ -334,6 +345,8 @@ hg_return_t HG_Register_data(hg_class_t *hg_class, hg_id_t id, void *data, void 
     struct hg_rpc *rpc = NULL;
     hg_return_t ret = rpc_get(hg_class, id, &rpc);
 
+    if (hg_fork_stops(hg_class, "HG_Register_data"))
+        return HG_FAULT;
     if (ret != HG_SUCCESS)
         return ret;
     util_lock_take(&hg_class->rpcs.lock);
@@ -357,6 +370,8 @@ hg_return_t HG_Registered_disable_response(hg_class_t *hg_class, hg_id_t id, uin
     struct hg_rpc *rpc = NULL;
     hg_return_t ret = rpc_get(hg_class, id, &rpc);
 
+    if (hg_fork_stops(hg_class, "HG_Registered_disable_response"))
+        return HG_FAULT;
     if (ret == HG_SUCCESS)
         atomic_store_explicit(&rpc->no_response, disable != 0, memory_order_relaxed);
     return ret;
@@ -377,6 +392,8 @@ hg_return_t qs_registered_set_timeout(hg_class_t *hg_class, hg_id_t id, uint64_t
     struct hg_rpc *rpc = NULL;
     hg_return_t ret = rpc_get(hg_class, id, &rpc);
 
+    if (hg_fork_stops(hg_class, "qs_registered_set_timeout"))
+        return HG_FAULT;
     if (ret == HG_SUCCESS)
         atomic_store_explicit(&rpc->timeout_us, timeout_us, memory_order_relaxed);
     return ret;

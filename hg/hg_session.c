@@ -246,6 +246,7 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
     if (!session->remote_known)
         session->announce = true; /* answered at once, also when no response is owed */
     session->remote_incarnation = hello->incarnation;
+    session->remote_features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
     session->remote_known = true;
@@ -282,7 +283,7 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     hello->peer_incarnation = session->remote_incarnation;
     hello->session_index = session->local_index;
     hello->session_key = session->local_key;
-    hello->features = 0;
+    hello->features = (hg_class->message_flags & HG_MESSAGE_CHECKED) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
     hello->window = HG_SESSION_WINDOW;
     hello->context = session->context->id;
     hello->target_context = session->target_context;
@@ -459,6 +460,14 @@ static void session_end_calls(struct util_list *handles, hg_return_t ret)
         else
             hg_handle_complete_locked(handle, ret);
     }
+}
+
+void hg_session_farewell(struct hg_session *session, hg_return_t status)
+{
+    const struct hg_session_control control = {.type = HG_MESSAGE_END, .status = (uint32_t)status};
+
+    if (session->state == HG_SESSION_OPEN && session_send_control(session, &control) == 0)
+        (void)hg_outbox_flush(session);
 }
 
 void hg_session_end(struct hg_session *session, int error)

@@ -71,6 +71,7 @@ struct hg_session {
     uint32_t remote_index; /**< the peer's, valid if remote_known */
     uint32_t remote_key;
     uint64_t remote_incarnation; /**< 0 until the hello */
+    uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */
     bool remote_known;
     bool local_used; /**< the peer has used our id: the hello need not be repeated */
     bool announce;   /**< hello or credit must leave even without a message */
@@ -140,8 +141,17 @@ void hg_session_kick(struct hg_session *session);
  *  nothing waits for the transport any more. */
 bool hg_session_pump(struct hg_session *session);
 
+/** Tells the peer, as well as the transport takes it now, that the session will end and why. */
+void hg_session_farewell(struct hg_session *session, hg_return_t status);
+
 /** Ends the session: every call and every queue of it ends with @p error. */
 void hg_session_end(struct hg_session *session, int error);
+
+/** Whether the peer checks all that it sends: what breaks the protocol was then damaged on its way. */
+static inline bool hg_session_checked(const struct hg_session *session)
+{
+    return (session->remote_features & HG_FRAME_FEATURE_CHECKED) != 0;
+}
 
 /** Requests in the window. */
 static inline bool hg_session_window_open(const struct hg_session *session)

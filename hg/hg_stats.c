@@ -13,6 +13,7 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "hg/hg_fork.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 
@@ -63,6 +64,8 @@ hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters
 {
     struct qs_counters counters;
 
+    if (hg_fork_stops(hg_class, "qs_class_get_counters"))
+        return HG_FAULT;
     if (hg_class == NULL || out == NULL)
         return HG_INVALID_ARG;
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
@@ -75,6 +78,8 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
 {
     struct qs_counters counters;
 
+    if (hg_fork_stops(hg_class, "HG_Class_get_counters"))
+        return HG_FAULT;
     if (hg_class == NULL || diag_counters == NULL)
         return HG_INVALID_ARG;
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
@@ -104,12 +109,12 @@ static const struct {
     const char *name;
     size_t offset;
 } stats_fields[] = {
-    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv), STATS_FIELD(rpc_resp_sent), STATS_FIELD(rpc_resp_recv),
-    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),  STATS_FIELD(frames_recv),   STATS_FIELD(sends_refused),
-    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames), STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
-    STATS_FIELD(cancels),         STATS_FIELD(route_up),     STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
-    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),     STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
-    STATS_FIELD(sleeps),
+    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv),    STATS_FIELD(rpc_resp_sent), STATS_FIELD(rpc_resp_recv),
+    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),     STATS_FIELD(frames_recv),   STATS_FIELD(sends_refused),
+    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames),    STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
+    STATS_FIELD(cancels),         STATS_FIELD(route_up),        STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
+    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),        STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
+    STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors),
 };
 
 _Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "each counter has its name here");

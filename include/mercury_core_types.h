@@ -16,11 +16,12 @@
 typedef uint64_t hg_size_t; /**< a number of bytes */
 typedef uint64_t hg_id_t;   /**< identifies a registered RPC; 0 is none */
 
-/** How much of a message is protected by a checksum. Bulk data never is. */
+/** How much of what a class sends is protected by checksums. The receiver checks what comes with one, whatever its own
+ * level. A call whose input or output was damaged ends with HG_CHECKSUM_ERROR. Bulk data is never covered. */
 typedef enum hg_checksum_level {
     HG_CHECKSUM_NONE,        /**< nothing */
     HG_CHECKSUM_RPC_HEADERS, /**< the message headers */
-    HG_CHECKSUM_RPC_PAYLOAD  /**< headers and encoded arguments */
+    HG_CHECKSUM_RPC_PAYLOAD  /**< headers and encoded arguments of any size */
 } hg_checksum_level_t;
 
 /**
@@ -35,20 +36,19 @@ struct hg_init_info {
     /** Must be NULL: the network layer of Mercury cannot be shared with this library. */
     na_class_t *na_class;
 
-    /** Requests that a listening context is ready to receive at once; 0 = the default. A hint for the size of the
-     * receive buffers. */
+    /** Handles for requests that a listening context makes when it is created; 0 = none, they are made as needed. */
     uint32_t request_post_init;
-
-    /** Growth of that number when it is used up; 0 = the default, -1 = none. */
+    /** How many more are made when all are in use; 0 = one. -1 = none: a request beyond request_post_init handles (0: 512)
+     * ends at its origin with HG_AGAIN. One-way requests, which could not be told, and calls to oneself are run all the
+     * same. */
     int32_t request_post_incr;
-
     /** Use shared memory between processes of one host. */
     uint8_t auto_sm;
 
-    /** Info string of the shared-memory part when auto_sm is set; NULL = the default. */
+    /** Info string of the shared-memory part; NULL = the default. Refused without auto_sm. */
     const char *sm_info_string;
 
-    /** What is protected by checksums. */
+    /** What is protected by checksums in the messages that this class sends. */
     hg_checksum_level_t checksum_level;
 
     /** Never put small read-only bulk data into its descriptor. */
@@ -60,23 +60,21 @@ struct hg_init_info {
     /** Print counters when the class is finalized. */
     uint8_t stats;
 
-    /** Receive into separate buffers, one message each. */
+    /** Receive into buffers of one frame each, also where the fabric can put many frames into one. */
     uint8_t no_multi_recv;
-
     /** Give the buffer of a request back as soon as HG_Get_input() has decoded it. HG_Get_input() then works once. */
     uint8_t release_input_early;
 
-    /** Preferred traffic class. */
+    /** Traffic class; HG_Init() fails where the fabric has no such class. */
     enum na_traffic_class traffic_class;
-
     /** Payloads that do not fit in an eager message fail with HG_OVERFLOW instead of moving by other means. */
     bool no_overflow;
 
-    /** Receive buffers of a context; 0 = the default. */
+    /** Large receive buffers of a context, or as much memory in buffers of one frame each; 0 = 4. Shared memory needs no
+     * receive buffers. */
     unsigned int multi_recv_op_max;
-
     /** Kept for programs that set it: requests are always copied out of the receive buffers, so a slow handler never
-     * holds one. Must not exceed multi_recv_op_max unless both are 0. */
+     * holds one. Must not exceed multi_recv_op_max. */
     unsigned int multi_recv_copy_threshold;
 };
 

@@ -58,15 +58,16 @@ enum na_mem_type {
 
 /** Options of a transport, current layout. */
 struct na_init_info {
-    const char *ip_subnet;               /**< only interfaces of this subnet, "10.0.0.0/8" form; NULL = any */
-    const char *auth_key;                /**< key that all processes share, in the fabric's own form; NULL = none */
-    size_t max_unexpected_size;          /**< bytes a request may carry in its message; 0 = the default */
-    size_t max_expected_size;            /**< bytes a reply may carry in its message; 0 = the default */
-    uint8_t progress_mode;               /**< NA_NO_BLOCK and NA_NO_RETRY bits */
-    enum na_addr_format addr_format;     /**< preferred address family */
-    uint8_t max_contexts;                /**< contexts that the class will have; 1 is the default */
-    uint8_t thread_mode;                 /**< NA_THREAD_MODE_* bits: what the caller promises */
-    bool request_mem_device;             /**< transfers to and from device memory will be wanted */
+    const char *ip_subnet;           /**< the interface inside this subnet, "10.0.0.0/8" form, where the info
+                                              string names none; NULL = any. Refused for shared memory */
+    const char *auth_key;            /**< key that all processes share, in the fabric's own form; NULL = none */
+    size_t max_unexpected_size;      /**< bytes a request may carry in its message; 0 = the default */
+    size_t max_expected_size;        /**< bytes a reply may carry in its message; 0 = the default */
+    uint8_t progress_mode;           /**< NA_NO_BLOCK and NA_NO_RETRY bits */
+    enum na_addr_format addr_format; /**< address family, where addresses have one */
+    uint8_t max_contexts;    /**< contexts that the class may have, with ids below it; 0 and 1, the default: any */
+    uint8_t thread_mode;     /**< NA_THREAD_MODE_* bits: what the caller promises */
+    bool request_mem_device; /**< transfers to and from device memory are wanted; refused where impossible */
     enum na_traffic_class traffic_class; /**< preferred traffic class */
 };
 
@@ -196,7 +197,7 @@ typedef void (*na_cb_t)(const struct na_cb_info *callback_info);
 
 /** Bits of progress_mode. */
 #define NA_NO_BLOCK 0x01 /**< progress never sleeps */
-#define NA_NO_RETRY 0x02 /**< what the fabric refuses fails instead of waiting in a queue */
+#define NA_NO_RETRY 0x02 /**< a call that cannot leave now (not connected yet, queue or window full) gives HG_AGAIN */
 
 /** Bits of thread_mode: how little the caller's threads overlap. 0 = any thread, any time. */
 #define NA_THREAD_MODE_SINGLE_CLS (0x01) /**< one thread at a time uses the class */

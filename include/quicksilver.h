@@ -167,6 +167,7 @@ struct qs_counters {
     uint64_t bulk_bytes;      /**< bytes moved by them */
     uint64_t wakeups;         /**< times that a sleeping thread was woken by another */
     uint64_t sleeps;          /**< times that a thread in progress went to sleep */
+    uint64_t checksum_errors; /**< frames, headers and payloads that were damaged on their way */
 };
 
 /**

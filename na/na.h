@@ -44,6 +44,9 @@ struct na_route;
 /** Contexts that a class can have (context ids travel in 8 bits). */
 #define NA_CONTEXTS_MAX 256
 
+/** The traffic class that every transport has: the ordinary one. */
+#define NA_TRAFFIC_BEST_EFFORT 1U
+
 /** What na_class_open() is asked for. Zero in a field asks for its default. */
 struct na_config {
     const char *uri;             /**< info string, `[ofi+]PROTOCOL[://[domain/][host][:port]]`; borrowed for the call */
@@ -58,6 +61,8 @@ struct na_config {
     int addr_format;             /**< 0 any, 4 IPv4, 6 IPv6, 1 the provider's own */
     unsigned traffic_class;      /**< enum na_traffic_class value, 0 unspecified */
     bool device_memory;          /**< registrations of device memory will be asked for */
+    unsigned recv_buffers;       /**< size of what receives, 4 by default: large buffers, or as much in small ones */
+    bool recv_single;            /**< one frame in each receive buffer, also where a buffer could take many */
 };
 
 /** What an open class can do. Constant after na_class_open(). */

@@ -39,6 +39,15 @@ static int fabric_hints_address(struct fi_info *hints, const struct ofi_address 
     return hints->src_addr != NULL ? 0 : -FI_ENOMEM;
 }
 
+/* libfabric's number for a value of enum na_traffic_class, which the caller has checked. */
+static uint32_t fabric_traffic_class(unsigned int traffic_class)
+{
+    static const uint32_t numbers[] = {FI_TC_UNSPEC,           FI_TC_BEST_EFFORT, FI_TC_LOW_LATENCY, FI_TC_BULK_DATA,
+                                       FI_TC_DEDICATED_ACCESS, FI_TC_SCAVENGER,   FI_TC_NETWORK_CTRL};
+
+    return traffic_class < sizeof(numbers) / sizeof(numbers[0]) ? numbers[traffic_class] : FI_TC_UNSPEC;
+}
+
 static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, const char *protocol,
                         const struct na_uri *uri, const struct na_config *config)
 {
@@ -61,7 +70,7 @@ static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, c
     if (config != NULL && config->single_threaded)
         hints->domain_attr->threading = FI_THREAD_DOMAIN;
     if (config != NULL && config->traffic_class != 0)
-        hints->tx_attr->tclass = config->traffic_class;
+        hints->tx_attr->tclass = fabric_traffic_class(config->traffic_class);
     hints->fabric_attr->prov_name = fabric_copy(provider, strlen(provider) + 1);
     if (hints->fabric_attr->prov_name == NULL)
         return -FI_ENOMEM;
@@ -106,7 +115,7 @@ static int fabric_getinfo(const struct ofi_provider *row, const char *protocol, 
     ret = fabric_hints(hints, row, protocol, uri, config);
     if (ret == 0 && address != NULL)
         ret = fabric_hints_address(hints, address);
-    if (ret == 0 && row->multi_recv) {
+    if (ret == 0 && row->multi_recv && (config == NULL || !config->recv_single)) {
         hints->caps |= FI_MULTI_RECV;
         ret = fi_getinfo(ofi_compat_api(), NULL, NULL, 0, hints, list_out);
         if (ret == 0) {
@@ -135,7 +144,7 @@ static int fabric_own_address(struct ofi_class *owner, const struct na_config *c
         return ofi_address_local_ip(uri, config->ip_subnet, config->addr_format, &owner->address);
     case OFI_PROVIDER_ADDRESSING_ANY:
         memset(&owner->address, 0, sizeof(owner->address));
-        if (uri->host[0] == '\0' && uri->port < 0)
+        if (uri->host[0] == '\0' && uri->port < 0 && config->ip_subnet == NULL && config->addr_format < 4)
             return 0;
         return ofi_address_local_ip(uri, config->ip_subnet, config->addr_format, &owner->address);
     }
@@ -154,9 +163,12 @@ static int fabric_find(struct ofi_class *owner, const struct na_config *config, 
     if (ret == -FI_ENODATA || (ret == 0 && found == NULL)) {
         if (list != NULL)
             fi_freeinfo(list);
-        return util_detail_set(-ENODEV, "libfabric %u.%u has no provider '%s' that can serve %s on this machine%s%s",
+        return util_detail_set(-ENODEV,
+                               "libfabric %u.%u has no provider '%s' that can serve %s on this machine%s%s%s%s",
                                FI_MAJOR(ofi_compat_runtime()), FI_MINOR(ofi_compat_runtime()), owner->base.provider,
-                               config->uri, uri->domain[0] != '\0' ? " with the domain " : "", uri->domain);
+                               config->uri, uri->domain[0] != '\0' ? " with the domain " : "", uri->domain,
+                               config->device_memory ? ", with device memory (request_mem_device)" : "",
+                               config->traffic_class != 0 ? ", with that traffic_class" : "");
     }
     if (ret != 0)
         return util_detail_set(ofi_error(ret), "libfabric cannot serve %s: %s", config->uri, ofi_error_text(ret));
@@ -164,7 +176,8 @@ static int fabric_find(struct ofi_class *owner, const struct na_config *config, 
     fi_freeinfo(list);
     if (owner->info == NULL)
         return util_detail_set(-ENOMEM, "no memory to open %s", owner->base.provider);
-    owner->multi_recv = owner->provider->multi_recv && (owner->info->caps & FI_MULTI_RECV) != 0;
+    owner->multi_recv = owner->provider->multi_recv && !config->recv_single && (owner->info->caps & FI_MULTI_RECV) != 0;
+    owner->recv_buffers = config->recv_buffers;
     return 0;
 }
 

@@ -93,6 +93,7 @@ struct ofi_class {
     bool endpoint_ready;          /* `endpoint` is open and not adopted */
     bool connected;               /* FI_EP_MSG */
     bool multi_recv;              /* the provider's row asks for it, and the provider has it */
+    uint32_t recv_buffers;        /* na_config::recv_buffers */
     bool never_block;
     uint64_t connect_timeout_ns;
     uint64_t mr_mode;                              /* as the domain wants it */

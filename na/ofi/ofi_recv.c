@@ -70,6 +70,14 @@ void ofi_recv_repost(struct ofi_context *context)
     }
 }
 
+/* As many as were asked for: whole ones, or their share of those that take one frame each. */
+static uint32_t recv_count(const struct ofi_class *owner)
+{
+    uint32_t wanted = owner->recv_buffers > 0 ? owner->recv_buffers : MULTI_COUNT;
+
+    return owner->multi_recv ? wanted : owner->provider->recv_count * wanted / MULTI_COUNT;
+}
+
 static int recv_allocate(struct ofi_context *context)
 {
     struct ofi_recv *recv = &context->recv;
@@ -77,7 +85,7 @@ static int recv_allocate(struct ofi_context *context)
     size_t size;
 
     recv->multi = context->owner->multi_recv;
-    recv->buf_count = recv->multi ? MULTI_COUNT : context->owner->provider->recv_count;
+    recv->buf_count = recv_count(context->owner);
     recv->buf_size = recv->multi ? frame_max * MULTI_FRAMES : frame_max;
     size = recv->buf_size * recv->buf_count;
     recv->bufs = util_calloc(recv->buf_count, sizeof(*recv->bufs));

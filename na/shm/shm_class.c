@@ -92,6 +92,11 @@ static int class_check_config(const struct na_config *config)
         return util_detail_set(-EOPNOTSUPP, "shm takes no authentication key");
     if (config->device_memory)
         return util_detail_set(-EOPNOTSUPP, "shm cannot reach device memory");
+    if (config->ip_subnet != NULL && config->ip_subnet[0] != '\0')
+        return util_detail_set(-EOPNOTSUPP, "shm has no interfaces, and none in the ip_subnet %.80s",
+                               config->ip_subnet);
+    if (config->traffic_class > NA_TRAFFIC_BEST_EFFORT)
+        return util_detail_set(-EOPNOTSUPP, "shm has no traffic classes (traffic_class %u)", config->traffic_class);
     if (config->frame_size > SHM_FRAME_MAX)
         return util_detail_set(-EMSGSIZE, "shm cannot send frames of %zu bytes", config->frame_size);
     return 0;

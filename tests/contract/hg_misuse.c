@@ -146,21 +146,29 @@ static void finalize_with_something_open_is_busy_and_says_what(void)
     hg_size_t size = 10;
     hg_addr_t addr;
     hg_bulk_t bulk;
+    char text[HG_PAIR_TEXT];
 
     HG_Set_log_func(support_log_line);
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
     SUPPORT_CHECK(strstr(support_log_text(), "1 context") != NULL);
-    SUPPORT_CHECK(strstr(qs_error_detail(), "context") != NULL);
+    SUPPORT_CHECK(strstr(qs_error_detail(), "1 contexts (id 0)") != NULL);
     HG_PAIR_OK(HG_Context_destroy(context));
     HG_PAIR_OK(HG_Addr_self(hg_class, &addr));
     support_log_forget();
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
     SUPPORT_CHECK(strstr(support_log_text(), "1 address") != NULL);
+    hg_pair_address(hg_class, text);
+    SUPPORT_CHECK(strstr(qs_error_detail(), text) != NULL);
     HG_PAIR_OK(HG_Addr_free(hg_class, addr));
     HG_PAIR_OK(HG_Bulk_create(hg_class, 1, NULL, &size, HG_BULK_READWRITE, &bulk));
     support_log_forget();
     HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
     SUPPORT_CHECK(strstr(support_log_text(), "1 bulk") != NULL);
+    /* Known by its size once it has a descriptor. */
+    size = sizeof(text);
+    HG_PAIR_OK(HG_Bulk_serialize(text, size, 0, bulk));
+    HG_PAIR_RET(HG_Finalize(hg_class), HG_BUSY);
+    SUPPORT_CHECK(strstr(qs_error_detail(), "1 bulk handles (of bytes 10)") != NULL);
     HG_PAIR_OK(HG_Bulk_free(bulk));
     HG_PAIR_OK(HG_Finalize(hg_class));
     HG_Set_log_func(NULL);
@@ -177,6 +185,7 @@ static void context_with_an_open_handle_is_busy(void)
     HG_PAIR_RET(HG_Context_destroy(pair.origin.contexts[0]), HG_BUSY);
     HG_Set_log_level("error");
     SUPPORT_CHECK(strstr(qs_error_detail(), "1 handle") != NULL);
+    SUPPORT_CHECK(strstr(qs_error_detail(), "pair_empty (idle)") != NULL);
     /* It was not harmed by the try. */
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_FINISH(&call, HG_SUCCESS);
@@ -261,7 +270,7 @@ static void options_that_cannot_be_honoured_are_refused(void)
     const unsigned int version = HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR);
 
     HG_Set_log_level("none");
-    init.checksum_level = HG_CHECKSUM_RPC_PAYLOAD;
+    init.checksum_level = (hg_checksum_level_t)3;
     SUPPORT_CHECK(HG_Init_opt2(hg_pair_uri(), true, version, &init) == NULL);
     SUPPORT_CHECK(strstr(qs_error_detail(), "checksum") != NULL);
     init = HG_INIT_INFO_INITIALIZER;

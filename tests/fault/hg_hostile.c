@@ -284,9 +284,9 @@ static void unknown_type_ends_the_session(void)
 static void unknown_flags_are_ignored(void)
 {
     hg_raw_add_echo(1);
-    raw.body[2] = 0xf8;
+    raw.body[2] = 0xe0;
     raw.body[3] = 0xff;
-    raw.header.flags = 0xfffe;
+    raw.header.flags = 0xfffc;
     hg_raw_send();
     SUPPORT_CHECK(!raw.down && hg_raw_last()->type == HG_MESSAGE_RESPONSE && hg_raw_last()->status == 0);
     hg_raw_finish();
@@ -742,7 +742,7 @@ static const struct support_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    static const struct support_case *const tables[] = {cases, NULL};
+    static const struct support_case *const tables[] = {cases, hg_hostile_check_cases, NULL};
 
     return support_suite_main(argc, argv, tables, hg_raw_setup);
 }

@@ -39,6 +39,9 @@ struct hg_raw {
     size_t body_size;
 };
 
+/* Those of hg_hostile_checks.c. */
+extern const struct support_case hg_hostile_check_cases[];
+
 extern struct hg_pair pair;
 extern struct hg_raw raw;
 

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hg_frame_header header;
     struct hg_frame_hello hello;
-    unsigned char again[HG_FRAME_HEADER_SIZE];
+    unsigned char again[HG_FRAME_HEADER_SIZE + HG_FRAME_HELLO_MAX];
     bool has_hello = false;
     size_t offset = 0;
 
@@ -53,8 +53,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     SUPPORT_CHECK(offset >= HG_FRAME_HEADER_SIZE && offset <= size && offset % 8 == 0);
     SUPPORT_CHECK(header.size == size);
+    SUPPORT_CHECK(offset <= sizeof(again));
+    memcpy(again, data, offset);
+    memset(again, 0, HG_FRAME_HEADER_SIZE);
     hg_frame_encode(&header, again);
     SUPPORT_CHECK(memcmp(again + 12, data + 12, HG_FRAME_HEADER_SIZE - 12) == 0);
+    if ((header.flags & HG_FRAME_CHECKED) != 0)
+        SUPPORT_CHECK(memcmp(again + 4, data + 4, 1) == 0 && memcmp(again + 8, data + 8, 2) == 0);
     if (has_hello)
         check_hello(&hello, offset - HG_FRAME_HEADER_SIZE);
     check_messages(data + offset, size - offset);

@@ -13,6 +13,7 @@
 
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
+#include "hg/hg_proc_crc.h"
 #include "tests/support/fake_wire.h"
 #include "tests/support/hg_pair.h"
 #include "util/util_bytes.h"
@@ -156,8 +157,8 @@ static size_t fuzz_message(struct input *input, unsigned char *out, size_t room)
     unsigned int kind = take(input);
     size_t used;
 
-    header.type = (uint8_t)(1 + kind % 7);
-    header.flags = (uint16_t)(take(input) & 7);
+    header.type = (uint8_t)(1 + kind % 8);
+    header.flags = (uint16_t)(take(input) & 31);
     header.tag = (kind & 0x80) != 0 ? last_tag : take_number(input);
     header.rpc_id = (kind & 0x40) != 0 ? no_id : victim.target.ids[kind / 8 % HG_PAIR_RPCS];
     header.remaining_us = (uint32_t)take(input);
@@ -172,6 +173,10 @@ static size_t fuzz_message(struct input *input, unsigned char *out, size_t room)
     used = hg_header_encode(&header, out);
     for (uint32_t i = 0; i < header.payload_size; i++)
         out[used + i] = i < 8 || input->size > 100 ? (unsigned char)take(input) : (unsigned char)i;
+    if ((kind & 0x20) != 0) {
+        header.payload_check = hg_proc_crc_32c(out + used, header.payload_size);
+        (void)hg_header_encode(&header, out);
+    }
     memset(out + used + header.payload_size, 0, 8);
     return util_bytes_align8(used + header.payload_size);
 }
@@ -179,7 +184,10 @@ static size_t fuzz_message(struct input *input, unsigned char *out, size_t room)
 static void fuzz_frame(struct input *input)
 {
     unsigned int options = take(input);
-    struct hg_frame_header header = {.credit = options & 3};
+    struct hg_frame_header header = {
+        .credit = options & 3,
+        .flags = (options & 0x40) != 0 ? HG_FRAME_CHECKED : 0,
+    };
     struct hg_frame_hello hello = {
         .incarnation = 99 + ((options & 0x80) != 0),
         .session_index = 1,
@@ -199,7 +207,8 @@ static void fuzz_frame(struct input *input)
         header.incarnation = (uint32_t)learned.incarnation;
     }
     if (!has_learned || (options & 8) != 0) {
-        header.flags = HG_FRAME_HELLO;
+        header.flags |= HG_FRAME_HELLO;
+        hello.features = (options & 0x40) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
         hg_frame_encode_hello(&hello, bytes + size);
         size += hg_frame_hello_size(&hello);
     }

@@ -604,15 +604,18 @@ static int wire_rma_range(const struct wire_mem *mem, uint32_t index, const stru
 {
     const struct na_segment *segment = &mem->segments[index];
     unsigned int wanted = rma->op == NA_RMA_PUT ? NA_ACCESS_REMOTE_WRITE : NA_ACCESS_REMOTE_READ;
+    char *to;
 
     if ((mem->access & wanted) == 0)
         return -EACCES;
     if (rma->remote_address > segment->size || rma->size > segment->size - rma->remote_address)
         return -EFAULT;
-    if (rma->op == NA_RMA_PUT)
-        memcpy((char *)segment->base + rma->remote_address, rma->local, rma->size);
-    else
-        memcpy(rma->local, (char *)segment->base + rma->remote_address, rma->size);
+    to = rma->op == NA_RMA_PUT ? (char *)segment->base + rma->remote_address : rma->local;
+    memcpy(to, rma->op == NA_RMA_PUT ? rma->local : (char *)segment->base + rma->remote_address, rma->size);
+    if (fake_wire.rma_damage > 0 && rma->size > 0) {
+        fake_wire.rma_damage--;
+        to[util_prng_next(&fake_wire.prng) % rma->size] ^= 0x20;
+    }
     return 0;
 }
 

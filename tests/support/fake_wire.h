@@ -29,6 +29,7 @@ struct fake_wire {
     unsigned int refuse_frames; /* na_frame_get gives NULL */
     unsigned int turn_max;      /* events of one na_progress; 0: all that were there when it began */
     unsigned int rma_delay;     /* turns that an RMA takes at least */
+    unsigned int rma_damage;    /* of so many next RMAs a bit of the data is changed on its way */
     unsigned int frames_max;    /* frames of one context in use; 0: any number */
     struct util_prng prng;      /* seeded by fake_wire_reset */
 

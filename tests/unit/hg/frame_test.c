@@ -17,7 +17,7 @@ static const struct hg_frame_hello sample_hello = {
     .peer_incarnation = 42,
     .session_index = 7,
     .session_key = 0xdeadbeef,
-    .features = 5,
+    .features = 4,
     .window = 512,
     .context = 3,
     .target_context = 250,
@@ -71,6 +71,51 @@ Test(hg_frame, hello_is_read_as_it_was_written)
     cr_assert(has_hello);
     cr_assert_eq(offset, size);
     cr_assert_eq(memcmp(&hello, &sample_hello, sizeof(hello)), 0);
+}
+
+/* A checked frame with a hello that says so; its size. */
+static size_t checked_sample(unsigned char *bytes)
+{
+    struct hg_frame_header header = {.flags = HG_FRAME_HELLO | HG_FRAME_CHECKED};
+    struct hg_frame_hello hello = sample_hello;
+    size_t size;
+
+    hello.features |= HG_FRAME_FEATURE_CHECKED;
+    size = sample(bytes, &hello, 16);
+    header.size = (uint32_t)size;
+    hg_frame_encode(&header, bytes);
+    return size;
+}
+
+Test(hg_frame, no_bit_of_a_checked_header_or_hello_changes_unnoticed)
+{
+    static unsigned char bytes[HG_FRAME_HEADER_SIZE + HG_FRAME_HELLO_MAX + 16];
+    struct hg_frame_header header;
+    struct hg_frame_hello hello;
+    bool has_hello = false;
+    size_t offset = 0;
+    size_t size = checked_sample(bytes);
+
+    cr_assert_eq(hg_frame_decode(bytes, size, &header, &hello, &has_hello, &offset), HG_FRAME_KIND_FRAME);
+    for (size_t bit = 0; bit < (size - 16) * 8; bit++) {
+        bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+        cr_assert_neq(hg_frame_decode(bytes, size, &header, &hello, &has_hello, &offset), HG_FRAME_KIND_FRAME,
+                      "bit %zu", bit);
+        bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+    }
+}
+
+Test(hg_frame, receive_id_is_read_where_there_are_bytes)
+{
+    unsigned char bytes[64];
+    struct hg_frame_header header;
+    size_t size = sample(bytes, NULL, 0);
+
+    bytes[0] ^= 1;
+    hg_frame_decode_id(bytes, size, &header);
+    cr_assert(header.session_index == 1 && header.session_key == 2 && header.incarnation == 3 && header.credit == 0);
+    hg_frame_decode_id(bytes, size - 1, &header);
+    cr_assert(header.session_index == 0 && header.session_key == 0 && header.incarnation == 0);
 }
 
 Test(hg_frame, longest_addresses_fit)

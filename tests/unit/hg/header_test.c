@@ -43,6 +43,23 @@ static const struct hg_header samples[] = {
     {.type = HG_MESSAGE_RELEASE, .tag = 6},
     {.type = HG_MESSAGE_PING, .tag = 7},
     {.type = HG_MESSAGE_PONG, .tag = 8},
+    {.type = HG_MESSAGE_END, .status = 24},
+    {.type = HG_MESSAGE_REQUEST,
+     .flags = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED,
+     .tag = 2,
+     .rpc_id = 9,
+     .total_size = 100,
+     .offset = 92,
+     .payload_size = 8},
+    {.type = HG_MESSAGE_RESPONSE,
+     .flags = HG_MESSAGE_MORE_DATA | HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD,
+     .tag = 3,
+     .release_tag = 5,
+     .total_size = 9,
+     .offset = 8,
+     .payload_check = 0x12345678,
+     .payload_size = 1},
+    {.type = HG_MESSAGE_CANCEL, .flags = HG_MESSAGE_CHECKED, .tag = 9},
 };
 enum { SAMPLE_COUNT = sizeof(samples) / sizeof(samples[0]) };
 
@@ -99,6 +116,42 @@ Test(hg_header, every_cut_is_refused)
     }
 }
 
+Test(hg_header, no_bit_of_a_checked_header_changes_unnoticed)
+{
+    struct hg_header sample = samples[0];
+    unsigned char bytes[128];
+    size_t size;
+
+    sample.flags = HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD;
+    size = write_message(&sample, bytes);
+    for (size_t bit = 0; bit < hg_header_size(&sample) * 8; bit++) {
+        const unsigned char *payload = NULL;
+        struct hg_header header = {0};
+        size_t message_size = 0;
+
+        bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+        /* Where the flag itself is lost, the session knows that the peer sets it. */
+        cr_assert(hg_header_decode(bytes, size, &header, &payload, &message_size) != 0 ||
+                      (header.flags & HG_MESSAGE_CHECKED) == 0,
+                  "bit %zu", bit);
+        bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+    }
+}
+
+Test(hg_header, payload_is_compared_with_its_checksum)
+{
+    static const unsigned char payload[] = "123456789";
+    struct hg_header header = {.type = HG_MESSAGE_REQUEST, .payload_size = 9, .payload_check = 0xe3069283U};
+
+    cr_assert(hg_header_payload_intact(&header, payload));
+    header.payload_check++;
+    cr_assert(hg_header_payload_intact(&header, payload));
+    header.flags = HG_MESSAGE_CHECKED | HG_MESSAGE_CHECKED_PAYLOAD;
+    cr_assert(!hg_header_payload_intact(&header, payload));
+    header.payload_check--;
+    cr_assert(hg_header_payload_intact(&header, payload));
+}
+
 Test(hg_header, lies_are_refused)
 {
     unsigned char bytes[128];
@@ -117,7 +170,7 @@ Test(hg_header, lies_are_refused)
     util_bytes_put32(bytes + 4, 5);
     bytes[0] = 0;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
-    bytes[0] = HG_MESSAGE_PONG + 1;
+    bytes[0] = HG_MESSAGE_END + 1;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
     bytes[0] = HG_MESSAGE_REQUEST;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), 0);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * How many receive buffers a context has, and of which kind: the part of multi_recv_op_max and no_multi_recv that is not
+ * seen from above.
+ */
+#include <criterion/criterion.h>
+
+#include "na/ofi/ofi_objects.h"
+#include "tests/support/support_guard.h"
+#include "util/util_detail.h"
+#include "util/util_log.h"
+
+TestSuite(ofi_recv, .init = support_begin, .fini = support_end);
+
+static const struct na_upcalls no_upcalls;
+
+struct shape {
+    bool multi;
+    uint32_t count;
+};
+
+/* What a context of a class with this configuration receives into. */
+static bool shape_of(const struct na_config *config, struct shape *out)
+{
+    struct na_class *na_class = NULL;
+    struct na_context *context = NULL;
+
+    if (na_class_open(config, &na_class) != 0)
+        return false;
+    cr_assert_eq(na_context_open(na_class, 0, &no_upcalls, NULL, &context), 0, "%s", util_detail_get());
+    *out = (struct shape){
+        .multi = ofi_context_of(context)->recv.multi,
+        .count = ofi_context_of(context)->recv.buf_count,
+    };
+    na_context_close(context, 0);
+    na_class_close(na_class);
+    return true;
+}
+
+Test(ofi_recv, small_buffers_grow_with_the_number_of_large_ones)
+{
+    struct shape shape;
+    struct shape twice;
+
+    cr_assert(shape_of(&(struct na_config){.uri = "tcp://127.0.0.1", .listen = true}, &shape));
+    cr_assert(shape_of(&(struct na_config){.uri = "tcp://127.0.0.1", .listen = true, .recv_buffers = 8}, &twice));
+    cr_assert(!shape.multi && !twice.multi);
+    cr_assert(shape.count > 0 && twice.count == 2 * shape.count);
+}
+
+Test(ofi_recv, large_buffers_are_as_many_as_wished_and_can_be_declined)
+{
+    struct shape shape;
+
+    if (!shape_of(&(struct na_config){.uri = "sockets://127.0.0.1", .listen = true}, &shape))
+        cr_skip("no provider with multi-receive buffers: %s", util_detail_get());
+    cr_assert(shape.multi);
+    cr_assert_eq(shape.count, 4);
+    cr_assert(shape_of(&(struct na_config){.uri = "sockets://127.0.0.1", .listen = true, .recv_buffers = 7}, &shape));
+    cr_assert(shape.multi);
+    cr_assert_eq(shape.count, 7);
+    cr_assert(shape_of(&(struct na_config){.uri = "sockets://127.0.0.1", .listen = true, .recv_single = true}, &shape));
+    cr_assert(!shape.multi);
+    cr_assert_gt(shape.count, 7);
+}
