@@ -106,7 +106,7 @@ static void *role_watch_stdin(void *arg)
 
 static void side_open(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen)
 {
-    side->hg_class = HG_Init(uri, listen);
+    side->hg_class = hg_pair_try_init(uri, listen, NULL);
     if (side->hg_class == NULL) {
         printf("skip %s\n", qs_error_detail());
         fflush(stdout);

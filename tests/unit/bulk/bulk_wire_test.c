@@ -88,9 +88,9 @@ Test(bulk_wire, golden_bytes_of_a_plain_descriptor)
     cr_assert_eq(handle->segment_count, 1);
     cr_assert_eq(handle->segments[0].size, 5);
     cr_assert_null(handle->segments[0].base);
-    cr_assert_eq(handle->remotes[0].address, UINT64_C(0x1122334455667788));
-    cr_assert_eq(handle->key_size, 8);
-    cr_assert_arr_eq(handle->remotes[0].key, "key01234", 8);
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].address, UINT64_C(0x1122334455667788));
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].key_size, 8);
+    cr_assert_arr_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].key, "key01234", 8);
     cr_assert_eq(bulk_wire_size(handle, 0), sizeof(golden_plain));
     cr_assert_eq(bulk_wire_encode(handle, 0, again, sizeof(again), &used), 0);
     cr_assert_eq(used, sizeof(golden_plain));
@@ -180,7 +180,7 @@ Test(bulk_wire, data_rides_inside_only_when_small_and_never_written)
     cr_assert_eq(bulk_wire_encode(handle, 10, bytes, sizeof(bytes), &used), 0);
     remote = decode(bytes, used);
     cr_assert(remote->has_data);
-    cr_assert_null(remote->remotes);
+    cr_assert_null(remote->paths[BULK_TRANSPORT_OWN].remotes);
     cr_assert_arr_eq(remote->segments[0].base, "56789", 5);
     cr_assert_arr_eq(remote->segments[2].base, "01234", 5);
     bulk_handle_unref(remote);
@@ -330,7 +330,7 @@ Test(bulk_wire, unknown_paths_are_read_over)
     bytes[3] = 2;
     bytes[4] = sizeof(bytes);
     handle = decode(bytes, sizeof(bytes));
-    cr_assert_eq(handle->remotes[0].address, UINT64_C(0x1122334455667788));
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].address, UINT64_C(0x1122334455667788));
     bulk_handle_unref(handle);
     /* Ours twice says two different things. */
     bytes[28] = 0;
@@ -351,7 +351,7 @@ Test(bulk_wire, no_changed_byte_does_harm)
             if (bulk_wire_decode(&there, copy, sizeof(copy), NULL, &handle, NULL) != 0)
                 continue;
             cr_assert_leq(handle->size, handle->has_data ? sizeof(copy) : SIZE_MAX);
-            cr_assert_null(handle->mem);
+            cr_assert_null(handle->mems[BULK_TRANSPORT_OWN]);
             cr_assert_null(handle->provided);
             bulk_handle_unref(handle);
         }
@@ -390,12 +390,12 @@ Test(bulk_wire, random_handles_survive_the_round_trip)
             struct na_remote_segment expected;
 
             cr_assert_eq(remote->segments[i].size, sizes[i]);
-            if (remote->remotes == NULL)
+            if (remote->paths[BULK_TRANSPORT_OWN].remotes == NULL)
                 continue;
-            na_mem_describe(handle->mem, i, &expected);
-            cr_assert_eq(remote->remotes[i].address, expected.address);
-            cr_assert_eq(remote->key_size, expected.key_size);
-            cr_assert_arr_eq(remote->remotes[i].key, expected.key, expected.key_size);
+            na_mem_describe(handle->mems[BULK_TRANSPORT_OWN], i, &expected);
+            cr_assert_eq(remote->paths[BULK_TRANSPORT_OWN].remotes[i].address, expected.address);
+            cr_assert_eq(remote->paths[BULK_TRANSPORT_OWN].key_size, expected.key_size);
+            cr_assert_arr_eq(remote->paths[BULK_TRANSPORT_OWN].remotes[i].key, expected.key, expected.key_size);
         }
         bulk_handle_unref(remote);
         bulk_handle_unref(handle);
