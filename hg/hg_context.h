@@ -43,7 +43,8 @@ struct hg_context {
     struct na_context *na;     /**< of the first port: na_wake() there wakes whoever sleeps on any of them */
     uint8_t id;
     uint8_t port_count;                        /**< ports in use */
-    uint8_t port_rest;                         /**< turns for which the network may be left out (hg_port.c) */
+    uint8_t port_busy;                         /**< turns for which shared memory counts as busy (hg_port.c) */
+    uint8_t port_rest;                         /**< turns for which the network may be left out meanwhile */
     uint32_t bulk_id_place;                    /**< where HG_Bulk_cancel() finds this context; constant */
     struct util_lock lock;                     /**< everything below unless a field says otherwise */
     struct hg_port ports[BULK_TRANSPORTS_MAX]; /**< by enum bulk_transport */

@@ -2,17 +2,19 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * Contexts with several ports. A turn looks at each of them: shared memory costs a few loads, the network a
- * system call with most providers. So while shared memory is busy and the network is not, the network is asked in one
- * turn of a few only; a thread that is about to sleep arms all.
+ * Contexts with several ports. Shared memory costs a turn a few loads, the network several times that, and a system
+ * call with some providers. So as long as shared memory is busy and the network is not, only one turn in a few looks
+ * at the network. Whoever is about to sleep, or to let a timer fire, looks at both.
  */
 
 #include "hg/hg_port.h"
 
 #include "hg/hg_receive.h"
 
-/* Turns from one look at an idle network to the next, while shared memory brings something. */
+/* Turns from one look at an idle network to the next, while shared memory is busy (measured: no gain beyond). */
 #define PORT_REST_TURNS 8U
+/* Shared memory is busy for so many turns after it brought something. */
+#define PORT_BUSY_TURNS 64U
 
 int hg_port_open_all(struct hg_context *context)
 {
@@ -65,20 +67,37 @@ bool hg_port_can_wait(const struct hg_context *context)
     return true;
 }
 
+/* Both events, or the one that is an error. */
+static int port_sum(int near, int far)
+{
+    if (near < 0 || far < 0)
+        return near < 0 ? near : far;
+    return near + far;
+}
+
 int hg_port_progress_many(struct hg_context *context)
 {
     int near = na_progress(context->ports[BULK_TRANSPORT_SM].na);
     int far;
 
-    if (near != 0 && context->port_rest > 0) {
+    if (near != 0)
+        context->port_busy = PORT_BUSY_TURNS;
+    else if (context->port_busy > 0)
+        context->port_busy--;
+    if (context->port_busy > 0 && context->port_rest > 0) {
         context->port_rest--;
         return near;
     }
     far = na_progress(context->na);
     context->port_rest = far != 0 ? 0 : PORT_REST_TURNS;
-    if (far < 0 || near < 0)
-        return far < 0 ? far : near;
-    return far + near;
+    return port_sum(near, far);
+}
+
+int hg_port_progress_all(struct hg_context *context)
+{
+    int near = context->port_count > 1 ? na_progress(context->ports[BULK_TRANSPORT_SM].na) : 0;
+
+    return port_sum(near, na_progress(context->na));
 }
 
 bool hg_port_wait_prepare_many(struct hg_context *context)

@@ -28,14 +28,16 @@ void hg_port_stop_listening_all(struct hg_context *context);
 /** Whether all ports have a descriptor to wait on. */
 bool hg_port_can_wait(const struct hg_context *context);
 
-/** For hg_port_progress(): the turns of all ports but the first, and that one's when it is due. */
+/** One turn of na_progress() at every port, for whoever must know what has arrived. */
+int hg_port_progress_all(struct hg_context *context);
+
+/** For the inline functions below. */
 int hg_port_progress_many(struct hg_context *context);
-/** For those below. */
 bool hg_port_wait_prepare_many(struct hg_context *context);
 void hg_port_wait_finish_many(struct hg_context *context);
 uint64_t hg_port_next_deadline_many(const struct hg_context *context);
 
-/** One turn of na_progress() at the ports; events, or < 0 for a broken one. */
+/** One turn of na_progress() at the ports that are due; events, or < 0 for a broken one. */
 static inline int hg_port_progress(struct hg_context *context)
 {
     return context->port_count == 1 ? na_progress(context->na) : hg_port_progress_many(context);

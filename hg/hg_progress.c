@@ -67,7 +67,7 @@ static unsigned int progress_timers(struct hg_context *context)
 
     if (util_wheel_next_ns(&context->wheel) > util_clock_now_ns())
         return 0;
-    for (round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress(context) > 0; round++)
+    for (round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
         continue;
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
 }
