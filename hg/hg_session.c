@@ -251,6 +251,9 @@ int hg_session_get_far(struct hg_context *context, struct hg_addr *addr, uint8_t
     util_lock_assert_held(&context->lock);
     if (session == NULL)
         return session_open(context, addr, target_context, true, session_out);
+    /* One that the peer opened while we were looking elsewhere. */
+    if (!session->mapped)
+        session_map(session);
     *session_out = session;
     return 0;
 }

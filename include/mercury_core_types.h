@@ -42,10 +42,15 @@ struct hg_init_info {
     /** Growth of that number when it is used up; 0 = the default, -1 = none. */
     int32_t request_post_incr;
 
-    /** Use shared memory between processes of one host. */
+    /** Use shared memory to peers on the same host (more exactly: in the same network namespace, with processes of the same
+     * user or of root) that were opened with this option as well; all others are reached as without it. Nothing else
+     * changes: the class keeps its address, protocol and eager sizes, and a peer is one address, whichever way it comes.
+     * Descriptors of bulk handles are 20 bytes longer for one segment. Means nothing where the class's own transport is
+     * shared memory. */
     uint8_t auto_sm;
 
-    /** Info string of the shared-memory part when auto_sm is set; NULL = the default. */
+    /** Info string of the shared-memory part when auto_sm is set, `na+sm` or `shm`; NULL = the default. Another protocol is
+     * refused. A name in it has no effect (the log says so): peers are found by the class's address. */
     const char *sm_info_string;
 
     /** What is protected by checksums. */
