@@ -27,17 +27,31 @@ size_t bulk_env_piece_size(void)
     return sizeof(struct bulk_transfer_piece);
 }
 
+static struct bulk_env_way bulk_env_way_of(const struct na_limits *limits)
+{
+    struct bulk_env_way way = {
+        .chunk_size = limits->rma_chunk > 0 ? limits->rma_chunk : BULK_ENV_CHUNK_SIZE,
+        .depth = limits->rma_depth > 0 ? limits->rma_depth : BULK_ENV_DEPTH,
+    };
+
+    if (limits->rma_max > 0 && way.chunk_size > limits->rma_max)
+        way.chunk_size = limits->rma_max;
+    return way;
+}
+
 void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct util_pool *pieces)
 {
     memset(env, 0, sizeof(*env));
     env->pieces = pieces;
-    env->chunk_size = limits->rma_chunk > 0 ? limits->rma_chunk : BULK_ENV_CHUNK_SIZE;
-    if (limits->rma_max > 0 && env->chunk_size > limits->rma_max)
-        env->chunk_size = limits->rma_max;
-    env->depth = limits->rma_depth > 0 ? limits->rma_depth : BULK_ENV_DEPTH;
+    env->ways[BULK_TRANSPORT_OWN] = bulk_env_way_of(limits);
     util_list_init(&env->all);
     util_list_init(&env->blocked);
     util_list_init(&env->ready);
+}
+
+void bulk_env_add_sm(struct bulk_env *env, const struct na_limits *limits)
+{
+    env->ways[BULK_TRANSPORT_SM] = bulk_env_way_of(limits);
 }
 
 void bulk_env_fini(struct bulk_env *env)
@@ -136,6 +150,17 @@ void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int
         bulk_transfer_fail(transfer, error);
         /* It goes back to the transport: a later cancel must not name it. */
         transfer->route = NULL;
+    }
+}
+
+void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct na_route *to,
+                      enum bulk_transport transport)
+{
+    util_list_each (pos, &env->all) {
+        struct bulk_transfer *transfer = util_container_of(pos, struct bulk_transfer, all_link);
+
+        if (transfer->route == route && route != NULL)
+            bulk_transfer_reroute(transfer, to, transport);
     }
 }
 

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bulk/bulk_owner.h"
 #include "na/na.h"
 #include "util/util_list.h"
 #include "util/util_pool.h"
@@ -38,16 +39,21 @@ struct bulk_counters {
     uint64_t refused; /* posts that the transport refused for now, or that found no piece in the pool */
 };
 
+/* How transfers through one transport are cut. */
+struct bulk_env_way {
+    size_t chunk_size; /* bytes of the largest piece */
+    uint32_t depth;    /* pieces in flight per transfer */
+};
+
 struct bulk_env {
-    struct util_pool *pieces; /* borrowed; objects of bulk_env_piece_size() */
-    size_t chunk_size;        /* bytes of the largest piece */
-    uint32_t depth;           /* pieces in flight per transfer */
-    uint32_t in_flight;       /* pieces posted and not ended, of all transfers */
-    uint32_t blocked_count;   /* transfers in blocked */
-    bool out_of_pieces;       /* the pool had none left for the last transfer that asked */
-    struct util_list all;     /* by bulk_transfer.all_link */
-    struct util_list blocked; /* by bulk_transfer.queue_link */
-    struct util_list ready;   /* by bulk_transfer.queue_link */
+    struct util_pool *pieces;                      /* borrowed; objects of bulk_env_piece_size() */
+    struct bulk_env_way ways[BULK_TRANSPORTS_MAX]; /* by transport */
+    uint32_t in_flight;                            /* pieces posted and not ended, of all transfers */
+    uint32_t blocked_count;                        /* transfers in blocked */
+    bool out_of_pieces;                            /* the pool had none left for the last transfer that asked */
+    struct util_list all;                          /* by bulk_transfer.all_link */
+    struct util_list blocked;                      /* by bulk_transfer.queue_link */
+    struct util_list ready;                        /* by bulk_transfer.queue_link */
     struct bulk_counters counters;
 };
 
@@ -56,6 +62,9 @@ size_t bulk_env_piece_size(void);
 
 /* Makes an environment for a context of a class with these limits. `pieces` is borrowed. */
 void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct util_pool *pieces);
+
+/* The class has shared memory besides, with these limits. */
+void bulk_env_add_sm(struct bulk_env *env, const struct na_limits *limits);
 
 /* No transfer may be left: asserted. Takes NULL. */
 void bulk_env_fini(struct bulk_env *env);
@@ -83,6 +92,12 @@ struct bulk_transfer *bulk_env_find(const struct bulk_env *env, uint64_t serial)
 /* The route is about to be closed: transfers on it post nothing more and end with `error` once what
  * they have in flight has ended. To be called before na_route_close. Makes no done calls. */
 void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int error);
+
+/* The route was never up, and is given up for another one, perhaps through another transport: the
+ * transfers on it, which have nothing in flight, take that one. Those whose handles know no way by its
+ * transport end with -EOPNOTSUPP. Makes no done calls. */
+void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct na_route *to,
+                      enum bulk_transport transport);
 
 /* Whether a transfer uses the route. */
 bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *route);

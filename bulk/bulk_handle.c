@@ -117,17 +117,26 @@ static int bulk_handle_provide(struct hg_bulk *handle, size_t missing)
     return 0;
 }
 
+static void bulk_handle_deregister(struct hg_bulk *handle)
+{
+    for (uint32_t i = 0; i < handle->owner->transport_count; i++)
+        na_mem_deregister(handle->mems[i]);
+}
+
+/* The class's own transport must take the memory; what shared memory declines goes the other way. */
 static int bulk_handle_register(struct hg_bulk *handle)
 {
+    const struct bulk_owner *owner = handle->owner;
     unsigned int access = NA_ACCESS_LOCAL;
-    int ret;
+    int ret = 0;
 
     if (!handle->local_only && (handle->access & BULK_ACCESS_READ) != 0)
         access |= NA_ACCESS_REMOTE_READ;
     if (!handle->local_only && (handle->access & BULK_ACCESS_WRITE) != 0)
         access |= NA_ACCESS_REMOTE_WRITE;
-    ret = na_mem_register(handle->owner->na_class, handle->segments, handle->segment_count, access,
-                          (enum na_mem_kind)handle->mem_kind, handle->device, &handle->mem);
+    for (uint32_t i = owner->transport_count; i-- > 0;)
+        ret = na_mem_register(owner->na_classes[i], handle->segments, handle->segment_count, access,
+                              (enum na_mem_kind)handle->mem_kind, handle->device, &handle->mems[i]);
     if (ret != 0)
         UTIL_LOG_ERROR(UTIL_LOG_AREA_BULK, "memory of %zu bytes in %" PRIu32 " segments cannot be registered: %s",
                        handle->size, handle->segment_count, util_detail_get());
@@ -157,6 +166,7 @@ int bulk_handle_create(const struct bulk_handle_args *args, struct hg_bulk **out
     if (ret == 0)
         ret = bulk_handle_register(handle);
     if (ret != 0) {
+        bulk_handle_deregister(handle);
         bulk_handle_free(handle);
         return ret;
     }
@@ -180,32 +190,48 @@ int bulk_handle_wrap(struct bulk_owner *owner, void *base, size_t size, unsigned
     return bulk_handle_create(&args, out);
 }
 
-/* Lays out what follows the segments of a remote handle: remotes, data, keys, bound address; the
- * data before the keys, so that it is aligned for whoever reads numbers from it. */
-static void bulk_handle_lay_out(struct hg_bulk *handle, const struct bulk_remote_args *args, uint8_t **keys,
-                                void **data)
+/* Places the keys of one path, which has its remotes already; gives where they end. */
+static unsigned char *bulk_handle_lay_out_keys(struct bulk_path *path, uint32_t count, unsigned char *next)
 {
-    struct bulk_remote *remotes = (struct bulk_remote *)(void *)(handle->segments + args->count);
-    unsigned char *next = (unsigned char *)remotes;
-
-    if (args->has_path) {
-        handle->remotes = remotes;
-        handle->key_size = args->key_size;
-        next = (unsigned char *)(remotes + args->count);
-    }
-    *data = args->has_data ? next : NULL;
-    next += args->data_size;
-    *keys = args->has_path ? next : NULL;
-    for (uint32_t i = 0; args->has_path && i < args->count; i++)
-        handle->remotes[i].key = next + (size_t)i * args->key_size;
+    for (uint32_t i = 0; i < count; i++)
+        path->remotes[i].key = next + (size_t)i * path->key_size;
+    return next + (size_t)count * path->key_size;
 }
 
-int bulk_handle_create_remote(const struct bulk_remote_args *args, uint8_t **keys, void **data, struct hg_bulk **out)
+/* Lays out what follows the segments of a remote handle: remotes of each path, data, keys; the data before
+ * the keys, so that it is aligned for whoever reads numbers from it. */
+static void bulk_handle_lay_out(struct hg_bulk *handle, const struct bulk_remote_args *args,
+                                uint8_t *keys[BULK_TRANSPORTS_MAX], void **data)
 {
-    size_t per_segment = args->has_path ? sizeof(struct bulk_remote) + args->key_size : 0;
-    size_t extra = (size_t)args->count * per_segment + args->data_size;
+    struct bulk_remote *remotes = (struct bulk_remote *)(void *)(handle->segments + args->count);
+    unsigned char *next;
+
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++) {
+        if (args->key_sizes[i] == 0)
+            continue;
+        handle->paths[i] = (struct bulk_path){.remotes = remotes, .key_size = args->key_sizes[i]};
+        remotes += args->count;
+    }
+    next = (unsigned char *)remotes;
+    *data = args->has_data ? next : NULL;
+    next += args->data_size;
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++) {
+        keys[i] = args->key_sizes[i] > 0 ? next : NULL;
+        if (args->key_sizes[i] > 0)
+            next = bulk_handle_lay_out_keys(&handle->paths[i], args->count, next);
+    }
+}
+
+int bulk_handle_create_remote(const struct bulk_remote_args *args, uint8_t *keys[BULK_TRANSPORTS_MAX], void **data,
+                              struct hg_bulk **out)
+{
+    size_t per_segment = 0;
+    size_t extra;
     struct hg_bulk *handle;
 
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++)
+        per_segment += args->key_sizes[i] > 0 ? sizeof(struct bulk_remote) + args->key_sizes[i] : 0;
+    extra = (size_t)args->count * per_segment + args->data_size;
     assert(args->count > 0 && args->count <= BULK_SEGMENTS_MAX);
     assert(args->has_data || args->data_size == 0);
     handle = bulk_handle_alloc(args->owner, args->count, extra);
@@ -264,7 +290,7 @@ void bulk_handle_unref(struct hg_bulk *handle)
         bulk_owner_forget(handle->owner, handle);
     if (handle->released != NULL)
         handle->released(handle);
-    na_mem_deregister(handle->mem);
+    bulk_handle_deregister(handle);
     bulk_handle_free(handle);
 }
 

@@ -3,9 +3,9 @@
 /*
  * Bulk handles: `struct hg_bulk`, the thing behind the public hg_bulk_t.
  *
- * A handle is either local (memory of this process, registered with the transport for as long as
- * the handle lives) or remote (what a descriptor told us about memory of a peer, perhaps with the
- * data itself). It is counted by reference; everything but the bind information and the hooks is
+ * A handle is either local (memory of this process, registered with the class's transports for as
+ * long as the handle lives) or remote (what a descriptor told us about memory of a peer, perhaps with
+ * the data itself). It is counted by reference; everything but the bind information and the hooks is
  * constant from creation on, so handles may be created, shared, read and freed by any thread.
  *
  * A handle is one allocation: the struct, its segment list, and for a remote one the addresses,
@@ -51,6 +51,12 @@ struct bulk_remote {
     const uint8_t *key; /* inside the handle's allocation */
 };
 
+/* How to reach a remote handle's memory by one transport. */
+struct bulk_path {
+    struct bulk_remote *remotes; /* one per segment, inside the handle's allocation; NULL: there is no such way */
+    uint8_t key_size;            /* of each */
+};
+
 struct hg_bulk {
     /* Identity. */
     enum bulk_kind kind;
@@ -64,12 +70,12 @@ struct hg_bulk {
     /* Memory. */
     size_t size; /* of all segments */
     uint32_t segment_count;
-    struct na_segment *segments; /* bases are NULL in a remote handle without data */
-    struct na_mem *mem;          /* local: the registration, owned */
-    void *provided;              /* local: memory that the library allocated, owned, or NULL */
-    struct bulk_remote *remotes; /* remote: one per segment, or NULL when it has no way by RMA */
-    uint8_t key_size;            /* of each of the remotes */
-    bool has_data;               /* remote: the data came with the descriptor; the bases point at it */
+    struct na_segment *segments;                 /* bases are NULL in a remote handle without data */
+    struct na_mem *mems[BULK_TRANSPORTS_MAX];    /* local: the registrations, owned; NULL: no such transport, or it
+                                                    did not take the memory */
+    void *provided;                              /* local: memory that the library allocated, owned, or NULL */
+    struct bulk_path paths[BULK_TRANSPORTS_MAX]; /* remote */
+    bool has_data;                               /* remote: the data came with the descriptor; the bases point at it */
 
     /* Where the owner is: its context that sent us the descriptor (0 unless the layer above says), and
      * the address that it bound the handle to. Written once, before the handle is shared. */
@@ -98,7 +104,8 @@ struct bulk_handle_args {
 };
 
 /* Makes a local handle with one reference. The arrays are copied, the memory is borrowed until the
- * last reference goes. -EINVAL (arguments), -EOVERFLOW (sizes add up to too much), -ENOMEM, or what
+ * last reference goes. Shared memory beside the class's own transport may decline (device memory):
+ * peers then take the other way. -EINVAL (arguments), -EOVERFLOW (sizes add up to too much), -ENOMEM, or what
  * na_mem_register says; a sentence is left in util_detail. Any thread. */
 int bulk_handle_create(const struct bulk_handle_args *args, struct hg_bulk **out);
 
@@ -111,17 +118,17 @@ int bulk_handle_wrap(struct bulk_owner *owner, void *base, size_t size, unsigned
 struct bulk_remote_args {
     struct bulk_owner *owner;
     uint32_t count;
-    uint8_t key_size; /* of each segment; 0 with has_path false */
-    bool has_path;    /* has addresses and keys */
-    size_t data_size; /* bytes of data that came along, all of the handle's; with has_data */
+    uint8_t key_sizes[BULK_TRANSPORTS_MAX]; /* of each segment, by transport; 0: no path */
+    size_t data_size;                       /* bytes of data that came along, all of the handle's; with has_data */
     bool has_data;
     size_t bound_length; /* of the bound address without terminator; 0: not bound */
     void (*released)(struct hg_bulk *handle);
 };
 
-/* Makes a remote handle with one reference, its arrays zeroed and wired up; `keys` and `data`
- * receive the places to be filled. -ENOMEM. Any thread. */
-int bulk_handle_create_remote(const struct bulk_remote_args *args, uint8_t **keys, void **data, struct hg_bulk **out);
+/* Makes a remote handle with one reference, its arrays zeroed and wired up; `keys`, one for each
+ * transport, and `data` receive the places to be filled. -ENOMEM. Any thread. */
+int bulk_handle_create_remote(const struct bulk_remote_args *args, uint8_t *keys[BULK_TRANSPORTS_MAX], void **data,
+                              struct hg_bulk **out);
 
 /* Takes a reference. Any thread. */
 void bulk_handle_ref(struct hg_bulk *handle);
@@ -142,6 +149,12 @@ int bulk_handle_access(const struct hg_bulk *handle, uint64_t offset, uint64_t s
 /* Stores where the owner of a local handle can be reached: -EINVAL when it is remote, local_only
  * or bound already, -ENOMEM. The caller shares the handle with other threads only afterwards. */
 int bulk_handle_bind(struct hg_bulk *handle, const char *address, uint8_t context);
+
+/* Whether peers (local handle) or we (remote handle) can reach the memory by this transport. */
+static inline bool bulk_handle_has_path(const struct hg_bulk *handle, enum bulk_transport transport)
+{
+    return handle->kind == BULK_KIND_LOCAL ? handle->mems[transport] != NULL : handle->paths[transport].remotes != NULL;
+}
 
 static inline bool bulk_handle_is_bound(const struct hg_bulk *handle)
 {

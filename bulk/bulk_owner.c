@@ -15,11 +15,20 @@
 
 void bulk_owner_init(struct bulk_owner *owner, struct na_class *na_class, void *user)
 {
-    owner->na_class = na_class;
+    owner->na_classes[BULK_TRANSPORT_OWN] = na_class;
+    owner->na_classes[BULK_TRANSPORT_SM] = NULL;
+    owner->transport_count = 1;
     owner->user = user;
     atomic_init(&owner->handle_count, 0);
     util_lock_init(&owner->lock);
     util_map_init(&owner->by_id, 0);
+}
+
+void bulk_owner_add_sm(struct bulk_owner *owner, struct na_class *na_class)
+{
+    assert(bulk_owner_handle_count(owner) == 0);
+    owner->na_classes[BULK_TRANSPORT_SM] = na_class;
+    owner->transport_count = BULK_TRANSPORT_SM + 1;
 }
 
 void bulk_owner_fini(struct bulk_owner *owner)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * What the bulk handles of one class share: the transport that their memory is registered with,
+ * What the bulk handles of one class share: the transports that their memory is registered with,
  * the number of handles open, and the table that recognises our own descriptors.
  *
  * A descriptor carries a random 64-bit id. When one of ours comes back (a call to one's own
@@ -24,15 +24,27 @@
 struct hg_bulk;
 struct na_class;
 
+/* The transports by which memory can be reached. The values travel in descriptors. */
+enum bulk_transport {
+    BULK_TRANSPORT_OWN = 0, /* the one that the class's address names */
+    BULK_TRANSPORT_SM = 1,  /* shared memory beside it */
+    BULK_TRANSPORTS_MAX = 2,
+};
+
 struct bulk_owner {
-    struct na_class *na_class; /* borrowed; constant */
-    void *user;                /* the layer above; constant */
-    atomic_uint handle_count;  /* handles open, local and remote */
-    struct util_lock lock;     /* protects by_id, and the id of each local handle */
-    struct util_map by_id;     /* id -> local handle that has been described; borrowed, no reference */
+    struct na_class
+        *na_classes[BULK_TRANSPORTS_MAX]; /* by enum bulk_transport; borrowed; constant once handles exist */
+    uint32_t transport_count;             /* of those */
+    void *user;                           /* the layer above; constant */
+    atomic_uint handle_count;             /* handles open, local and remote */
+    struct util_lock lock;                /* protects by_id, and the id of each local handle */
+    struct util_map by_id;                /* id -> local handle that has been described; borrowed, no reference */
 };
 
 void bulk_owner_init(struct bulk_owner *owner, struct na_class *na_class, void *user);
+
+/* The class has shared memory besides. Before the first handle. */
+void bulk_owner_add_sm(struct bulk_owner *owner, struct na_class *na_class);
 
 /* Every handle must be gone: asserted. Takes NULL. */
 void bulk_owner_fini(struct bulk_owner *owner);

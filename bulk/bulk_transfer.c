@@ -26,6 +26,11 @@ bool bulk_transfer_needs_route(enum bulk_op op, const struct hg_bulk *origin)
     return op == BULK_OP_PUSH || !origin->has_data;
 }
 
+bool bulk_transfer_has_way(const struct hg_bulk *origin, const struct hg_bulk *local, enum bulk_transport transport)
+{
+    return bulk_handle_has_path(origin, transport) && local->mems[transport] != NULL;
+}
+
 /* A pull reads the origin and writes the local side; a push the other way round. */
 static int bulk_transfer_check_access(const struct bulk_transfer_args *args)
 {
@@ -50,6 +55,11 @@ static int bulk_transfer_check_range(const struct hg_bulk *handle, const char *s
                            offset, size, side, handle->size);
 }
 
+static int bulk_transfer_no_way(void)
+{
+    return util_detail_set(-EOPNOTSUPP, "the bulk descriptor names no path by this transport");
+}
+
 /* Whether the bytes can be moved at all, by copy or through the network. */
 static int bulk_transfer_check_way(const struct bulk_transfer_args *args)
 {
@@ -58,9 +68,10 @@ static int bulk_transfer_check_way(const struct bulk_transfer_args *args)
     if (args->size == 0)
         return 0;
     if (bulk_transfer_needs_route(args->op, args->origin)) {
-        if (args->origin->remotes == NULL)
-            return util_detail_set(-EOPNOTSUPP, "the bulk descriptor names no path by this transport");
-        return 0;
+        for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++)
+            if (bulk_transfer_has_way(args->origin, args->local, i))
+                return 0;
+        return bulk_transfer_no_way();
     }
     if (!bulk_handle_is_memory(args->origin) || !bulk_handle_is_memory(args->local))
         return util_detail_set(-EOPNOTSUPP, "device memory cannot be moved within one process by bulk transfer");
@@ -159,6 +170,16 @@ void bulk_transfer_cancel(struct bulk_transfer *transfer)
     }
 }
 
+void bulk_transfer_reroute(struct bulk_transfer *transfer, struct na_route *to, enum bulk_transport transport)
+{
+    assert(transfer->in_flight == 0);
+    transfer->route = to;
+    transfer->transport = transport;
+    if (transfer->state == BULK_TRANSFER_RUNNING &&
+        !bulk_transfer_has_way(transfer->origin, transfer->local, transport))
+        bulk_transfer_stop(transfer, -EOPNOTSUPP);
+}
+
 /* --- pieces ------------------------------------------------------------------------------------ */
 
 static void bulk_transfer_piece_done(struct na_rma *rma, int error);
@@ -167,17 +188,18 @@ static void bulk_transfer_piece_done(struct na_rma *rma, int error);
 static void bulk_transfer_describe(const struct bulk_transfer *transfer, const struct bulk_segments_piece *next,
                                    struct na_rma *rma)
 {
-    const struct bulk_remote *remote = &transfer->origin->remotes[next->remote_index];
+    const struct bulk_path *path = &transfer->origin->paths[transfer->transport];
+    const struct bulk_remote *remote = &path->remotes[next->remote_index];
 
     rma->op = transfer->op == BULK_OP_PUSH ? NA_RMA_PUT : NA_RMA_GET;
     rma->route = transfer->route;
     rma->local = next->local;
-    rma->local_mem = transfer->local->mem;
+    rma->local_mem = transfer->local->mems[transfer->transport];
     rma->local_index = next->local_index;
     rma->size = next->size;
     rma->remote_address = remote->address + next->remote_inner;
     rma->key = remote->key;
-    rma->key_size = transfer->origin->key_size;
+    rma->key_size = path->key_size;
     rma->done = bulk_transfer_piece_done;
 }
 
@@ -186,13 +208,16 @@ static int bulk_transfer_post_piece(struct bulk_transfer *transfer, struct bulk_
 {
     struct bulk_env *env = transfer->env;
     struct bulk_segments_piece next;
-    bool more = bulk_segments_walk_peek(&transfer->walk, env->chunk_size, &next);
+    bool more = bulk_segments_walk_peek(&transfer->walk, env->ways[transfer->transport].chunk_size, &next);
     int ret;
 
     assert(more);
     (void)more;
     bulk_transfer_describe(transfer, &next, &piece->rma);
     ret = na_rma_post(&piece->rma);
+    /* Nobody is at the end of the route: its owner is about to be told, and gives us another one, or the error. */
+    if (ret == -ECONNREFUSED)
+        ret = -EAGAIN;
     if (ret == -EAGAIN)
         env->counters.refused++;
     if (ret != 0)
@@ -225,7 +250,7 @@ static int bulk_transfer_post(struct bulk_transfer *transfer)
 {
     struct bulk_env *env = transfer->env;
 
-    while (transfer->walk.left > 0 && transfer->in_flight < env->depth) {
+    while (transfer->walk.left > 0 && transfer->in_flight < env->ways[transfer->transport].depth) {
         struct bulk_transfer_piece *piece;
         int ret = bulk_transfer_get_piece(env, &piece);
 
@@ -320,6 +345,7 @@ static void bulk_transfer_prepare(struct bulk_env *env, struct bulk_transfer *tr
     transfer->origin = args->origin;
     transfer->local = args->local;
     transfer->route = NULL;
+    transfer->transport = args->transport;
     transfer->op = args->op;
     transfer->size = (size_t)args->size;
     transfer->serial = args->serial;
@@ -378,6 +404,8 @@ int bulk_transfer_start(struct bulk_env *env, struct bulk_transfer *transfer, co
     }
     if (args->route == NULL)
         return util_detail_set(-EINVAL, "no route to the owner of the bulk handle");
+    if (!bulk_transfer_has_way(args->origin, args->local, args->transport))
+        return bulk_transfer_no_way();
     transfer->route = args->route;
     ret = bulk_transfer_post(transfer);
     if (ret != 0 && ret != -EAGAIN && transfer->in_flight == 0)
@@ -395,6 +423,7 @@ int bulk_transfer_start_descriptor(struct bulk_env *env, struct bulk_transfer *t
         .op = args->op,
         .size = args->size,
         .route = args->route,
+        .transport = args->transport,
         .done = args->done,
     };
     int ret = bulk_wire_decode(args->owner, args->descriptor, args->descriptor_size, NULL, &inner.origin, NULL);

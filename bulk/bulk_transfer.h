@@ -53,9 +53,10 @@ enum bulk_transfer_state {
 struct bulk_transfer {
     /* Identity. */
     struct bulk_env *env;
-    struct hg_bulk *origin; /* a reference */
-    struct hg_bulk *local;  /* a reference */
-    struct na_route *route; /* borrowed, see bulk_env_fail_route; NULL for a copy */
+    struct hg_bulk *origin;        /* a reference */
+    struct hg_bulk *local;         /* a reference */
+    struct na_route *route;        /* borrowed, see bulk_env_fail_route; NULL for a copy */
+    enum bulk_transport transport; /* of the route */
     enum bulk_op op;
     size_t size;
     uint64_t serial; /* for bulk_env_find; 0: not to be found */
@@ -89,9 +90,10 @@ struct bulk_transfer_args {
     uint64_t origin_offset;
     struct hg_bulk *local;
     uint64_t local_offset;
-    uint64_t size;          /* may be 0 */
-    uint64_t serial;        /* see struct bulk_transfer; may be 0 */
-    struct na_route *route; /* to the origin's owner; may be NULL without bulk_transfer_needs_route */
+    uint64_t size;                 /* may be 0 */
+    uint64_t serial;               /* see struct bulk_transfer; may be 0 */
+    struct na_route *route;        /* to the origin's owner; may be NULL without bulk_transfer_needs_route */
+    enum bulk_transport transport; /* of the route */
     /* The end: 0, the error of the first piece that failed (na.h), that of bulk_env_fail_route, or
      * -ECANCELED. The handles are still held while it runs. It may start another transfer. */
     void (*done)(struct bulk_transfer *transfer, int error);
@@ -100,9 +102,12 @@ struct bulk_transfer_args {
 /* Whether the transfer goes over the network, so that start needs a route. */
 bool bulk_transfer_needs_route(enum bulk_op op, const struct hg_bulk *origin);
 
+/* Whether a transfer that needs a route can take one of this transport. */
+bool bulk_transfer_has_way(const struct hg_bulk *origin, const struct hg_bulk *local, enum bulk_transport transport);
+
 /* Checks everything that can be checked without the network: -EACCES (the flags of a handle forbid
  * it), -EINVAL (a range outside a handle, a local handle that is not ours), -EOPNOTSUPP (a copy from
- * or to device memory, no path by our transport). Any thread; needs no route yet. */
+ * or to device memory, no path by any transport of ours). Any thread; needs no route yet. */
 int bulk_transfer_check(const struct bulk_transfer_args *args);
 
 /* Checks and starts. Errors of bulk_transfer_check, -EINVAL without the route that it needs, -ENOMEM,
@@ -119,6 +124,7 @@ struct bulk_transfer_descriptor_args {
     void *buf;   /* borrowed until done: the local side */
     size_t size; /* bytes moved between buf and the front of what the descriptor names */
     struct na_route *route;
+    enum bulk_transport transport; /* of the route */
     void (*done)(struct bulk_transfer *transfer, int error);
 };
 
@@ -134,6 +140,9 @@ void bulk_transfer_cancel(struct bulk_transfer *transfer);
 
 /* The same with another reason, and pieces in flight are left to their own end. */
 void bulk_transfer_fail(struct bulk_transfer *transfer, int error);
+
+/* For bulk_env.c: see bulk_env_reroute. */
+void bulk_transfer_reroute(struct bulk_transfer *transfer, struct na_route *to, enum bulk_transport transport);
 
 /* Between start and done. */
 static inline bool bulk_transfer_active(const struct bulk_transfer *transfer)

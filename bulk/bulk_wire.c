@@ -31,11 +31,10 @@ enum bulk_wire_offset {
     BULK_WIRE_OFFSET_ID = 12,
 };
 
-#define BULK_WIRE_PREFIX_SIZE   8U /* what all versions share */
-#define BULK_WIRE_PATH_SIZE     4U /* of a path's head */
-#define BULK_WIRE_BOUND_SIZE    2U /* in front of a bound address */
-#define BULK_WIRE_NUMBER_SIZE   8U
-#define BULK_WIRE_TRANSPORT_OWN 0U
+#define BULK_WIRE_PREFIX_SIZE 8U /* what all versions share */
+#define BULK_WIRE_PATH_SIZE   4U /* of a path's head */
+#define BULK_WIRE_BOUND_SIZE  2U /* in front of a bound address */
+#define BULK_WIRE_NUMBER_SIZE 8U
 
 _Static_assert(BULK_WIRE_FLAG_READ == (int)BULK_ACCESS_READ, "access bits travel unchanged");
 _Static_assert(BULK_WIRE_FLAG_WRITE == (int)BULK_ACCESS_WRITE, "access bits travel unchanged");
@@ -132,7 +131,7 @@ static int bulk_wire_parse_sizes(struct bulk_wire_cursor *cursor, struct bulk_wi
     return 0;
 }
 
-/* One path; kept if it is of our transport. */
+/* One path; kept if it is of a transport that we know. */
 static int bulk_wire_parse_path(struct bulk_wire_cursor *cursor, struct bulk_wire_view *view)
 {
     const uint8_t *head = bulk_wire_take(cursor, BULK_WIRE_PATH_SIZE);
@@ -147,12 +146,11 @@ static int bulk_wire_parse_path(struct bulk_wire_cursor *cursor, struct bulk_wir
     body = bulk_wire_take(cursor, (uint64_t)view->segment_count * (BULK_WIRE_NUMBER_SIZE + key_size));
     if (body == NULL)
         return bulk_wire_too_short("path");
-    if (head[0] != BULK_WIRE_TRANSPORT_OWN)
+    if (head[0] >= BULK_TRANSPORTS_MAX)
         return 0;
-    if (view->path != NULL)
+    if (view->paths[head[0]].body != NULL)
         return util_detail_set(-EPROTO, "bulk descriptor with two paths of one transport");
-    view->path = body;
-    view->key_size = (uint8_t)key_size;
+    view->paths[head[0]] = (struct bulk_wire_path){.body = body, .key_size = (uint8_t)key_size};
     return 0;
 }
 
@@ -228,10 +226,23 @@ int bulk_wire_parse(const void *buf, size_t buf_size, struct bulk_wire_view *vie
     return 0;
 }
 
-/* Fills the arrays of a new remote handle from a view. */
-static void bulk_wire_fill(struct hg_bulk *handle, const struct bulk_wire_view *view, uint8_t *keys, void *data)
+/* Fills one path of a new remote handle. */
+static void bulk_wire_fill_path(struct bulk_path *path, uint32_t count, const uint8_t *body, uint8_t *keys)
 {
-    size_t stride = BULK_WIRE_NUMBER_SIZE + view->key_size;
+    size_t stride = BULK_WIRE_NUMBER_SIZE + path->key_size;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *entry = body + (size_t)i * stride;
+
+        path->remotes[i].address = util_bytes_get64(entry);
+        memcpy(keys + (size_t)i * path->key_size, entry + BULK_WIRE_NUMBER_SIZE, path->key_size);
+    }
+}
+
+/* Fills the arrays of a new remote handle from a view. */
+static void bulk_wire_fill(struct hg_bulk *handle, const struct bulk_wire_view *view,
+                           uint8_t *const keys[BULK_TRANSPORTS_MAX], void *data)
+{
     char *base = data;
 
     for (uint32_t i = 0; i < view->segment_count; i++) {
@@ -241,13 +252,10 @@ static void bulk_wire_fill(struct hg_bulk *handle, const struct bulk_wire_view *
         segment->base = base;
         if (base != NULL)
             base += segment->size;
-        if (view->path != NULL) {
-            const uint8_t *entry = view->path + (size_t)i * stride;
-
-            handle->remotes[i].address = util_bytes_get64(entry);
-            memcpy(keys + (size_t)i * view->key_size, entry + BULK_WIRE_NUMBER_SIZE, view->key_size);
-        }
     }
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++)
+        if (view->paths[i].body != NULL)
+            bulk_wire_fill_path(&handle->paths[i], view->segment_count, view->paths[i].body, keys[i]);
     if (view->data != NULL && view->total_size > 0)
         memcpy(data, view->data, view->total_size);
     if (view->bound != NULL)
@@ -264,18 +272,19 @@ static int bulk_wire_create(struct bulk_owner *owner, const struct bulk_wire_vie
     struct bulk_remote_args args = {
         .owner = owner,
         .count = view->segment_count,
-        .key_size = view->key_size,
-        .has_path = view->path != NULL,
         .data_size = view->data != NULL ? view->total_size : 0,
         .has_data = view->data != NULL,
         .bound_length = view->bound_length,
         .released = released,
     };
+    uint8_t *keys[BULK_TRANSPORTS_MAX];
     struct hg_bulk *handle;
-    uint8_t *keys = NULL;
     void *data = NULL;
-    int ret = bulk_handle_create_remote(&args, &keys, &data, &handle);
+    int ret;
 
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++)
+        args.key_sizes[i] = view->paths[i].key_size;
+    ret = bulk_handle_create_remote(&args, keys, &data, &handle);
     if (ret != 0)
         return ret;
     bulk_wire_fill(handle, view, keys, data);
@@ -307,25 +316,46 @@ int bulk_wire_decode(struct bulk_owner *owner, const void *buf, size_t buf_size,
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
+/* Whether the memory can be reached at all. */
+static bool bulk_wire_has_any_path(const struct hg_bulk *handle)
+{
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++)
+        if (bulk_handle_has_path(handle, i))
+            return true;
+    return false;
+}
+
 /* Whether the data rides inside: it may never be something that a peer could change meanwhile. */
 static bool bulk_wire_carries_data(const struct hg_bulk *handle, size_t data_max)
 {
     if (handle->access != BULK_ACCESS_READ || !bulk_handle_is_memory(handle))
         return false;
-    if (handle->kind == BULK_KIND_REMOTE && handle->remotes == NULL)
+    if (handle->kind == BULK_KIND_REMOTE && !bulk_wire_has_any_path(handle))
         return true;
     return handle->size <= data_max && data_max > 0;
 }
 
-/* The key size of a handle that is described with a path. Keys of one registration are alike. */
-static unsigned int bulk_wire_key_size(const struct hg_bulk *handle)
+/* The key size of a path. Keys of one registration are alike. */
+static unsigned int bulk_wire_key_size(const struct hg_bulk *handle, enum bulk_transport transport)
 {
     struct na_remote_segment remote;
 
     if (handle->kind == BULK_KIND_REMOTE)
-        return handle->key_size;
-    na_mem_describe(handle->mem, 0, &remote);
+        return handle->paths[transport].key_size;
+    na_mem_describe(handle->mems[transport], 0, &remote);
     return remote.key_size;
+}
+
+/* The bytes of all paths. */
+static size_t bulk_wire_paths_size(const struct hg_bulk *handle)
+{
+    size_t size = 0;
+
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++)
+        if (bulk_handle_has_path(handle, i))
+            size += BULK_WIRE_PATH_SIZE +
+                    (size_t)handle->segment_count * (BULK_WIRE_NUMBER_SIZE + bulk_wire_key_size(handle, i));
+    return size;
 }
 
 size_t bulk_wire_size(const struct hg_bulk *handle, size_t data_max)
@@ -336,19 +366,19 @@ size_t bulk_wire_size(const struct hg_bulk *handle, size_t data_max)
         return 0;
     if (bulk_wire_carries_data(handle, data_max))
         size += handle->size;
-    else if (handle->kind == BULK_KIND_LOCAL || handle->remotes != NULL)
-        size +=
-            BULK_WIRE_PATH_SIZE + (size_t)handle->segment_count * (BULK_WIRE_NUMBER_SIZE + bulk_wire_key_size(handle));
+    else
+        size += bulk_wire_paths_size(handle);
     if (bulk_handle_is_bound(handle))
         size += BULK_WIRE_BOUND_SIZE + strlen(handle->bound_address);
     return size;
 }
 
-static uint8_t *bulk_wire_write_path(uint8_t *to, const struct hg_bulk *handle)
+static uint8_t *bulk_wire_write_path(uint8_t *to, const struct hg_bulk *handle, enum bulk_transport transport)
 {
-    unsigned int key_size = bulk_wire_key_size(handle);
+    const struct bulk_remote *remotes = handle->paths[transport].remotes;
+    unsigned int key_size = bulk_wire_key_size(handle, transport);
 
-    *to++ = BULK_WIRE_TRANSPORT_OWN;
+    *to++ = (uint8_t)transport;
     *to++ = (uint8_t)key_size;
     *to++ = 0;
     *to++ = 0;
@@ -356,11 +386,11 @@ static uint8_t *bulk_wire_write_path(uint8_t *to, const struct hg_bulk *handle)
         struct na_remote_segment remote;
 
         if (handle->kind == BULK_KIND_REMOTE) {
-            to = bulk_wire_write64(to, handle->remotes[i].address);
-            to = bulk_wire_write_bytes(to, handle->remotes[i].key, key_size);
+            to = bulk_wire_write64(to, remotes[i].address);
+            to = bulk_wire_write_bytes(to, remotes[i].key, key_size);
             continue;
         }
-        na_mem_describe(handle->mem, i, &remote);
+        na_mem_describe(handle->mems[transport], i, &remote);
         assert(remote.key_size == key_size);
         to = bulk_wire_write64(to, remote.address);
         to = bulk_wire_write_bytes(to, remote.key, key_size);
@@ -368,8 +398,19 @@ static uint8_t *bulk_wire_write_path(uint8_t *to, const struct hg_bulk *handle)
     return to;
 }
 
-static uint8_t *bulk_wire_write_header(uint8_t *to, const struct hg_bulk *handle, uint64_t id, size_t size, bool data,
-                                       bool path)
+/* Writes the paths, and their number into *count. */
+static uint8_t *bulk_wire_write_paths(uint8_t *to, const struct hg_bulk *handle, uint8_t *count)
+{
+    for (unsigned int i = 0; i < BULK_TRANSPORTS_MAX; i++) {
+        if (!bulk_handle_has_path(handle, i))
+            continue;
+        to = bulk_wire_write_path(to, handle, i);
+        (*count)++;
+    }
+    return to;
+}
+
+static uint8_t *bulk_wire_write_header(uint8_t *to, const struct hg_bulk *handle, uint64_t id, size_t size, bool data)
 {
     unsigned int flags = handle->access;
 
@@ -380,7 +421,7 @@ static uint8_t *bulk_wire_write_header(uint8_t *to, const struct hg_bulk *handle
     *to++ = BULK_WIRE_MAGIC;
     *to++ = BULK_WIRE_VERSION;
     *to++ = (uint8_t)flags;
-    *to++ = path ? 1 : 0;
+    *to++ = 0; /* paths so far */
     to = bulk_wire_write32(to, (uint32_t)size);
     to = bulk_wire_write32(to, handle->segment_count);
     to = bulk_wire_write64(to, id);
@@ -402,9 +443,9 @@ int bulk_wire_encode(struct hg_bulk *handle, size_t data_max, void *buf, size_t 
 {
     size_t size = bulk_wire_size(handle, data_max);
     bool data = bulk_wire_carries_data(handle, data_max);
-    bool path = !data && (handle->kind == BULK_KIND_LOCAL || handle->remotes != NULL);
     uint64_t id = atomic_load_explicit(&handle->id, memory_order_relaxed);
-    uint8_t *to = buf;
+    uint8_t *bytes = buf;
+    uint8_t *to;
     int ret = 0;
 
     if (handle->local_only)
@@ -415,9 +456,9 @@ int bulk_wire_encode(struct hg_bulk *handle, size_t data_max, void *buf, size_t 
         ret = bulk_owner_identify(handle->owner, handle, &id);
     if (ret != 0)
         return ret;
-    to = bulk_wire_write_header(to, handle, id, size, data, path);
-    if (path)
-        to = bulk_wire_write_path(to, handle);
+    to = bulk_wire_write_header(bytes, handle, id, size, data);
+    if (!data)
+        to = bulk_wire_write_paths(to, handle, &bytes[BULK_WIRE_OFFSET_PATHS]);
     if (bulk_handle_is_bound(handle))
         to = bulk_wire_write_bound(to, handle);
     if (data)

@@ -16,7 +16,7 @@
  *       12     8  id: random, names the handle at its owner, not 0
  *       20    8n  size of each segment; their sum fits in 64 bits
  *                 then per path:
- *              1    transport, 0: the class's own
+ *              1    transport: 0 the class's own, 1 shared memory beside it
  *              1    key size k, 1 to 64
  *              2    0
  *      n*(8+k)      per segment: address, key
@@ -27,9 +27,10 @@
  *                 then, if data is inside:
  *           sum     the bytes of all segments
  *
- * One segment with an 8-byte key takes 48 bytes. A path says how to reach all segments through one
- * transport; version 1 writes one, and reads over those of transports that it does not know. There
- * is none where the data is inside: it may only be read, and needs no key then.
+ * One segment with an 8-byte key takes 48 bytes, and 68 with a path by shared memory. A path says how
+ * to reach all segments through one transport; a class writes one for each of its own, each transport
+ * at most once and in the order of their numbers, and reads over those of transports that it does not
+ * know. There is none where the data is inside: it may only be read, and needs no key then.
  *
  * The first 8 bytes keep their meaning in all versions, so that a reader can say what it refuses and
  * how much to step over. Bytes after the descriptor are ignored. A reader trusts nothing: each
@@ -43,7 +44,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct bulk_owner;
+#include "bulk/bulk_owner.h"
+
 struct hg_bulk;
 
 #define BULK_WIRE_MAGIC       0xB5U
@@ -60,6 +62,12 @@ enum bulk_wire_flag {
 
 #define BULK_WIRE_FLAGS_KNOWN 0x0FU
 
+/* One path of a descriptor: segment_count times address and key. */
+struct bulk_wire_path {
+    const uint8_t *body; /* NULL: there is none */
+    uint8_t key_size;
+};
+
 /* A descriptor that was checked whole. The pointers are into the buffer that was parsed. */
 struct bulk_wire_view {
     uint8_t flags; /* enum bulk_wire_flag bits */
@@ -67,8 +75,7 @@ struct bulk_wire_view {
     uint64_t id;
     size_t total_size;    /* of the segments */
     const uint8_t *sizes; /* segment_count numbers of 8 bytes */
-    const uint8_t *path;  /* of our transport: segment_count times address and key; or NULL */
-    uint8_t key_size;     /* in path */
+    struct bulk_wire_path paths[BULK_TRANSPORTS_MAX];
     const uint8_t *bound; /* the address, bound_length bytes; or NULL */
     uint8_t bound_length;
     uint8_t bound_context;

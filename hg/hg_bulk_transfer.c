@@ -190,13 +190,19 @@ static void bulk_op_done(struct bulk_transfer *transfer, int error)
 
 /* --- submit -------------------------------------------------------------------------------------------------- */
 
-/* Any open session with the peer: its memory can be reached through each of its contexts. */
-static struct hg_session *bulk_any_session_locked(struct hg_context *context, const struct hg_addr *addr)
+/* Whether both handles can be reached by the transport of the session. */
+static bool bulk_session_serves(const struct bulk_request *request, const struct hg_session *session)
 {
-    util_list_each (node, &context->sessions) {
+    return bulk_transfer_has_way(request->args.origin, request->args.local, session->port->transport);
+}
+
+/* Any open session with the peer: its memory can be reached through each of its contexts. */
+static struct hg_session *bulk_any_session_locked(const struct bulk_request *request)
+{
+    util_list_each (node, &request->context->sessions) {
         struct hg_session *session = util_container_of(node, struct hg_session, link);
 
-        if (session->addr == addr && session->route != NULL)
+        if (session->addr == request->addr && session->route != NULL && bulk_session_serves(request, session))
             return session;
     }
     return NULL;
@@ -204,20 +210,25 @@ static struct hg_session *bulk_any_session_locked(struct hg_context *context, co
 
 /* The route to the origin: by choice to the context that was named or that sent the descriptor, since somebody makes
  * progress there; a peer that does not listen can only be reached by a route that it opened itself. */
-static int bulk_find_route_locked(const struct bulk_request *request, struct na_route **route)
+static int bulk_find_route_locked(struct bulk_request *request)
 {
     struct hg_context *context = request->context;
     struct hg_session *session = hg_session_find_peer(context, request->addr, request->origin_context);
-    int error;
+    int error = 0;
 
+    if (session != NULL && !bulk_session_serves(request, session))
+        session = NULL;
     if (session == NULL && !request->exact)
-        session = bulk_any_session_locked(context, request->addr);
-    if (session == NULL) {
+        session = bulk_any_session_locked(request);
+    if (session == NULL)
         error = hg_session_get(context, request->addr, request->origin_context, &session);
-        if (error != 0)
-            return error;
-    }
-    *route = session->route;
+    /* Shared memory does not take all memory. */
+    if (error == 0 && !bulk_session_serves(request, session))
+        error = hg_session_get_far(context, request->addr, request->origin_context, &session);
+    if (error != 0)
+        return error;
+    request->args.route = session->route;
+    request->args.transport = session->port->transport;
     return 0;
 }
 
@@ -228,7 +239,7 @@ static int bulk_start_locked(struct bulk_request *request, struct hg_bulk_transf
     int error;
 
     if (request->args.size > 0 && bulk_transfer_needs_route(request->args.op, request->args.origin)) {
-        error = bulk_find_route_locked(request, &request->args.route);
+        error = bulk_find_route_locked(request);
         if (error != 0)
             return error;
     }

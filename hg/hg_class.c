@@ -20,6 +20,7 @@
 #include "hg/hg_header.h"
 #include "hg/hg_leaks.h"
 #include "hg/hg_options.h"
+#include "hg/hg_sm.h"
 #include "hg/hg_stats.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
@@ -45,8 +46,6 @@ static int class_check_options(const struct hg_init_info *options)
 {
     if (options->na_class != NULL)
         return util_detail_set(-EOPNOTSUPP, "na_class: an NA class of Mercury cannot be taken over");
-    if (options->auto_sm)
-        return util_detail_set(-EOPNOTSUPP, "auto_sm: several transports in one class are not supported");
     if (options->sm_info_string != NULL && !options->auto_sm)
         return util_detail_set(-EINVAL, "sm_info_string \"%.100s\" is for auto_sm, which is not set",
                                options->sm_info_string);
@@ -159,8 +158,9 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
 
     if (error != 0)
         return error;
-    hg_class->limits = *na_class_limits(hg_class->na);
-    hg_class->limits.frame_max &= ~(size_t)7U; /* messages are padded to 8 bytes */
+    hg_class->transports[BULK_TRANSPORT_OWN].na = hg_class->na;
+    hg_transport_learn_limits(&hg_class->transports[BULK_TRANSPORT_OWN]);
+    hg_class->transport_count = 1;
     hg_class->self = hg_addr_intern(hg_class, na_class_address(hg_class->na));
     return hg_class->self != NULL ? 0 : -ENOMEM;
 }
@@ -171,6 +171,7 @@ static void class_free(struct hg_class *hg_class)
     hg_addr_unref(hg_class->self);
     hg_rpc_table_fini(&hg_class->rpcs);
     bulk_owner_fini(&hg_class->bulks);
+    na_class_close(hg_class->transports[BULK_TRANSPORT_SM].na);
     na_class_close(hg_class->na);
     util_lock_fini(&hg_class->addr_lock);
     util_lock_fini(&hg_class->context_lock);
@@ -220,7 +221,11 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
     if (hg_class == NULL)
         return class_fail(uri, "no memory");
     error = class_open_transport(hg_class, uri, listen, options);
+    if (error == 0)
+        error = hg_sm_open(hg_class, listen, options);
     bulk_owner_init(&hg_class->bulks, hg_class->na, hg_class);
+    if (hg_class->transport_count > 1)
+        bulk_owner_add_sm(&hg_class->bulks, hg_class->transports[BULK_TRANSPORT_SM].na);
     if (error != 0) {
         class_free(hg_class);
         return class_fail(uri, util_detail_get()[0] != '\0' ? util_detail_get() : strerror(-error));

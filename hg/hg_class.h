@@ -3,7 +3,7 @@
 
 /**
  * @file hg_class.h
- * What an hg_class_t points at: one identity on the network, its transport, its registered RPCs, its
+ * What an hg_class_t points at: one identity on the network, its transports, its registered RPCs, its
  * addresses and its contexts. Everything that a call needs on its way is in the context; the class holds
  * what is constant, or changes rarely under a lock of its own.
  */
@@ -32,13 +32,20 @@ struct hg_user_data {
     void (*free_callback)(void *);
 };
 
+/** One of the class's transports. */
+struct hg_transport {
+    struct na_class *na;     /**< owned */
+    struct na_limits limits; /**< its own, with frame_max made a multiple of 8 */
+};
+
 struct hg_class {
     /* Identity; constant after HG_Init. */
-    struct na_class *na;
+    struct na_class *na;      /**< of the first transport, which gives the class its address */
     uint32_t fork_generation; /**< hg_fork_generation when it was opened */
     uint64_t incarnation;     /**< random and not 0, new for every class: tells a restarted process apart */
     struct hg_addr *self;     /**< a reference */
-    struct na_limits limits;
+    struct hg_transport transports[BULK_TRANSPORTS_MAX]; /**< by enum bulk_transport */
+    uint32_t transport_count;
 
     /* Options; constant after HG_Init unless atomic. */
     struct hg_init_info options;
@@ -72,6 +79,13 @@ struct hg_class {
     hg_return_t (*handle_create)(hg_handle_t, void *);
     void *handle_create_arg;
 };
+
+/** Reads the limits of a transport that was just opened. */
+static inline void hg_transport_learn_limits(struct hg_transport *transport)
+{
+    transport->limits = *na_class_limits(transport->na);
+    transport->limits.frame_max &= ~(size_t)7U; /* messages are padded to 8 bytes */
+}
 
 /** Calls @p visit for each open class of the process, under the lock of their list, which is taken before any lock of a
  *  class: @p visit must neither open nor close a class, nor write to the log, which may be the user's code. */

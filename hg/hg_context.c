@@ -20,8 +20,8 @@
 #include "hg/hg_handle.h"
 #include "hg/hg_leaks.h"
 #include "hg/hg_options.h"
+#include "hg/hg_port.h"
 #include "hg/hg_progress.h"
-#include "hg/hg_receive.h"
 #include "hg/hg_session.h"
 #include "hg/hg_stats.h"
 #include "mercury.h"
@@ -135,24 +135,28 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_bufs_init(&context->bufs);
     util_wheel_init(&context->wheel, util_clock_now_ns());
     util_pool_init(&context->rma_pool, bulk_env_piece_size(), 64, CONTEXT_RMA_PIECES_MAX);
-    bulk_env_init(&context->bulk, &hg_class->limits, &context->rma_pool);
+    bulk_env_init(&context->bulk, &hg_class->transports[BULK_TRANSPORT_OWN].limits, &context->rma_pool);
+    if (hg_class->transport_count > 1)
+        bulk_env_add_sm(&context->bulk, &hg_class->transports[BULK_TRANSPORT_SM].limits);
     hg_bulk_api_init(context);
 }
 
-/* A descriptor of the user's own to wait on: the transport's, and a timer for what is due without an event. */
+/* A descriptor of the user's own to wait on: the transports', and a timer for what is due without an event. */
 static int context_open_wait(struct hg_context *context)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    int na_fd = na_wait_fd(context->na);
+    unsigned int i;
 
-    if (na_fd < 0)
+    if (!hg_port_can_wait(context))
         return 0;
     context->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     context->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (context->epoll_fd < 0 || context->timer_fd < 0)
         return util_detail_set(-errno, "no descriptor to wait on: errno %d", errno);
-    if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, na_fd, &event) != 0 ||
-        epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, context->timer_fd, &event) != 0)
+    for (i = 0; i < context->port_count; i++)
+        if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, na_wait_fd(context->ports[i].na), &event) != 0)
+            return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
+    if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, context->timer_fd, &event) != 0)
         return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
     return 0;
 }
@@ -201,14 +205,14 @@ static int context_prepare_requests(struct hg_context *context)
 
 static int context_open(struct hg_context *context)
 {
-    int error = na_context_open(context->hg_class->na, context->id, &hg_receive_upcalls, context, &context->na);
+    int error = hg_port_open_all(context);
 
     if (error == 0)
         error = context_open_wait(context);
     if (error == 0)
         error = context_prepare_requests(context);
-    if (error != 0 && context->na != NULL)
-        na_context_close(context->na, 0);
+    if (error != 0)
+        hg_port_close_all(context, 0);
     return error;
 }
 
@@ -430,7 +434,7 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     hg_stats_add(&hg_class->closed_counters, &counters);
     util_lock_drop(&hg_class->context_lock);
     context_discard_inbox(context);
-    na_context_close(context->na, CONTEXT_LINGER_MS);
+    hg_port_close_all(context, CONTEXT_LINGER_MS);
     context_destroy_handles(context);
     hg_user_data_free(&context->user);
     context_free(context);
@@ -446,7 +450,7 @@ hg_return_t HG_Context_unpost(hg_context_t *context)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);
     context->unposted = true;
-    na_context_stop_listening(context->na);
+    hg_port_stop_listening_all(context);
     util_lock_drop(&context->lock);
     return HG_SUCCESS;
 }

@@ -3,7 +3,7 @@
 
 /**
  * @file hg_context.h
- * What an hg_context_t points at: one endpoint with all that moves through it. One lock covers it all; it
+ * What an hg_context_t points at: one endpoint of each transport with all that moves through it. One lock covers it all; it
  * spans libfabric calls, and is uncontended where one thread drives a context. User code never runs under it.
  */
 
@@ -30,12 +30,24 @@ struct hg_call_slot {
     uint32_t next_free;
 };
 
+/** A context's end at one transport. Constant while the context is open. */
+struct hg_port {
+    struct hg_context *context;
+    struct na_context *na;          /**< owned */
+    const struct na_limits *limits; /**< the transport's, in the class */
+    enum bulk_transport transport;
+};
+
 struct hg_context {
     struct hg_class *hg_class; /**< borrowed */
-    struct na_context *na;     /**< owned */
+    struct na_context *na;     /**< of the first port: na_wake() there wakes whoever sleeps on any of them */
     uint8_t id;
-    uint32_t bulk_id_place; /**< where HG_Bulk_cancel() finds this context; constant */
-    struct util_lock lock;  /**< everything below unless a field says otherwise */
+    uint8_t port_count;                        /**< ports in use */
+    uint8_t port_busy;                         /**< turns for which shared memory counts as busy (hg_port.c) */
+    uint8_t port_rest;                         /**< turns for which the network may be left out meanwhile */
+    uint32_t bulk_id_place;                    /**< where HG_Bulk_cancel() finds this context; constant */
+    struct util_lock lock;                     /**< everything below unless a field says otherwise */
+    struct hg_port ports[BULK_TRANSPORTS_MAX]; /**< by enum bulk_transport */
 
     /* Completion queue. */
     struct util_list ready;
@@ -79,7 +91,7 @@ struct hg_context {
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */
 
     /* Waiting. */
-    int epoll_fd; /**< for the user: the transport's descriptor and timer_fd; -1 where the transport cannot wait */
+    int epoll_fd; /**< for the user: the transports' descriptors and timer_fd; -1 where one of them cannot wait */
     int timer_fd;
     uint64_t timer_fd_ns; /**< what it is set to; UINT64_MAX: nothing */
     bool unposted;        /**< no new requests are taken */

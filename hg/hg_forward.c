@@ -86,7 +86,7 @@ static int forward_submit(struct hg_handle *handle)
     handle->to_self = handle->info.addr->self && !owner->hg_class->options.no_loopback;
     if (handle->to_self)
         return hg_self_forward_locked(handle);
-    if (session != NULL && session->state != HG_SESSION_OPEN) {
+    if (session != NULL && session->state == HG_SESSION_ENDED) {
         hg_handle_drop_session_locked(handle);
         session = NULL;
     }

@@ -15,13 +15,13 @@
 #include "hg/hg_overflow.h"
 #include "hg/hg_payload.h"
 
-/* Payload bytes of every fragment but the last: the same for all frames of the class, whether or not they carry a
+/* Payload bytes of every fragment but the last: the same for all frames of the session, whether or not they carry a
  * hello. */
 static size_t fragment_size(const struct hg_session *session)
 {
     size_t used = HG_FRAME_HEADER_SIZE + HG_FRAME_HELLO_MAX + HG_HEADER_MAX;
 
-    return (session->context->hg_class->limits.frame_max - used) & ~(size_t)7U;
+    return (session->port->limits->frame_max - used) & ~(size_t)7U;
 }
 
 static int fragment_send_whole(struct hg_handle *handle, struct hg_header *header,

@@ -33,7 +33,7 @@ size_t hg_outbox_payload_max(const struct hg_session *session, size_t header_siz
 
     if (!session->local_used)
         used += HG_FRAME_HELLO_MAX;
-    return session->context->hg_class->limits.frame_max - used;
+    return session->port->limits->frame_max - used;
 }
 
 static bool outbox_checks(const struct hg_session *session)
@@ -44,7 +44,7 @@ static bool outbox_checks(const struct hg_session *session)
 /* Begins a frame: room for its header, and the hello where the peer still needs it. */
 static struct na_frame *outbox_open(struct hg_session *session)
 {
-    struct na_frame *frame = na_frame_get(session->context->na);
+    struct na_frame *frame = na_frame_get(session->port->na);
     uint16_t flags;
 
     if (frame == NULL)
@@ -134,9 +134,8 @@ static void outbox_close_frame(struct hg_session *session)
 static struct na_frame *outbox_room(struct hg_session *session, size_t need)
 {
     struct hg_outbox *outbox = &session->outbox;
-    const struct hg_class *hg_class = session->context->hg_class;
-    const struct na_limits *limits = &hg_class->limits;
-    bool batching = atomic_load_explicit(&hg_class->batching, memory_order_relaxed);
+    const struct na_limits *limits = session->port->limits;
+    bool batching = atomic_load_explicit(&session->context->hg_class->batching, memory_order_relaxed);
 
     if (outbox->open != NULL) {
         if (batching && outbox->open->size + need <= limits->batch_size)
@@ -224,12 +223,12 @@ void hg_outbox_clear(struct hg_session *session)
 {
     struct hg_outbox *outbox = &session->outbox;
 
-    na_frame_put(session->context->na, outbox->open);
+    na_frame_put(session->port->na, outbox->open);
     while (outbox->refused != NULL) {
         struct na_frame *frame = outbox->refused;
 
         outbox->refused = frame->next;
-        na_frame_put(session->context->na, frame);
+        na_frame_put(session->port->na, frame);
     }
     hg_outbox_init(outbox);
 }

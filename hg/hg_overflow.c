@@ -89,6 +89,10 @@ static int overflow_expose(struct hg_handle *handle)
 
     if (error != 0)
         return error;
+    if (!bulk_handle_has_path(bulk, handle->session->port->transport)) {
+        bulk_handle_unref(bulk);
+        return util_detail_set(-ENOMEM, "a payload of %zu bytes could not be registered with shared memory", data_size);
+    }
     checked = (hg_class->message_flags & HG_MESSAGE_CHECKED_PAYLOAD) != 0;
     handle->exposure = overflow_build(bulk, encoded->buf, own_size, checked ? hg_proc_crc_32c(data, data_size) : 0);
     if (handle->exposure == NULL) {
@@ -256,6 +260,7 @@ int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_han
         .op = BULK_OP_PULL,
         .owner = &handle->info.hg_class->bulks,
         .route = handle->session->route,
+        .transport = handle->session->port->transport,
         .done = overflow_pulled,
     };
     const unsigned char *descriptor = NULL;

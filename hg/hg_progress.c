@@ -22,6 +22,7 @@
 #include "bulk/bulk_env.h"
 #include "hg/hg_context.h"
 #include "hg/hg_fork.h"
+#include "hg/hg_port.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
@@ -52,7 +53,7 @@ void hg_progress_flush_locked(struct hg_context *context)
     while ((node = util_list_pop(&due)) != NULL) {
         struct hg_session *session = util_container_of(node, struct hg_session, due_link);
 
-        if (!hg_session_pump(session) && session->state == HG_SESSION_OPEN && util_list_empty(&session->due_link))
+        if (!hg_session_pump(session) && session->state != HG_SESSION_ENDED && util_list_empty(&session->due_link))
             util_list_push(&context->due_sessions, &session->due_link);
     }
     /* Whoever sleeps meanwhile does not know that there is something to retry. */
@@ -67,14 +68,14 @@ static unsigned int progress_timers(struct hg_context *context)
 
     if (util_wheel_next_ns(&context->wheel) > util_clock_now_ns())
         return 0;
-    for (round = 0; round < PROGRESS_DRAIN_ROUNDS && na_progress(context->na) > 0; round++)
+    for (round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
         continue;
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
 }
 
 unsigned int hg_progress_turn_locked(struct hg_context *context)
 {
-    int events = na_progress(context->na);
+    int events = hg_port_progress(context);
     unsigned int count = events > 0 ? (unsigned int)events : 0;
 
     if (events < 0)
@@ -95,7 +96,7 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
 static uint64_t progress_next_ns(struct hg_context *context, uint64_t now_ns)
 {
     uint64_t next_ns = util_wheel_next_ns(&context->wheel);
-    uint64_t na_ns = na_next_deadline_ns(context->na);
+    uint64_t na_ns = hg_port_next_deadline_ns(context);
 
     if (na_ns < next_ns)
         next_ns = na_ns;
@@ -112,9 +113,9 @@ static bool progress_arm(struct hg_context *context, uint64_t until_ns)
     /* seq_cst: against hg_queue_post, see the head of this file. */
     atomic_store(&context->armed, true);
     if (atomic_load(&context->inbox_count) == 0 && util_list_empty(&context->ready) &&
-        !bulk_env_ready(&context->bulk) && na_wait_prepare(context->na))
+        !bulk_env_ready(&context->bulk) && hg_port_wait_prepare(context))
         return true;
-    na_wait_finish(context->na);
+    hg_port_wait_finish(context);
     atomic_store(&context->armed, false);
     return false;
 }
@@ -124,21 +125,24 @@ static void progress_disarm(struct hg_context *context)
     if (!atomic_load_explicit(&context->armed, memory_order_relaxed))
         return;
     atomic_store(&context->armed, false);
-    na_wait_finish(context->na);
+    hg_port_wait_finish(context);
 }
 
-static void progress_poll(int fd, uint64_t until_ns)
+static void progress_poll(const struct hg_context *context, uint64_t until_ns)
 {
-    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    struct pollfd pollfds[BULK_TRANSPORTS_MAX];
     uint64_t now_ns = util_clock_now_ns();
     uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     struct timespec left = {
         .tv_sec = (time_t)(left_ns / UTIL_CLOCK_NS_PER_S),
         .tv_nsec = (long)(left_ns % UTIL_CLOCK_NS_PER_S),
     };
+    unsigned int i;
 
+    for (i = 0; i < context->port_count; i++)
+        pollfds[i] = (struct pollfd){.fd = na_wait_fd(context->ports[i].na), .events = POLLIN};
     /* A signal ends the wait like any event: the caller looks again. */
-    (void)ppoll(&pollfd, 1, until_ns == UINT64_MAX ? NULL : &left, NULL);
+    (void)ppoll(pollfds, context->port_count, until_ns == UINT64_MAX ? NULL : &left, NULL);
 }
 
 /* Sleeps until something happens or @deadline_ns. The lock is dropped meanwhile. */
@@ -152,7 +156,7 @@ static void progress_sleep(struct hg_context *context, uint64_t deadline_ns)
         return;
     context->counters.sleeps++;
     util_lock_drop(&context->lock);
-    progress_poll(na_wait_fd(context->na), until_ns);
+    progress_poll(context, until_ns);
     util_lock_take(&context->lock);
     progress_disarm(context);
 }
@@ -160,7 +164,7 @@ static void progress_sleep(struct hg_context *context, uint64_t deadline_ns)
 /* Turns until a callback is ready or @deadline_ns has passed: spins first, then sleeps. */
 static void progress_loop(struct hg_context *context, uint64_t deadline_ns)
 {
-    bool can_sleep = na_wait_fd(context->na) >= 0;
+    bool can_sleep = hg_port_can_wait(context);
     uint64_t spin_until_ns = 0;
     unsigned int turn;
 

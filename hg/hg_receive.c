@@ -192,12 +192,13 @@ struct receive_frame {
 };
 
 /* An open session with the sender of a hello, or NULL. Only where frames come without a route. */
-static struct hg_session *receive_find_sender(struct hg_context *context, const struct hg_frame_hello *hello)
+static struct hg_session *receive_find_sender(const struct hg_port *port, const struct hg_frame_hello *hello)
 {
-    util_list_each (node, &context->sessions) {
+    util_list_each (node, &port->context->sessions) {
         struct hg_session *session = util_container_of(node, struct hg_session, link);
 
-        if (session->target_context == hello->context && strcmp(session->addr->text, hello->class_address) == 0)
+        if (session->port == port && session->target_context == hello->context &&
+            strcmp(session->addr->text, hello->class_address) == 0)
             return session;
     }
     return NULL;
@@ -212,42 +213,45 @@ static bool receive_same_session(const struct hg_session *session, const struct 
 }
 
 /* The session of a frame that came without a route. */
-static struct hg_session *receive_session_by_id(struct hg_context *context, const struct receive_frame *frame)
+static struct hg_session *receive_session_by_id(struct hg_port *port, const struct receive_frame *frame)
 {
+    struct hg_context *context = port->context;
     struct hg_session *session = NULL;
 
     if (frame->header.session_key != 0 && frame->header.incarnation == (uint32_t)context->hg_class->incarnation)
         session = hg_session_find(context, frame->header.session_index, frame->header.session_key);
     if (session != NULL) {
+        if (session->port != port)
+            return NULL;
         session->local_used = true;
         return session;
     }
     if (!frame->has_hello)
         return NULL;
-    session = receive_find_sender(context, &frame->hello);
+    session = receive_find_sender(port, &frame->hello);
     if (session != NULL && !receive_same_session(session, &frame->hello)) {
         hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address, or began anew */
         session = NULL;
     }
-    if (session == NULL && hg_session_accept(context, NULL, &frame->hello, &session) != 0)
+    if (session == NULL && hg_session_accept(port, NULL, &frame->hello, &session) != 0)
         return NULL;
     return session;
 }
 
 /* The session of a frame on a route. */
-static struct hg_session *receive_session_by_route(struct hg_context *context, struct na_route *route,
+static struct hg_session *receive_session_by_route(struct hg_port *port, struct na_route *route,
                                                    const struct receive_frame *frame)
 {
     struct hg_session *session = na_route_user(route);
 
     if (session == NULL) {
-        if (!frame->has_hello || hg_session_accept(context, route, &frame->hello, &session) != 0)
+        if (!frame->has_hello || hg_session_accept(port, route, &frame->hello, &session) != 0)
             return NULL;
     }
     if (frame->header.session_key == 0)
         return session;
     if (frame->header.session_index != session->local_index || frame->header.session_key != session->local_key ||
-        frame->header.incarnation != (uint32_t)context->hg_class->incarnation)
+        frame->header.incarnation != (uint32_t)port->context->hg_class->incarnation)
         return NULL;
     session->local_used = true;
     return session;
@@ -293,9 +297,9 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
 }
 
 /* The peer speaks a version that we do not: tells it so where there is a way back. */
-static void receive_foreign(struct hg_context *context, struct na_route *route)
+static void receive_foreign(struct hg_port *port, struct na_route *route)
 {
-    struct na_frame *frame = route != NULL ? na_frame_get(context->na) : NULL;
+    struct na_frame *frame = route != NULL ? na_frame_get(port->na) : NULL;
 
     util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_WIRE, "a frame from %s has a version that is not understood",
                      route != NULL ? na_route_text(route) : "an unknown peer");
@@ -304,7 +308,7 @@ static void receive_foreign(struct hg_context *context, struct na_route *route)
     hg_frame_encode_refusal(frame->data);
     frame->size = HG_FRAME_REFUSAL_SIZE;
     if (na_send(route, frame) != 0)
-        na_frame_put(context->na, frame);
+        na_frame_put(port->na, frame);
 }
 
 static const char *receive_kind_text(enum hg_frame_kind kind)
@@ -358,14 +362,14 @@ static bool receive_damaged(struct hg_context *context, struct na_route *route, 
 }
 
 /* A frame that is none, or that belongs to nobody. On a route this ends the route: nothing good will follow. */
-static void receive_reject(struct hg_context *context, struct na_route *route, enum hg_frame_kind kind)
+static void receive_reject(struct hg_port *port, struct na_route *route, enum hg_frame_kind kind)
 {
     struct hg_session *session = route != NULL ? na_route_user(route) : NULL;
 
-    context->counters.bad_frames++;
-    context->counters.checksum_errors += kind == HG_FRAME_KIND_DAMAGED;
+    port->context->counters.bad_frames++;
+    port->context->counters.checksum_errors += kind == HG_FRAME_KIND_DAMAGED;
     if (kind == HG_FRAME_KIND_FOREIGN_VERSION)
-        receive_foreign(context, route);
+        receive_foreign(port, route);
     else
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_WIRE, "%s from %s is dropped", receive_kind_text(kind),
                          route != NULL ? na_route_text(route) : "an unknown peer");
@@ -377,7 +381,8 @@ static void receive_reject(struct hg_context *context, struct na_route *route, e
 
 static void receive_frame(void *arg, struct na_route *route, const void *data, size_t size)
 {
-    struct hg_context *context = arg;
+    struct hg_port *port = arg;
+    struct hg_context *context = port->context;
     struct hg_session *session;
     struct receive_frame frame;
     enum hg_frame_kind kind =
@@ -387,14 +392,14 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
     context->counters.frames_recv++;
     if (kind != HG_FRAME_KIND_FRAME) {
         if (!receive_damaged(context, route, data, size))
-            receive_reject(context, route, kind);
+            receive_reject(port, route, kind);
         return;
     }
-    session = route != NULL ? receive_session_by_route(context, route, &frame) : receive_session_by_id(context, &frame);
+    session = route != NULL ? receive_session_by_route(port, route, &frame) : receive_session_by_id(port, &frame);
     if (session == NULL) {
         context->counters.stale_frames++;
         if (route != NULL)
-            receive_reject(context, route, HG_FRAME_KIND_GARBAGE);
+            receive_reject(port, route, HG_FRAME_KIND_GARBAGE);
         return;
     }
     hg_session_ref(session);
@@ -409,7 +414,7 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
 
 static void receive_accept(void *arg, struct na_route *route)
 {
-    struct hg_context *context = arg;
+    struct hg_context *context = ((const struct hg_port *)arg)->context;
 
     context->counters.route_up++;
     if (context->unposted || context->closing)
@@ -418,22 +423,24 @@ static void receive_accept(void *arg, struct na_route *route)
 
 static void receive_route_up(void *arg, struct na_route *route)
 {
-    struct hg_context *context = arg;
+    struct hg_context *context = ((const struct hg_port *)arg)->context;
     struct hg_session *session = na_route_user(route);
 
     context->counters.route_up++;
     if (session != NULL)
-        hg_session_kick(session);
+        hg_session_found(session);
 }
 
 static void receive_route_down(void *arg, struct na_route *route, int error)
 {
-    struct hg_context *context = arg;
+    struct hg_context *context = ((const struct hg_port *)arg)->context;
     struct hg_session *session = na_route_user(route);
 
     context->counters.route_down++;
     /* A time limit of ours, but for connecting: HG_TIMEOUT is for calls. */
-    if (session != NULL)
+    if (session != NULL && session->state == HG_SESSION_FINDING && error == -ECONNREFUSED)
+        hg_session_go_far(session);
+    else if (session != NULL)
         hg_session_end(session, error == -ETIMEDOUT ? -EHOSTUNREACH : error);
     else
         na_route_close(route);

@@ -21,6 +21,7 @@
 #include "hg/hg_overflow.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_respond.h"
+#include "hg/hg_sm.h"
 #include "util/util_alloc.h"
 #include "util/util_clock.h"
 #include "util/util_detail.h"
@@ -76,14 +77,17 @@ static int session_slot_get(struct hg_session *session)
     return session_slot_get(session);
 }
 
-static struct hg_session *session_create(struct hg_context *context, struct hg_addr *addr, uint8_t target_context)
+static struct hg_session *session_create(struct hg_port *port, struct hg_addr *addr, uint8_t target_context)
 {
+    struct hg_context *context = port->context;
     struct hg_session *session = util_calloc(1, sizeof(*session));
 
     if (session == NULL)
         return NULL;
     session->context = context;
+    session->port = port;
     session->target_context = target_context;
+    session->wished_context = target_context;
     session->state = HG_SESSION_OPEN;
     session->refs = 1;
     session->window = HG_SESSION_WINDOW;
@@ -106,15 +110,22 @@ static struct hg_session *session_create(struct hg_context *context, struct hg_a
     return session;
 }
 
+static void session_unmap(struct hg_session *session)
+{
+    struct util_map *map = &session->context->session_map;
+    uint64_t key = session_map_key(session->addr, session->target_context);
+
+    if (session->mapped && util_map_get(map, key) == session)
+        (void)util_map_remove(map, key);
+    session->mapped = false;
+}
+
 /* Takes the session out of every table, so that nobody finds it. */
 static void session_unlink(struct hg_session *session)
 {
     struct hg_context *context = session->context;
 
-    if (session->mapped &&
-        util_map_get(&context->session_map, session_map_key(session->addr, session->target_context)) == session)
-        (void)util_map_remove(&context->session_map, session_map_key(session->addr, session->target_context));
-    session->mapped = false;
+    session_unmap(session);
     context->session_slots[session->local_index] = NULL;
     util_list_remove(&session->link);
     util_list_remove(&session->due_link);
@@ -140,13 +151,30 @@ static void session_map(struct hg_session *session)
                                    session_map_key(session->addr, session->target_context), session) == 0;
 }
 
+/* The open session that serves, other than @except, or NULL: by any transport, or only by the class's own (@far). */
+static struct hg_session *session_lookup(struct hg_context *context, const struct hg_addr *addr, uint8_t target_context,
+                                         bool far, const struct hg_session *except)
+{
+    struct hg_session *session = util_map_get(&context->session_map, session_map_key(addr, target_context));
+
+    if (!far || (session != NULL && session->port->transport == BULK_TRANSPORT_OWN))
+        return session;
+    util_list_each (node, &context->sessions) {
+        session = util_container_of(node, struct hg_session, link);
+        if (session != except && session->addr == addr && session->target_context == target_context &&
+            session->port->transport == BULK_TRANSPORT_OWN)
+            return session;
+    }
+    return NULL;
+}
+
 /* A new session whose route leads to another context than the wished one belongs to that context, and is given up
  * if there is one already. Requests name the context that they are for, so they are handed over there. */
-static struct hg_session *session_settle(struct hg_session *session)
+static struct hg_session *session_settle(struct hg_session *session, bool far)
 {
     struct hg_context *context = session->context;
     uint8_t actual = na_route_target_context(session->route);
-    struct hg_session *other = util_map_get(&context->session_map, session_map_key(session->addr, actual));
+    struct hg_session *other = session_lookup(context, session->addr, actual, far, session);
 
     session->target_context = actual;
     if (other == NULL) {
@@ -159,30 +187,129 @@ static struct hg_session *session_settle(struct hg_session *session)
     return other;
 }
 
-int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
-                   struct hg_session **session_out)
+/* Tries the peer's name in shared memory. An error says that this way is barred to us: the other one is left. */
+static int session_open_near(struct hg_session *session)
 {
-    struct hg_session *session = util_map_get(&context->session_map, session_map_key(addr, target_context));
+    struct hg_port *port = &session->context->ports[BULK_TRANSPORT_SM];
+    char address[NA_ADDRESS_MAX];
     int error;
 
-    util_lock_assert_held(&context->lock);
-    if (session != NULL) {
-        *session_out = session;
+    hg_sm_address(session->addr->text, address);
+    error = na_route_open(port->na, address, session->target_context, session, &session->route);
+    if (error != 0)
+        return error;
+    session->port = port;
+    session->state = HG_SESSION_FINDING;
+    return 0;
+}
+
+static int session_open_route(struct hg_session *session, bool far)
+{
+    if (!far && session->context->port_count > 1 && session_open_near(session) == 0)
         return 0;
-    }
+    return na_route_open(session->port->na, session->addr->text, session->target_context, session, &session->route);
+}
+
+static int session_open(struct hg_context *context, struct hg_addr *addr, uint8_t target_context, bool far,
+                        struct hg_session **session_out)
+{
+    struct hg_session *session;
+    int error;
+
     if (context->closing)
         return util_detail_set(-ECANCELED, "context %u is being destroyed", context->id);
-    session = session_create(context, addr, target_context);
+    session = session_create(&context->ports[BULK_TRANSPORT_OWN], addr, target_context);
     if (session == NULL)
         return -ENOMEM;
-    error = na_route_open(context->na, addr->text, target_context, session, &session->route);
+    error = session_open_route(session, far);
     if (error != 0) {
         session_unlink(session);
         hg_session_unref(session);
         return error;
     }
-    *session_out = session_settle(session);
+    *session_out = session_settle(session, far);
     return 0;
+}
+
+int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
+                   struct hg_session **session_out)
+{
+    struct hg_session *session = util_map_get(&context->session_map, session_map_key(addr, target_context));
+
+    util_lock_assert_held(&context->lock);
+    if (session == NULL)
+        return session_open(context, addr, target_context, false, session_out);
+    *session_out = session;
+    return 0;
+}
+
+int hg_session_get_far(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
+                       struct hg_session **session_out)
+{
+    struct hg_session *session = session_lookup(context, addr, target_context, true, NULL);
+
+    util_lock_assert_held(&context->lock);
+    if (session == NULL)
+        return session_open(context, addr, target_context, true, session_out);
+    /* One that the peer opened while we were looking elsewhere. */
+    if (!session->mapped)
+        session_map(session);
+    *session_out = session;
+    return 0;
+}
+
+void hg_session_found(struct hg_session *session)
+{
+    if (session->state == HG_SESSION_FINDING)
+        session->state = HG_SESSION_OPEN;
+    hg_session_kick(session);
+}
+
+/* A call that nothing was sent of yet joins another session, or ends. */
+static void session_move_call(struct hg_handle *handle)
+{
+    struct hg_session *from = handle->session;
+    struct hg_session *to;
+    int error = hg_session_get_far(from->context, handle->info.addr, handle->info.context_id, &to);
+
+    util_list_remove(&handle->link);
+    if (error != 0) {
+        hg_handle_complete_locked(handle, hg_error_from(error));
+        return;
+    }
+    hg_session_ref(to);
+    handle->session = to;
+    hg_session_unref(from); /* its own reference is still there */
+    util_list_push(&to->waiting_requests, &handle->link);
+    hg_session_kick(to);
+}
+
+static void session_move_transfers(struct hg_session *session)
+{
+    struct bulk_env *bulk = &session->context->bulk;
+    struct hg_session *to;
+    int error;
+
+    if (!bulk_env_uses_route(bulk, session->route))
+        return;
+    error = hg_session_get_far(session->context, session->addr, session->wished_context, &to);
+    if (error == 0)
+        bulk_env_reroute(bulk, session->route, to->route, to->port->transport);
+    else
+        bulk_env_fail_route(bulk, session->route, error);
+}
+
+void hg_session_go_far(struct hg_session *session)
+{
+    struct util_list *node;
+
+    util_lock_assert_held(&session->context->lock);
+    UTIL_LOG_DEBUG(UTIL_LOG_AREA_SESSION, "%s is not reached by shared memory", session->addr->text);
+    session_unmap(session);
+    while ((node = util_list_first(&session->waiting_requests)) != NULL)
+        session_move_call(util_container_of(node, struct hg_handle, link));
+    session_move_transfers(session);
+    hg_session_end(session, -ECONNREFUSED);
 }
 
 struct hg_session *hg_session_find_peer(struct hg_context *context, const struct hg_addr *addr, uint8_t target_context)
@@ -191,9 +318,10 @@ struct hg_session *hg_session_find_peer(struct hg_context *context, const struct
     return util_map_get(&context->session_map, session_map_key(addr, target_context));
 }
 
-int hg_session_accept(struct hg_context *context, struct na_route *route, const struct hg_frame_hello *hello,
+int hg_session_accept(struct hg_port *port, struct na_route *route, const struct hg_frame_hello *hello,
                       struct hg_session **session_out)
 {
+    struct hg_context *context = port->context;
     struct hg_addr *addr;
     struct hg_session *session;
     int error;
@@ -201,7 +329,7 @@ int hg_session_accept(struct hg_context *context, struct na_route *route, const 
     if (context->closing)
         return -ECANCELED;
     addr = hg_addr_intern(context->hg_class, hello->class_address);
-    session = addr != NULL ? session_create(context, addr, hello->context) : NULL;
+    session = addr != NULL ? session_create(port, addr, hello->context) : NULL;
     error = session == NULL ? -ENOMEM : 0;
     hg_addr_unref(addr);
     if (error != 0)
@@ -214,7 +342,7 @@ int hg_session_accept(struct hg_context *context, struct na_route *route, const 
         const char *where = hello->route_address[0] != '\0' ? hello->route_address : hello->class_address;
 
         /* A route address is that of the very context. */
-        error = na_route_open(context->na, where, hello->route_address[0] != '\0' ? 0 : hello->context, session,
+        error = na_route_open(port->na, where, hello->route_address[0] != '\0' ? 0 : hello->context, session,
                               &session->route);
     }
     if (error != 0) {
@@ -289,9 +417,8 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     hello->target_context = session->target_context;
     (void)snprintf(hello->class_address, sizeof(hello->class_address), "%s", na_class_address(hg_class->na));
     hello->route_address[0] = '\0';
-    if (!hg_class->limits.connections)
-        (void)snprintf(hello->route_address, sizeof(hello->route_address), "%s",
-                       na_context_address(session->context->na));
+    if (!session->port->limits->connections)
+        (void)snprintf(hello->route_address, sizeof(hello->route_address), "%s", na_context_address(session->port->na));
 }
 
 static int session_send_control(struct hg_session *session, const struct hg_session_control *control)
@@ -396,6 +523,8 @@ static bool session_pump_waiting(struct hg_session *session)
 
 bool hg_session_pump(struct hg_session *session)
 {
+    if (session->state == HG_SESSION_FINDING)
+        return false;
     for (;;) {
         uint64_t sent = session->outbox.sent;
         bool moved = session_pump_waiting(session);
@@ -422,12 +551,28 @@ static void session_note_due(struct hg_context *context)
     atomic_store_explicit(&context->due_since_ns, since_ns, memory_order_relaxed);
 }
 
+/* The session waits for the transport; somebody must make progress until it is heard of. */
+static void session_wait_for_transport(struct hg_session *session)
+{
+    struct hg_context *context = session->context;
+
+    if (util_list_empty(&session->due_link))
+        util_list_push(&context->due_sessions, &session->due_link);
+    /* Somebody may sleep without knowing that there is something to retry. */
+    if (atomic_load_explicit(&context->armed, memory_order_relaxed))
+        na_wake(context->na);
+    hg_flusher_check_locked(context);
+}
+
 void hg_session_kick(struct hg_session *session)
 {
     struct hg_context *context = session->context;
 
-    if (session->state != HG_SESSION_OPEN)
+    if (session->state != HG_SESSION_OPEN) {
+        if (session->state == HG_SESSION_FINDING)
+            session_wait_for_transport(session);
         return;
+    }
     if (atomic_load_explicit(&context->hg_class->batching, memory_order_relaxed) && hg_queue_gathers_locked(context)) {
         if (util_list_empty(&session->due_link))
             util_list_push(&context->due_sessions, &session->due_link);
@@ -440,12 +585,7 @@ void hg_session_kick(struct hg_session *session)
         util_list_remove(&session->due_link);
         return;
     }
-    if (util_list_empty(&session->due_link))
-        util_list_push(&context->due_sessions, &session->due_link);
-    /* Somebody may sleep without knowing that there is something to retry. */
-    if (atomic_load_explicit(&context->armed, memory_order_relaxed))
-        na_wake(context->na);
-    hg_flusher_check_locked(context);
+    session_wait_for_transport(session);
 }
 
 static void session_end_calls(struct util_list *handles, hg_return_t ret)

@@ -12,6 +12,12 @@
  * frame headers), never calls that wait for an answer. Beyond the window a request waits here, linked
  * through its own handle, so waiting needs no memory and has no limit of its own.
  *
+ * Where the class has shared memory besides its own transport, a session is looked for there first: an endpoint
+ * with the name of the peer's address is there exactly when the peer is on this host and has shared memory, too. Until
+ * that is known the session is FINDING, and sends nothing. If nobody is there, everything that waits for it goes over
+ * to a session by the class's own transport, and it ends. A peer may thus have two sessions with the same pair of
+ * contexts, when each side began by another transport; the map gives the older one.
+ *
  * A session ends when its route ends, when the peer turns out to have a new incarnation, or when the peer breaks
  * the protocol. Its calls then end with the reason, and it leaves the tables; handles that still point at it
  * keep the memory. All functions need the context's lock.
@@ -36,10 +42,12 @@
 
 struct hg_context;
 struct hg_handle;
+struct hg_port;
 
 enum hg_session_state {
-    HG_SESSION_OPEN,  /**< connecting or connected */
-    HG_SESSION_ENDED, /**< in no table any more; see error */
+    HG_SESSION_OPEN,    /**< connecting or connected */
+    HG_SESSION_FINDING, /**< perhaps by shared memory: everything waits until that is known */
+    HG_SESSION_ENDED,   /**< in no table any more; see error */
 };
 
 /** A control message that waits for room. */
@@ -53,8 +61,10 @@ struct hg_session {
     /* Identity. */
     struct hg_context *context; /**< owner */
     struct hg_addr *addr;       /**< the peer; a reference */
+    struct hg_port *port;       /**< of the context: where the route is */
     struct na_route *route;     /**< owned; NULL once ended */
     uint8_t target_context;     /**< the peer's context */
+    uint8_t wished_context;     /**< the one that it was opened for, where the route could lead to another */
     bool mapped;                /**< HG_Forward finds it in context->session_map */
     bool accepted;              /**< the peer came to us */
 
@@ -103,12 +113,22 @@ struct hg_session {
 int hg_session_get(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
                    struct hg_session **session_out);
 
+/** The same, by the class's own transport. */
+int hg_session_get_far(struct hg_context *context, struct hg_addr *addr, uint8_t target_context,
+                       struct hg_session **session_out);
+
+/** The route came up: what waits leaves. */
+void hg_session_found(struct hg_session *session);
+/** Nobody is there by shared memory: what waits for this session, which is FINDING, goes over to others by the class's
+ *  own transport. The session ends. */
+void hg_session_go_far(struct hg_session *session);
+
 /** The open session with context @p target_context of @p addr that hg_session_get() would give, or NULL: nothing is opened. */
 struct hg_session *hg_session_find_peer(struct hg_context *context, const struct hg_addr *addr, uint8_t target_context);
 
 /** Makes a session for a peer that came to us. @p route may be NULL (no connections): one is opened to the address in
  *  the hello. Its own reference is the table's. */
-int hg_session_accept(struct hg_context *context, struct na_route *route, const struct hg_frame_hello *hello,
+int hg_session_accept(struct hg_port *port, struct na_route *route, const struct hg_frame_hello *hello,
                       struct hg_session **session_out);
 
 void hg_session_ref(struct hg_session *session);

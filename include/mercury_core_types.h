@@ -42,10 +42,16 @@ struct hg_init_info {
      * ends at its origin with HG_AGAIN. One-way requests, which could not be told, and calls to oneself are run all the
      * same. */
     int32_t request_post_incr;
-    /** Use shared memory between processes of one host. */
+
+    /** Use shared memory to peers on the same host (more exactly: in the same network namespace, with processes of the same
+     * user or of root) that were opened with this option as well; all others are reached as without it. Nothing else
+     * changes: the class keeps its address, protocol and eager sizes, and a peer is one address, whichever way it comes.
+     * Descriptors of bulk handles are 20 bytes longer for one segment. Means nothing where the class's own transport is
+     * shared memory. */
     uint8_t auto_sm;
 
-    /** Info string of the shared-memory part; NULL = the default. Refused without auto_sm. */
+    /** Info string of the shared-memory part when auto_sm is set, `na+sm` or `shm`; NULL = the default. Another protocol is
+     * refused, and so is any without auto_sm. A name in it has no effect (the log says so): peers are found by the class's address. */
     const char *sm_info_string;
 
     /** What is protected by checksums in the messages that this class sends. */

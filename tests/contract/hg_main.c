@@ -29,7 +29,7 @@ static const struct support_case *const all_tables[] = {
 int main(int argc, char **argv)
 {
     const char *provider = argc > 1 ? argv[argc - 1] : "";
-    bool all = strcmp(provider, "tcp") == 0 || strcmp(provider, "shm") == 0;
+    bool all = strcmp(provider, "tcp") == 0 || strcmp(provider, "tcp+sm") == 0 || strcmp(provider, "shm") == 0;
 
     return support_suite_main(argc, argv, all ? all_tables : tables, NULL);
 }

@@ -17,128 +17,15 @@
 #include <unistd.h>
 
 #include "tests/support/hg_pair.h"
+#include "tests/support/hg_process.h"
 #include "util/util_rand.h"
-
-/* Another process: it writes one line on its stdout when it is ready, and ends when its stdin does. */
-struct process {
-    pid_t pid;
-    int in;  /* to its stdin */
-    int out; /* from its stdout */
-    char line[300];
-};
 
 static bool provider_is(const char *part)
 {
     return strstr(support_suite_parameter(), part) != NULL;
 }
 
-static void process_read_line(struct process *process)
-{
-    size_t used = 0;
-
-    while (used + 1 < sizeof(process->line)) {
-        ssize_t count = read(process->out, process->line + used, 1);
-
-        if (count <= 0)
-            break;
-        if (process->line[used] == '\n')
-            break;
-        used++;
-    }
-    process->line[used] = '\0';
-}
-
-/* Starts this program in a role, with one argument for it. */
-static void process_start(struct process *process, const char *role, const char *argument)
-{
-    int in[2];
-    int out[2];
-
-    SUPPORT_CHECK(pipe(in) == 0 && pipe(out) == 0);
-    process->pid = fork();
-    SUPPORT_CHECK(process->pid >= 0);
-    if (process->pid == 0) {
-        SUPPORT_CHECK(dup2(in[0], 0) == 0 && dup2(out[1], 1) == 1);
-        for (int fd = 3; fd < 200; fd++)
-            (void)close(fd);
-        (void)execl("/proc/self/exe", "hg_death", "--role", role, argument, support_suite_parameter(), (char *)NULL);
-        _exit(99);
-    }
-    (void)close(in[0]);
-    (void)close(out[1]);
-    process->in = in[1];
-    process->out = out[0];
-    process_read_line(process);
-    if (strncmp(process->line, "skip", 4) == 0)
-        support_suite_skip(process->line + 5);
-    if (process->line[0] == '\0')
-        support_suite_fail("the other process did not start");
-}
-
-static void process_end(struct process *process, int signal_number)
-{
-    int status;
-
-    if (signal_number != 0)
-        (void)kill(process->pid, signal_number);
-    (void)close(process->in);
-    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    (void)close(process->out);
-    if (signal_number == 0)
-        SUPPORT_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 /* --- roles --------------------------------------------------------------------------------------- */
-
-static atomic_bool role_over;
-
-static void *role_watch_stdin(void *arg)
-{
-    char byte;
-
-    (void)arg;
-    while (read(0, &byte, 1) > 0)
-        continue;
-    atomic_store(&role_over, true);
-    return NULL;
-}
-
-static void side_open(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen)
-{
-    side->hg_class = HG_Init(uri, listen);
-    if (side->hg_class == NULL) {
-        printf("skip %s\n", qs_error_detail());
-        fflush(stdout);
-        _exit(0);
-    }
-    side->contexts[0] = HG_Context_create(side->hg_class);
-    SUPPORT_CHECK(side->contexts[0] != NULL);
-    side->context_count = 1;
-    hg_pair_register(pair, side);
-}
-
-/* Serves at a given info string until stdin ends. */
-static int role_target(const char *uri)
-{
-    static struct hg_pair pair;
-    char text[HG_PAIR_TEXT];
-    pthread_t thread;
-
-    (void)pthread_mutex_init(&pair.lock, NULL);
-    side_open(&pair, &pair.target, uri, true);
-    hg_pair_address(pair.target.hg_class, text);
-    printf("%s\n", text);
-    fflush(stdout);
-    SUPPORT_CHECK(pthread_create(&thread, NULL, role_watch_stdin, NULL) == 0);
-    while (!atomic_load(&role_over)) {
-        (void)HG_Progress(pair.target.contexts[0], 20);
-        (void)HG_Trigger(pair.target.contexts[0], 0, 64, NULL);
-    }
-    SUPPORT_CHECK(pthread_join(thread, NULL) == 0);
-    hg_pair_close_target(&pair);
-    return 0;
-}
 
 static hg_return_t role_again(const struct hg_cb_info *info)
 {
@@ -160,7 +47,7 @@ static _Noreturn void role_origin(const char *address, bool mover)
     hg_handle_t handle;
 
     (void)pthread_mutex_init(&pair.lock, NULL);
-    side_open(&pair, &pair.origin, hg_pair_uri(), false);
+    hg_process_open_side(&pair, &pair.origin, hg_pair_uri(), false);
     HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, address, &pair.addr));
     pull = HG_Register_name(pair.origin.hg_class, "pull", hg_proc_hg_bulk_t, NULL, NULL);
     HG_PAIR_OK(HG_Bulk_create(pair.origin.hg_class, 1, NULL, &bulk_size, HG_BULK_READWRITE, &bulk));
@@ -191,7 +78,7 @@ static _Noreturn void role_waiter(const char *address)
     hg_handle_t handle;
 
     (void)pthread_mutex_init(&pair.lock, NULL);
-    side_open(&pair, &pair.origin, hg_pair_uri(), false);
+    hg_process_open_side(&pair, &pair.origin, hg_pair_uri(), false);
     HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, address, &pair.addr));
     for (unsigned int i = 0; i < 20; i++) {
         HG_PAIR_OK(HG_Create(pair.origin.contexts[0], pair.addr, pair.origin.ids[HG_PAIR_HOLD], &handle));
@@ -223,13 +110,13 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
 {
     enum { COUNT = 30 };
     struct hg_pair_call calls[COUNT];
-    struct process target;
+    struct hg_process target;
     struct hg_pair pair;
     char address[300];
 
     if (provider_is("ofi_rxm"))
         support_suite_skip("rxm tells nobody of a death; calls end by their limits there");
-    process_start(&target, "target", hg_pair_uri());
+    hg_process_start(&target, "target", hg_pair_uri(), support_suite_parameter());
     strcpy(address, target.line);
     origin_open(&pair, address);
     for (unsigned int round = 0; round < 3; round++) {
@@ -245,7 +132,7 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
         }
         if (round > 0)
             hg_pair_check_works(&pair);
-        process_end(&target, SIGKILL);
+        hg_process_end(&target, SIGKILL);
         begin_us = support_suite_now_us();
         for (unsigned int i = 0; i < COUNT; i++) {
             SUPPORT_CHECK(hg_pair_call_wait(&calls[i]) != HG_SUCCESS);
@@ -255,24 +142,24 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
                (unsigned long long)(support_suite_now_us() - begin_us));
         SUPPORT_CHECK(support_suite_now_us() - begin_us < 2000000U * support_slowness());
         /* On the same address, without another look-up. */
-        process_start(&target, "target", address);
+        hg_process_start(&target, "target", address, support_suite_parameter());
         SUPPORT_CHECK(strcmp(target.line, address) == 0);
     }
     hg_pair_check_works(&pair);
     hg_pair_move(&pair, 300000, 300000);
     hg_pair_close_origin(&pair);
-    process_end(&target, 0);
+    hg_process_end(&target, 0);
 }
 
 static void stopped_target_is_not_a_dead_one(void)
 {
     struct hg_pair_blob in = {0};
     struct hg_pair_call call;
-    struct process target;
+    struct hg_process target;
     struct hg_pair pair;
     uint64_t end_us;
 
-    process_start(&target, "target", hg_pair_uri());
+    hg_process_start(&target, "target", hg_pair_uri(), support_suite_parameter());
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
     SUPPORT_CHECK(kill(target.pid, SIGSTOP) == 0);
@@ -284,26 +171,26 @@ static void stopped_target_is_not_a_dead_one(void)
     SUPPORT_CHECK(kill(target.pid, SIGCONT) == 0);
     HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_close_origin(&pair);
-    process_end(&target, 0);
+    hg_process_end(&target, 0);
 }
 
 static void killed_target_is_seen_by_a_sleeping_origin(void)
 {
     struct hg_pair_blob in = {0};
     struct hg_pair_call call;
-    struct process target;
+    struct hg_process target;
     struct hg_pair pair;
     uint64_t begin_us;
 
     if (provider_is("ofi_rxm"))
         support_suite_skip("rxm tells nobody of a death");
-    process_start(&target, "target", hg_pair_uri());
+    hg_process_start(&target, "target", hg_pair_uri(), support_suite_parameter());
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
     hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
     hg_pair_settle(&pair);
     begin_us = support_suite_now_us();
-    process_end(&target, SIGKILL);
+    hg_process_end(&target, SIGKILL);
     HG_PAIR_OK(HG_Progress(pair.origin.contexts[0], 10000));
     SUPPORT_CHECK(support_suite_now_us() - begin_us < 2000000U * support_slowness());
     HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
@@ -336,7 +223,7 @@ static void kill_origins(const char *role)
     SUPPORT_CHECK(HG_Register_name(pair.target.hg_class, "pull", hg_proc_hg_bulk_t, NULL, pull_handler) != 0);
     hg_pair_address(pair.target.hg_class, text);
     for (unsigned int round = 0; round < 4; round++) {
-        struct process origin = {0};
+        struct hg_process origin = {0};
         uint64_t end_us;
         pid_t starter;
         int ready[2];
@@ -346,7 +233,7 @@ static void kill_origins(const char *role)
         starter = fork();
         SUPPORT_CHECK(starter >= 0);
         if (starter == 0) {
-            process_start(&origin, role, text);
+            hg_process_start(&origin, role, text, support_suite_parameter());
             (void)usleep(20000 + round * 30000);
             (void)kill(origin.pid, SIGKILL);
             (void)waitpid(origin.pid, NULL, 0);
@@ -640,7 +527,7 @@ int main(int argc, char **argv)
             role_waiter(argv[3]);
         if (strcmp(argv[2], "target") != 0)
             role_origin(argv[3], strcmp(argv[2], "mover") == 0);
-        return role_target(argv[3]);
+        return hg_process_serve(argv[3]);
     }
     return support_suite_main(argc, argv, tables, NULL);
 }

@@ -24,7 +24,19 @@ static void check_segments(const struct hg_bulk *handle)
     SUPPORT_CHECK(bulk_segments_total(bulk_handle_segments(handle), &total) == 0);
     SUPPORT_CHECK(total == handle->size);
     SUPPORT_CHECK(handle->kind == BULK_KIND_REMOTE);
-    SUPPORT_CHECK(handle->mem == NULL && handle->provided == NULL);
+    SUPPORT_CHECK(handle->mems[0] == NULL && handle->mems[1] == NULL && handle->provided == NULL);
+}
+
+/* Reads every byte of a path's keys. */
+static unsigned int sum_keys(const struct hg_bulk *handle, const struct bulk_path *path)
+{
+    unsigned int sum = 0;
+
+    for (uint32_t i = 0; path->remotes != NULL && i < handle->segment_count; i++) {
+        for (unsigned int j = 0; j < path->key_size; j++)
+            sum += path->remotes[i].key[j];
+    }
+    return sum;
 }
 
 /* Reads every byte that the handle says it has. */
@@ -38,10 +50,8 @@ static void check_data(const struct hg_bulk *handle)
         for (size_t j = 0; j < handle->segments[i].size; j++)
             sum = (unsigned char)(sum + base[j]);
     }
-    for (uint32_t i = 0; handle->remotes != NULL && i < handle->segment_count; i++) {
-        for (unsigned int j = 0; j < handle->key_size; j++)
-            sum = (unsigned char)(sum + handle->remotes[i].key[j]);
-    }
+    for (unsigned int t = 0; t < BULK_TRANSPORTS_MAX; t++)
+        sum = (unsigned char)(sum + sum_keys(handle, &handle->paths[t]));
     if (handle->bound_address != NULL)
         sum = (unsigned char)(sum + strlen(handle->bound_address));
 }
@@ -60,6 +70,8 @@ static void check_round_trip(struct bulk_owner *owner, struct hg_bulk *handle)
     SUPPORT_CHECK(again->size == handle->size);
     SUPPORT_CHECK(again->segment_count == handle->segment_count);
     SUPPORT_CHECK(again->access == handle->access);
+    for (unsigned int t = 0; t < BULK_TRANSPORTS_MAX; t++)
+        SUPPORT_CHECK(bulk_handle_has_path(again, t) == bulk_handle_has_path(handle, t));
     bulk_handle_unref(again);
     free(bytes);
 }

@@ -207,11 +207,23 @@ const char *hg_pair_uri(void)
 {
     static _Thread_local char uri[128];
     const char *provider = support_suite_parameter();
+    int length = (int)strcspn(provider, "+");
 
     if (provider[0] == '\0')
-        provider = "tcp";
-    snprintf(uri, sizeof(uri), "%s%s", provider, strcmp(provider, "shm") == 0 ? "" : "://127.0.0.1");
+        return "tcp://127.0.0.1";
+    snprintf(uri, sizeof(uri), "%.*s%s", length, provider, strcmp(provider, "shm") == 0 ? "" : "://127.0.0.1");
     return uri;
+}
+
+hg_class_t *hg_pair_try_init(const char *uri, bool listen, const struct hg_init_info *init)
+{
+    struct hg_init_info options = HG_INIT_INFO_INITIALIZER;
+
+    if (init != NULL)
+        options = *init;
+    if (strstr(support_suite_parameter(), "+sm") != NULL)
+        options.auto_sm = true;
+    return HG_Init_opt2(uri, listen, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), &options);
 }
 
 hg_class_t *hg_pair_init(bool listen, const struct hg_init_info *init)
@@ -222,7 +234,7 @@ hg_class_t *hg_pair_init(bool listen, const struct hg_init_info *init)
 
     if (!must)
         HG_Set_log_level("none");
-    hg_class = HG_Init_opt2(uri, listen, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), init);
+    hg_class = hg_pair_try_init(uri, listen, init);
     if (!must)
         HG_Set_log_level("error");
     if (hg_class != NULL)

@@ -5,8 +5,9 @@
  * use, and calls that wait with a limit. By default both are driven by the calling thread, turn by turn, so
  * that a test decides when which side moves; the target may have a thread of its own instead.
  *
- * The provider is support_suite_parameter(): "tcp", "tcp;ofi_rxm", "net" or "shm". One that is not
- * on this machine skips the case, except for tcp and shm, which must be there.
+ * The provider is support_suite_parameter(): "tcp", "tcp;ofi_rxm", "net" or "shm"; with "+sm" behind it, the
+ * classes have shared memory besides (auto_sm). One that is not on this machine skips the case, except for tcp and
+ * shm, which must be there.
  *
  * Everything here fails the case when something goes wrong, so nothing returns an error.
  */
@@ -107,7 +108,9 @@ struct hg_pair_call {
 
 /* The info string for the provider, on the loopback interface. */
 const char *hg_pair_uri(void);
-/* HG_Init_opt2 that skips the case where the provider is missing. */
+/* HG_Init_opt2 with what the parameter asks for besides; NULL when it fails. */
+hg_class_t *hg_pair_try_init(const char *uri, bool listen, const struct hg_init_info *init);
+/* The same on hg_pair_uri(); skips the case where the provider is missing. */
 hg_class_t *hg_pair_init(bool listen, const struct hg_init_info *init);
 
 /* `options` may be NULL. */

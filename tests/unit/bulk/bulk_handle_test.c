@@ -38,7 +38,7 @@ TestSuite(bulk_handle, .init = set_up, .fini = tear_down);
 
 static void count_release(struct hg_bulk *handle)
 {
-    cr_assert_not_null(handle->mem, "the registration still stands");
+    cr_assert_not_null(handle->mems[BULK_TRANSPORT_OWN], "the registration still stands");
     released_count++;
 }
 

@@ -88,9 +88,9 @@ Test(bulk_wire, golden_bytes_of_a_plain_descriptor)
     cr_assert_eq(handle->segment_count, 1);
     cr_assert_eq(handle->segments[0].size, 5);
     cr_assert_null(handle->segments[0].base);
-    cr_assert_eq(handle->remotes[0].address, UINT64_C(0x1122334455667788));
-    cr_assert_eq(handle->key_size, 8);
-    cr_assert_arr_eq(handle->remotes[0].key, "key01234", 8);
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].address, UINT64_C(0x1122334455667788));
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].key_size, 8);
+    cr_assert_arr_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].key, "key01234", 8);
     cr_assert_eq(bulk_wire_size(handle, 0), sizeof(golden_plain));
     cr_assert_eq(bulk_wire_encode(handle, 0, again, sizeof(again), &used), 0);
     cr_assert_eq(used, sizeof(golden_plain));
@@ -180,7 +180,7 @@ Test(bulk_wire, data_rides_inside_only_when_small_and_never_written)
     cr_assert_eq(bulk_wire_encode(handle, 10, bytes, sizeof(bytes), &used), 0);
     remote = decode(bytes, used);
     cr_assert(remote->has_data);
-    cr_assert_null(remote->remotes);
+    cr_assert_null(remote->paths[BULK_TRANSPORT_OWN].remotes);
     cr_assert_arr_eq(remote->segments[0].base, "56789", 5);
     cr_assert_arr_eq(remote->segments[2].base, "01234", 5);
     bulk_handle_unref(remote);
@@ -330,7 +330,7 @@ Test(bulk_wire, unknown_paths_are_read_over)
     bytes[3] = 2;
     bytes[4] = sizeof(bytes);
     handle = decode(bytes, sizeof(bytes));
-    cr_assert_eq(handle->remotes[0].address, UINT64_C(0x1122334455667788));
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].address, UINT64_C(0x1122334455667788));
     bulk_handle_unref(handle);
     /* Ours twice says two different things. */
     bytes[28] = 0;
@@ -351,7 +351,7 @@ Test(bulk_wire, no_changed_byte_does_harm)
             if (bulk_wire_decode(&there, copy, sizeof(copy), NULL, &handle, NULL) != 0)
                 continue;
             cr_assert_leq(handle->size, handle->has_data ? sizeof(copy) : SIZE_MAX);
-            cr_assert_null(handle->mem);
+            cr_assert_null(handle->mems[BULK_TRANSPORT_OWN]);
             cr_assert_null(handle->provided);
             bulk_handle_unref(handle);
         }
@@ -390,12 +390,12 @@ Test(bulk_wire, random_handles_survive_the_round_trip)
             struct na_remote_segment expected;
 
             cr_assert_eq(remote->segments[i].size, sizes[i]);
-            if (remote->remotes == NULL)
+            if (remote->paths[BULK_TRANSPORT_OWN].remotes == NULL)
                 continue;
-            na_mem_describe(handle->mem, i, &expected);
-            cr_assert_eq(remote->remotes[i].address, expected.address);
-            cr_assert_eq(remote->key_size, expected.key_size);
-            cr_assert_arr_eq(remote->remotes[i].key, expected.key, expected.key_size);
+            na_mem_describe(handle->mems[BULK_TRANSPORT_OWN], i, &expected);
+            cr_assert_eq(remote->paths[BULK_TRANSPORT_OWN].remotes[i].address, expected.address);
+            cr_assert_eq(remote->paths[BULK_TRANSPORT_OWN].key_size, expected.key_size);
+            cr_assert_arr_eq(remote->paths[BULK_TRANSPORT_OWN].remotes[i].key, expected.key, expected.key_size);
         }
         bulk_handle_unref(remote);
         bulk_handle_unref(handle);
@@ -416,5 +416,99 @@ Test(bulk_wire, decode_costs_one_allocation_and_survives_its_failure)
     for (uint64_t n = 1; n <= 2; n++) {
         util_alloc_fail_at(n);
         cr_assert_eq(bulk_wire_decode(&there, golden_data, sizeof(golden_data), NULL, &handle, NULL), -ENOMEM);
+    }
+}
+
+/* --- two transports ---------------------------------------------------------------------------- */
+
+/* golden_plain with a path by shared memory behind the other: address 0x20, key "sm". */
+static const uint8_t golden_sm[] = {
+    0xB5, 1,   3,   2,   62,  0,   0, 0, 1, 0, 0,    0,    0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,
+    0,    0,   0,   0,   0,   0,   0, 0, 8, 0, 0,    0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 'k',  'e',
+    'y',  '0', '1', '2', '3', '4', 1, 2, 0, 0, 0x20, 0,    0,    0,    0,    0,    0,    0,    's',  'm',
+};
+
+Test(bulk_wire, path_by_shared_memory_is_kept_and_passed_on)
+{
+    struct hg_bulk *handle = decode(golden_sm, sizeof(golden_sm));
+    uint8_t bytes[sizeof(golden_sm)];
+    size_t used;
+
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].address, UINT64_C(0x1122334455667788));
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_OWN].key_size, 8);
+    cr_assert_arr_eq(handle->paths[BULK_TRANSPORT_OWN].remotes[0].key, "key01234", 8);
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_SM].remotes[0].address, 0x20);
+    cr_assert_eq(handle->paths[BULK_TRANSPORT_SM].key_size, 2);
+    cr_assert_arr_eq(handle->paths[BULK_TRANSPORT_SM].remotes[0].key, "sm", 2);
+    cr_assert_eq(bulk_wire_size(handle, 0), sizeof(golden_sm));
+    cr_assert_eq(bulk_wire_encode(handle, 0, bytes, sizeof(bytes), &used), 0);
+    cr_assert_eq(used, sizeof(golden_sm));
+    cr_assert_arr_eq(bytes, golden_sm, sizeof(golden_sm));
+    bulk_handle_unref(handle);
+}
+
+Test(bulk_wire, path_by_shared_memory_alone_is_a_way)
+{
+    uint8_t bytes[sizeof(golden_plain)];
+    struct hg_bulk *handle;
+
+    memcpy(bytes, golden_plain, sizeof(bytes));
+    bytes[28] = BULK_TRANSPORT_SM;
+    handle = decode(bytes, sizeof(bytes));
+    cr_assert(bulk_handle_has_path(handle, BULK_TRANSPORT_SM));
+    cr_assert(!bulk_handle_has_path(handle, BULK_TRANSPORT_OWN));
+    bulk_handle_unref(handle);
+}
+
+Test(bulk_wire, every_truncation_of_two_paths_is_refused)
+{
+    struct bulk_wire_view view;
+    uint8_t copy[sizeof(golden_sm)];
+
+    memcpy(copy, golden_sm, sizeof(copy));
+    for (size_t size = 0; size < sizeof(golden_sm); size++) {
+        cr_assert_eq(bulk_wire_parse(golden_sm, size, &view), -EOVERFLOW);
+        copy[4] = (uint8_t)size;
+        cr_assert_eq(bulk_wire_parse(copy, sizeof(copy), &view), -EPROTO, "size %zu", size);
+    }
+    cr_assert_eq(parse_changed(golden_sm, sizeof(golden_sm), 48, 0), -EPROTO, "the same path twice");
+    cr_assert_eq(parse_changed(golden_sm, sizeof(golden_sm), 28, 1), -EPROTO, "the same path twice");
+    cr_assert_eq(parse_changed(golden_sm, sizeof(golden_sm), 49, 3), -EPROTO, "key size");
+    cr_assert_eq(parse_changed(golden_sm, sizeof(golden_sm), 3, 1), -EPROTO, "bytes that belong to nothing");
+}
+
+/* Random handles of a class with two transports: each path is what its transport says. */
+Test(bulk_wire, handles_of_two_transports_describe_both)
+{
+    struct util_prng prng;
+
+    util_prng_init(&prng, support_seed());
+    bulk_owner_add_sm(&here, fake.na_class);
+    for (int round = 0; round < 200; round++) {
+        uint32_t count = 1 + (uint32_t)util_prng_below(&prng, 5);
+        uint64_t sizes[5];
+        uint8_t bytes[1024];
+        struct hg_bulk *handle;
+        struct hg_bulk *remote;
+        size_t used;
+
+        for (uint32_t i = 0; i < count; i++)
+            sizes[i] = util_prng_below(&prng, 100);
+        handle = make(count, NULL, sizes, BULK_ACCESS_ALL);
+        cr_assert_eq(bulk_wire_encode(handle, 0, bytes, sizeof(bytes), &used), 0);
+        cr_assert_eq(used, bulk_wire_size(handle, 0));
+        remote = decode(bytes, used);
+        for (unsigned int t = 0; t < BULK_TRANSPORTS_MAX; t++) {
+            for (uint32_t i = 0; i < count; i++) {
+                struct na_remote_segment expected;
+
+                na_mem_describe(handle->mems[t], i, &expected);
+                cr_assert_eq(remote->paths[t].remotes[i].address, expected.address);
+                cr_assert_eq(remote->paths[t].key_size, expected.key_size);
+                cr_assert_arr_eq(remote->paths[t].remotes[i].key, expected.key, expected.key_size);
+            }
+        }
+        bulk_handle_unref(remote);
+        bulk_handle_unref(handle);
     }
 }
