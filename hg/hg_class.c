@@ -18,6 +18,7 @@
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
 #include "hg/hg_stats.h"
+#include "na/na_uri.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
@@ -137,6 +138,18 @@ uint64_t hg_class_next(uint64_t after, char *address, size_t address_size, struc
 
 /* --- init and finalize ---------------------------------------------------------------------------------- */
 
+/* Programs compare the name of their provider with the beginning of an address, so they get back what they asked for. */
+static void class_set_names(struct hg_class *hg_class, const char *info_string)
+{
+    const char *protocol = na_class_protocol(hg_class->na);
+    struct na_uri uri;
+
+    hg_class->names = (struct hg_class_names){.name = "ofi", .protocol = protocol, .prefix = "ofi+"};
+    if (na_uri_parse(info_string, &uri, NULL, 0) == 0 && uri.sm_alias)
+        hg_class->names =
+            (struct hg_class_names){.name = "na", .protocol = "sm", .prefix = "na+sm", .skip = strlen(protocol)};
+}
+
 static int class_open_transport(struct hg_class *hg_class, const char *uri, bool listen,
                                 const struct hg_init_info *options)
 {
@@ -157,6 +170,7 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
 
     if (error != 0)
         return error;
+    class_set_names(hg_class, uri);
     hg_class->limits = *na_class_limits(hg_class->na);
     hg_class->limits.frame_max &= ~(size_t)7U; /* messages are padded to 8 bytes */
     hg_class->self = hg_addr_intern(hg_class, na_class_address(hg_class->na));
@@ -305,12 +319,12 @@ void HG_Cleanup(void)
 
 const char *HG_Class_get_name(const hg_class_t *hg_class)
 {
-    return hg_class == NULL ? NULL : "ofi";
+    return hg_class == NULL ? NULL : hg_class->names.name;
 }
 
 const char *HG_Class_get_protocol(const hg_class_t *hg_class)
 {
-    return hg_class == NULL ? NULL : na_class_protocol(hg_class->na);
+    return hg_class == NULL ? NULL : hg_class->names.protocol;
 }
 
 bool HG_Class_is_listening(const hg_class_t *hg_class)

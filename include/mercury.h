@@ -177,7 +177,7 @@ HG_PUBLIC hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct h
  * \{ */
 
 /**
- * Name of the transport of a class, for example "ofi".
+ * Name of the transport of a class: "na" if it was opened as "na+sm", else "ofi".
  *
  * \param hg_class [IN] the class
  *
@@ -186,7 +186,7 @@ HG_PUBLIC hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct h
 HG_PUBLIC const char *HG_Class_get_name(const hg_class_t *hg_class) HG_WARN_UNUSED_RESULT;
 
 /**
- * Protocol of a class, for example "tcp".
+ * Protocol of a class, for example "tcp"; "sm" if it was opened as "na+sm".
  *
  * \param hg_class [IN] the class
  *
@@ -570,7 +570,8 @@ HG_PUBLIC hg_return_t HG_Addr_dup(hg_class_t *hg_class, hg_addr_t addr, hg_addr_
 HG_PUBLIC uint8_t HG_Addr_cmp(hg_class_t *hg_class, hg_addr_t addr1, hg_addr_t addr2) HG_WARN_UNUSED_RESULT;
 
 /**
- * Write an address as text that HG_Addr_lookup2() takes.
+ * Write an address as text that HG_Addr_lookup2() takes: "ofi+", or "na+" if the class was opened as "na+sm", then the
+ * protocol and the rest, for example "ofi+tcp://10.0.0.1:7000".
  *
  * \param hg_class [IN]       the class
  * \param buf [OUT]           where to, ended by a zero byte; NULL to ask for the size only

@@ -248,7 +248,7 @@ static bool dump_says(hg_class_t *hg_class, const char *name, unsigned int value
     HG_PAIR_OK(HG_Addr_self(hg_class, &self));
     HG_PAIR_OK(HG_Addr_to_string(hg_class, address, &size, self));
     HG_PAIR_OK(HG_Addr_free(hg_class, self));
-    (void)snprintf(line, sizeof(line), "%s: %s %u\n", address, name, value);
+    (void)snprintf(line, sizeof(line), "%s: %s %u\n", address + strlen("ofi+"), name, value);
     return strstr(dumped, line) != NULL;
 }
 
