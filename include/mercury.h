@@ -52,10 +52,10 @@ HG_PUBLIC const char *HG_Error_to_string(hg_return_t errnum) HG_WARN_UNUSED_RESU
 /**
  * List the protocols and devices that can be used on this machine.
  *
- * \param info_string [IN]         NULL for all, or a protocol such as "tcp" or "ofi+tcp"
- * \param na_protocol_info_p [OUT] linked list, to be freed with HG_Free_na_protocol_info(); NULL if there is none
+ * \param info_string [IN]         NULL for all that hg_info lists, or a protocol such as "tcp", "na+sm" or "ofi+tcp;ofi_rxm"
+ * \param na_protocol_info_p [OUT] linked list, to be freed with HG_Free_na_protocol_info(); unchanged on error
  *
- * \return HG_SUCCESS, HG_PROTONOSUPPORT for an unknown protocol, HG_NOMEM
+ * \return HG_SUCCESS, HG_PROTONOSUPPORT if the protocol is unknown or cannot be used here, HG_INVALID_ARG, HG_NOMEM
  */
 HG_PUBLIC hg_return_t HG_Get_na_protocol_info(const char *info_string, struct na_protocol_info **na_protocol_info_p);
 
