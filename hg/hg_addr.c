@@ -210,19 +210,24 @@ uint8_t HG_Addr_cmp(hg_class_t *hg_class, hg_addr_t addr1, hg_addr_t addr2)
 
 hg_return_t HG_Addr_to_string(hg_class_t *hg_class, char *buf, hg_size_t *buf_size_p, hg_addr_t addr)
 {
+    const char *text;
+    hg_size_t prefix_size;
     hg_size_t size;
     bool fits;
 
     if (hg_class == NULL || buf_size_p == NULL || addr == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Addr_to_string: a NULL argument");
-    size = strlen(addr->text) + 1;
+    text = addr->text + hg_class->names.skip;
+    prefix_size = strlen(hg_class->names.prefix);
+    size = prefix_size + strlen(text) + 1;
     fits = *buf_size_p >= size;
     *buf_size_p = size;
     if (buf == NULL)
         return HG_SUCCESS;
     if (!fits)
         return hg_error_set(HG_MSGSIZE, "HG_Addr_to_string: %s needs %zu bytes", addr->text, (size_t)size);
-    memcpy(buf, addr->text, size);
+    memcpy(buf, hg_class->names.prefix, prefix_size);
+    memcpy(buf + prefix_size, text, size - prefix_size);
     return HG_SUCCESS;
 }
 

@@ -22,6 +22,7 @@
 #include "hg/hg_options.h"
 #include "hg/hg_sm.h"
 #include "hg/hg_stats.h"
+#include "na/na_uri.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
@@ -136,6 +137,18 @@ void hg_class_forget_all(void)
 
 /* --- init and finalize ---------------------------------------------------------------------------------- */
 
+/* Programs compare the name of their provider with the beginning of an address, so they get back what they asked for. */
+static void class_set_names(struct hg_class *hg_class, const char *info_string)
+{
+    const char *protocol = na_class_protocol(hg_class->na);
+    struct na_uri uri;
+
+    hg_class->names = (struct hg_class_names){.name = "ofi", .protocol = protocol, .prefix = "ofi+"};
+    if (na_uri_parse(info_string, &uri, NULL, 0) == 0 && uri.sm_alias)
+        hg_class->names =
+            (struct hg_class_names){.name = "na", .protocol = "sm", .prefix = "na+sm", .skip = strlen(protocol)};
+}
+
 static int class_open_transport(struct hg_class *hg_class, const char *uri, bool listen,
                                 const struct hg_init_info *options)
 {
@@ -158,6 +171,7 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
 
     if (error != 0)
         return error;
+    class_set_names(hg_class, uri);
     hg_class->transports[BULK_TRANSPORT_OWN].na = hg_class->na;
     hg_transport_learn_limits(&hg_class->transports[BULK_TRANSPORT_OWN]);
     hg_class->transport_count = 1;
@@ -305,12 +319,12 @@ void HG_Cleanup(void)
 
 const char *HG_Class_get_name(const hg_class_t *hg_class)
 {
-    return hg_class == NULL ? NULL : "ofi";
+    return hg_class == NULL ? NULL : hg_class->names.name;
 }
 
 const char *HG_Class_get_protocol(const hg_class_t *hg_class)
 {
-    return hg_class == NULL ? NULL : na_class_protocol(hg_class->na);
+    return hg_class == NULL ? NULL : hg_class->names.protocol;
 }
 
 bool HG_Class_is_listening(const hg_class_t *hg_class)

@@ -26,6 +26,15 @@
 
 #define HG_CLASS_ADDR_BUCKETS 256U
 
+/** What a class and its addresses are called outside, as in Mercury: "ofi", "tcp" and "ofi+tcp://...", or "na", "sm" and
+ *  "na+sm://..." where the program asked for that. Inside, and on the wire, addresses are "tcp://..." and "shm://...". */
+struct hg_class_names {
+    const char *name;
+    const char *protocol;
+    const char *prefix; /**< what the text of an address begins with, */
+    size_t skip;        /**< in place of so many bytes of ours */
+};
+
 /** The user's pointer with the function that frees it. */
 struct hg_user_data {
     void *data;
@@ -44,6 +53,7 @@ struct hg_class {
     uint32_t fork_generation; /**< hg_fork_generation when it was opened */
     uint64_t incarnation;     /**< random and not 0, new for every class: tells a restarted process apart */
     struct hg_addr *self;     /**< a reference */
+    struct hg_class_names names;
     struct hg_transport transports[BULK_TRANSPORTS_MAX]; /**< by enum bulk_transport */
     uint32_t transport_count;
 

@@ -5,12 +5,15 @@
  * What can be asked without a class: versions, build features and the transports of this machine.
  */
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "hg/hg_error.h"
 #include "mercury.h"
 #include "na/na.h"
+#include "na/na_uri.h"
 #include "quicksilver.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
@@ -106,15 +109,15 @@ void qs_transport_list_free(struct qs_transport_info *list, size_t count)
     util_free(list);
 }
 
-static struct na_protocol_info *info_protocol(const struct na_transport_info *found)
+static struct na_protocol_info *info_create(const char *class_name, const char *protocol, const char *device)
 {
     struct na_protocol_info *info = util_calloc(1, sizeof(*info));
 
     if (info == NULL)
         return NULL;
-    info->class_name = util_strdup("ofi");
-    info->protocol_name = util_strdup(found->protocol);
-    info->device_name = util_strdup(found->device[0] != '\0' ? found->device : found->domain);
+    info->class_name = util_strdup(class_name);
+    info->protocol_name = util_strdup(protocol);
+    info->device_name = util_strdup(device);
     if (info->class_name == NULL || info->protocol_name == NULL || info->device_name == NULL) {
         HG_Free_na_protocol_info(info);
         return NULL;
@@ -122,55 +125,76 @@ static struct na_protocol_info *info_protocol(const struct na_transport_info *fo
     return info;
 }
 
-/* Whether the transport is one of those that an info string such as "ofi+tcp" or "tcp://eth0" asks for. */
-static bool info_wanted(const struct na_transport_info *found, const char *info_string)
-{
-    const char *name = info_string;
-    size_t size;
+/* What an info string asks for. */
+struct info_wish {
+    const char *protocol; /* NULL: everything */
+    bool ofi;             /* under the names that begin with ofi+ */
+    bool sm;              /* shared memory under the name na+sm */
+};
 
-    if (!found->usable)
-        return false;
-    if (name == NULL || name[0] == '\0')
-        return true;
-    if (strncmp(name, "ofi+", 4) == 0)
-        name += 4;
-    if (strncmp(name, "na+sm", 5) == 0)
-        name = "shm";
-    if (name[0] == '\0' || strcmp(info_string, "ofi") == 0)
-        return true;
-    size = strcspn(name, ":");
-    return strlen(found->protocol) == size && strncmp(found->protocol, name, size) == 0;
+/* Adds a usable transport to the list, under each name that is asked for. */
+static int info_add(struct na_protocol_info ***last, const struct na_transport_info *found,
+                    const struct info_wish *wish)
+{
+    const char *device = found->device[0] != '\0' ? found->device : found->domain;
+
+    if (wish->ofi) {
+        **last = info_create("ofi", found->protocol, device);
+        if (**last == NULL)
+            return -ENOMEM;
+        *last = &(**last)->next;
+    }
+    if (wish->sm && strcmp(found->protocol, "shm") == 0) {
+        **last = info_create("na", "sm", device);
+        if (**last == NULL)
+            return -ENOMEM;
+        *last = &(**last)->next;
+    }
+    return 0;
+}
+
+/* Lists what is wished for; an empty list is one that says why. */
+static int info_list(const struct info_wish *wish, struct na_protocol_info **first)
+{
+    struct na_protocol_info **last = first;
+    struct na_transport_info *found;
+    size_t count;
+    int error = na_transport_list(wish->protocol, &found, &count);
+
+    if (error != 0)
+        return error;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        if (found[i].usable)
+            error = info_add(&last, &found[i], wish);
+        else if (wish->protocol != NULL)
+            (void)util_detail_set(0, "%s cannot be used: %s", found[i].protocol, found[i].why);
+    }
+    util_free(found);
+    return error;
 }
 
 hg_return_t HG_Get_na_protocol_info(const char *info_string, struct na_protocol_info **na_protocol_info_p)
 {
+    struct info_wish wish = {.ofi = true, .sm = true};
     struct na_protocol_info *first = NULL;
-    struct na_protocol_info **last = &first;
-    struct na_transport_info *found;
-    size_t count;
-    size_t i;
+    struct na_uri uri;
+    char why[200];
     int error;
 
     if (na_protocol_info_p == NULL)
         return HG_INVALID_ARG;
-    error = na_transport_list(NULL, &found, &count);
-    if (error != 0)
-        return hg_error_from(error);
-    for (i = 0; i < count; i++) {
-        if (!info_wanted(&found[i], info_string))
-            continue;
-        *last = info_protocol(&found[i]);
-        if (*last == NULL) {
-            HG_Free_na_protocol_info(first);
-            util_free(found);
-            return HG_NOMEM;
-        }
-        last = &(*last)->next;
+    if (info_string != NULL && info_string[0] != '\0') {
+        if (na_uri_parse(info_string, &uri, why, sizeof(why)) != 0)
+            return hg_error_set(HG_PROTONOSUPPORT, "'%.200s' names no protocol: %s", info_string, why);
+        wish = (struct info_wish){.protocol = uri.protocol, .ofi = !uri.sm_alias, .sm = uri.sm_alias};
     }
-    util_free(found);
+    error = info_list(&wish, &first);
+    if (error != 0) {
+        HG_Free_na_protocol_info(first);
+        return hg_error_from(error);
+    }
     if (first == NULL)
-        return hg_error_set(HG_PROTONOSUPPORT, "no usable transport matches \"%s\"",
-                            info_string != NULL ? info_string : "");
+        return HG_PROTONOSUPPORT; /* with the reason that the list gave */
     *na_protocol_info_p = first;
     return HG_SUCCESS;
 }

@@ -54,10 +54,10 @@ HG_PUBLIC const char *HG_Error_to_string(hg_return_t errnum) HG_WARN_UNUSED_RESU
 /**
  * List the protocols and devices that can be used on this machine.
  *
- * \param info_string [IN]         NULL for all, or a protocol such as "tcp" or "ofi+tcp"
- * \param na_protocol_info_p [OUT] linked list, to be freed with HG_Free_na_protocol_info(); NULL if there is none
+ * \param info_string [IN]         NULL for all that hg_info lists, or a protocol such as "tcp", "na+sm" or "ofi+tcp;ofi_rxm"
+ * \param na_protocol_info_p [OUT] linked list, to be freed with HG_Free_na_protocol_info(); unchanged on error
  *
- * \return HG_SUCCESS, HG_PROTONOSUPPORT for an unknown protocol, HG_NOMEM
+ * \return HG_SUCCESS, HG_PROTONOSUPPORT if the protocol is unknown or cannot be used here, HG_INVALID_ARG, HG_NOMEM
  */
 HG_PUBLIC hg_return_t HG_Get_na_protocol_info(const char *info_string, struct na_protocol_info **na_protocol_info_p);
 
@@ -180,7 +180,7 @@ HG_PUBLIC hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct h
  * \{ */
 
 /**
- * Name of the transport of a class, for example "ofi".
+ * Name of the transport of a class: "na" if it was opened as "na+sm", else "ofi".
  *
  * \param hg_class [IN] the class
  *
@@ -189,7 +189,7 @@ HG_PUBLIC hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct h
 HG_PUBLIC const char *HG_Class_get_name(const hg_class_t *hg_class) HG_WARN_UNUSED_RESULT;
 
 /**
- * Protocol of a class, for example "tcp".
+ * Protocol of a class, for example "tcp"; "sm" if it was opened as "na+sm".
  *
  * \param hg_class [IN] the class
  *
@@ -575,7 +575,8 @@ HG_PUBLIC hg_return_t HG_Addr_dup(hg_class_t *hg_class, hg_addr_t addr, hg_addr_
 HG_PUBLIC uint8_t HG_Addr_cmp(hg_class_t *hg_class, hg_addr_t addr1, hg_addr_t addr2) HG_WARN_UNUSED_RESULT;
 
 /**
- * Write an address as text that HG_Addr_lookup2() takes.
+ * Write an address as text that HG_Addr_lookup2() takes: "ofi+", or "na+" if the class was opened as "na+sm", then the
+ * protocol and the rest, for example "ofi+tcp://10.0.0.1:7000".
  *
  * \param hg_class [IN]       the class
  * \param buf [OUT]           where to, ended by a zero byte; NULL to ask for the size only
