@@ -65,13 +65,17 @@ static void callbacks_may_wait_for_calls_of_their_own_at_any_depth(void)
 
 /* A handler that calls back to its caller and drives both sides until it has the answer; the answer's handler does the
  * same, down to the end. */
+struct bounce_answer {
+    bool come;
+};
+
 static hg_id_t bounce_id;
 static unsigned int bounced;
 
 static hg_return_t bounce_answered(const struct hg_cb_info *info)
 {
     HG_PAIR_OK(info->ret);
-    *(bool *)info->arg = true;
+    ((struct bounce_answer *)info->arg)->come = true;
     return HG_SUCCESS;
 }
 
@@ -79,12 +83,12 @@ static hg_return_t bounce(hg_handle_t handle)
 {
     const struct hg_info *info = HG_Get_info(handle);
     hg_handle_t back;
-    bool answered = false;
+    struct bounce_answer answer = {0};
 
     if (bounced++ < DEPTH) {
         HG_PAIR_OK(HG_Create(info->context, info->addr, bounce_id, &back));
-        HG_PAIR_OK(HG_Forward(back, bounce_answered, &answered, NULL));
-        HG_PAIR_UNTIL(chain.pair, answered);
+        HG_PAIR_OK(HG_Forward(back, bounce_answered, &answer, NULL));
+        HG_PAIR_UNTIL(chain.pair, answer.come);
         HG_PAIR_OK(HG_Destroy(back));
     }
     HG_PAIR_OK(HG_Respond(handle, NULL, NULL, NULL));
