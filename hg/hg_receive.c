@@ -332,8 +332,9 @@ static bool receive_most(bool first, bool second, bool third)
 
 /* Whose frame it may have been that was damaged, or NULL. On a route that is known. Without one, two of the three
  * parts of the receive id must be right. */
-static struct hg_session *receive_damaged_session(struct hg_context *context, const unsigned char *bytes, size_t size)
+static struct hg_session *receive_damaged_session(const struct hg_port *port, const unsigned char *bytes, size_t size)
 {
+    struct hg_context *context = port->context;
     struct hg_frame_header header;
 
     hg_frame_decode_id(bytes, size, &header);
@@ -343,16 +344,16 @@ static struct hg_session *receive_damaged_session(struct hg_context *context, co
         bool key = header.session_key == session->local_key;
         bool incarnation = header.incarnation == (uint32_t)context->hg_class->incarnation;
 
-        if (hg_session_checked(session) && receive_most(index, key, incarnation))
+        if (session->port == port && hg_session_checked(session) && receive_most(index, key, incarnation))
             return session;
     }
     return NULL;
 }
 
 /* What came was damaged: nothing in it can be trusted, not even which call it was for. True when this was dealt with. */
-static bool receive_damaged(struct hg_context *context, struct na_route *route, const unsigned char *bytes, size_t size)
+static bool receive_damaged(const struct hg_port *port, struct na_route *route, const unsigned char *bytes, size_t size)
 {
-    struct hg_session *session = route != NULL ? na_route_user(route) : receive_damaged_session(context, bytes, size);
+    struct hg_session *session = route != NULL ? na_route_user(route) : receive_damaged_session(port, bytes, size);
 
     if (session == NULL || !hg_session_checked(session))
         return false;
@@ -391,7 +392,7 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
 
     context->counters.frames_recv++;
     if (kind != HG_FRAME_KIND_FRAME) {
-        if (!receive_damaged(context, route, data, size))
+        if (!receive_damaged(port, route, data, size))
             receive_reject(port, route, kind);
         return;
     }
