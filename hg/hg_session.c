@@ -161,8 +161,8 @@ static struct hg_session *session_lookup(struct hg_context *context, const struc
         return session;
     util_list_each (node, &context->sessions) {
         session = util_container_of(node, struct hg_session, link);
-        if (session != except && session->addr == addr && session->target_context == target_context &&
-            session->port->transport == BULK_TRANSPORT_OWN)
+        if (session->addr == addr && session->target_context == target_context &&
+            session->port->transport == BULK_TRANSPORT_OWN && session != except)
             return session;
     }
     return NULL;
@@ -216,8 +216,10 @@ static int session_open(struct hg_context *context, struct hg_addr *addr, uint8_
     struct hg_session *session;
     int error;
 
-    if (context->closing)
-        return util_detail_set(-ECANCELED, "context %u is being destroyed", context->id);
+    if (context->closing) {
+        (void)util_detail_set(-ECANCELED, "context %u is being destroyed", context->id);
+        return -ECANCELED;
+    }
     session = session_create(&context->ports[BULK_TRANSPORT_OWN], addr, target_context);
     if (session == NULL)
         return -ENOMEM;

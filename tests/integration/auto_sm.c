@@ -103,7 +103,7 @@ static void processes_talk_by_shared_memory(void)
     struct hg_pair pair;
 
     hg_process_start(&target, "target", "tcp://127.0.0.1", WITH);
-    SUPPORT_CHECK(strncmp(target.line, "tcp://127.0.0.1:", 16) == 0);
+    SUPPORT_CHECK(strncmp(target.line, "ofi+tcp://127.0.0.1:", 20) == 0);
     origin_open(&pair, WITH, target.line);
     use_all_sizes(&pair);
     SUPPORT_CHECK(tcp_connections(target.line) == 0);
@@ -166,7 +166,7 @@ static void primary_shared_memory_needs_no_other(void)
     init.auto_sm = true;
     hg_class = HG_Init_opt2("na+sm", true, HG_VERSION(2, 4), &init);
     SUPPORT_CHECK(hg_class != NULL);
-    SUPPORT_CHECK(strcmp(HG_Class_get_protocol(hg_class), "shm") == 0);
+    SUPPORT_CHECK(strcmp(HG_Class_get_protocol(hg_class), "sm") == 0);
     HG_PAIR_OK(HG_Finalize(hg_class));
 }
 
