@@ -299,7 +299,8 @@ hg_return_t HG_Finalize(hg_class_t *hg_class)
         char open[HG_LEAKS_TEXT];
 
         hg_leaks_of_class(hg_class, open);
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s: %s", na_class_address(hg_class->na), open);
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_CLS, "HG_Finalize: still open in %s%s: %s", hg_class->names.prefix,
+                       na_class_address(hg_class->na) + hg_class->names.skip, open);
         return hg_error_set(HG_BUSY, "HG_Finalize: still open: %s", open);
     }
     class_list_closed(hg_class);

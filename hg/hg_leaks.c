@@ -107,7 +107,8 @@ static void leaks_add_addrs(struct leaks_text *out, struct hg_class *hg_class, u
 
             if (held == 0 || named == LEAKS_NAMED)
                 continue;
-            leaks_add(out, "%s%.100s", named++ > 0 ? ", " : " (", addr->text);
+            leaks_add(out, "%s%s%.100s", named++ > 0 ? ", " : " (", hg_class->names.prefix,
+                      addr->text + hg_class->names.skip);
             if (held > 1)
                 leaks_add(out, " %u times", held);
             users += held;

@@ -123,7 +123,7 @@ _Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "
 struct stats_snapshot {
     struct stats_snapshot *next;
     struct qs_counters counters;
-    char address[NA_ADDRESS_MAX];
+    char address[NA_ADDRESS_MAX + 8]; /* with its prefix */
 };
 
 struct stats_dump {
@@ -135,7 +135,8 @@ struct stats_dump {
 static void stats_snapshot(struct hg_class *hg_class, struct stats_snapshot *snapshot)
 {
     hg_stats_read(hg_class, &snapshot->counters);
-    (void)snprintf(snapshot->address, sizeof(snapshot->address), "%s", na_class_address(hg_class->na));
+    (void)snprintf(snapshot->address, sizeof(snapshot->address), "%s%s", hg_class->names.prefix,
+                   na_class_address(hg_class->na) + hg_class->names.skip);
 }
 
 static void stats_snapshot_write(const struct stats_snapshot *snapshot)

@@ -334,12 +334,12 @@ static void addr_format_picks_the_family(void)
     if (!provider_is("tcp"))
         return;
     init.na_init_info.addr_format = NA_ADDR_IPV4;
-    SUPPORT_CHECK(opens("tcp://lo", &init, text) && strstr(text, "tcp://127.") == text);
+    SUPPORT_CHECK(opens("tcp://lo", &init, text) && strstr(text, "ofi+tcp://127.") == text);
     check_refused("tcp://[::1]", &init, "::1");
     init.na_init_info.addr_format = NA_ADDR_IPV6;
     check_refused("tcp://127.0.0.1", &init, "127.0.0.1");
     if (opens("tcp://[::1]", &init, text))
-        SUPPORT_CHECK(strstr(text, "tcp://[::1]:") == text);
+        SUPPORT_CHECK(strstr(text, "ofi+tcp://[::1]:") == text);
     init.na_init_info.addr_format = NA_ADDR_NATIVE;
     SUPPORT_CHECK(opens("tcp://127.0.0.1", &init, text));
 }
