@@ -141,6 +141,35 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     hg_bulk_api_init(context);
 }
 
+/* Whether the set can be put into a set of the user's: the kernel nests them four deep, and some providers use up
+ * what there is (tcp;ofi_rxm of libfabric 2). */
+static bool context_set_fits(int epoll_fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int user_fd = epoll_create1(EPOLL_CLOEXEC);
+    bool fits = user_fd >= 0 && epoll_ctl(user_fd, EPOLL_CTL_ADD, epoll_fd, &event) == 0;
+
+    if (user_fd >= 0)
+        (void)close(user_fd);
+    return fits;
+}
+
+/* Does without a set of our own: the user gets the transport's, with the timer in it. */
+static int context_share_set(struct hg_context *context)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    (void)close(context->epoll_fd);
+    context->epoll_fd = -1;
+    if (context->port_count != 1)
+        return util_detail_set(-ELOOP, "the descriptors of two transports cannot be waited for together here");
+    if (epoll_ctl(na_wait_fd(context->na), EPOLL_CTL_ADD, context->timer_fd, &event) != 0)
+        return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
+    context->epoll_fd = na_wait_fd(context->na);
+    context->epoll_shared = true;
+    return 0;
+}
+
 /* A descriptor of the user's own to wait on: the transports', and a timer for what is due without an event. */
 static int context_open_wait(struct hg_context *context)
 {
@@ -156,6 +185,8 @@ static int context_open_wait(struct hg_context *context)
     for (i = 0; i < context->port_count; i++)
         if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, na_wait_fd(context->ports[i].na), &event) != 0)
             return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
+    if (!context_set_fits(context->epoll_fd))
+        return context_share_set(context);
     if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, context->timer_fd, &event) != 0)
         return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
     return 0;
@@ -170,7 +201,7 @@ static void context_destroy_handles(struct hg_context *context)
 
 static void context_free(struct hg_context *context)
 {
-    if (context->epoll_fd >= 0)
+    if (context->epoll_fd >= 0 && !context->epoll_shared)
         (void)close(context->epoll_fd);
     if (context->timer_fd >= 0)
         (void)close(context->timer_fd);

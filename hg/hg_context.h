@@ -91,7 +91,8 @@ struct hg_context {
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */
 
     /* Waiting. */
-    int epoll_fd; /**< for the user: the transports' descriptors and timer_fd; -1 where one of them cannot wait */
+    int epoll_fd;      /**< for the user: the transports' descriptors and timer_fd; -1 where one of them cannot wait */
+    bool epoll_shared; /**< it is the transport's, with timer_fd in it: see hg_context.c */
     int timer_fd;
     uint64_t timer_fd_ns; /**< what it is set to; UINT64_MAX: nothing */
     bool unposted;        /**< no new requests are taken */

@@ -86,7 +86,7 @@ static void fork_free_context(struct hg_context *context)
     util_bufs_fini(&context->bufs);
     hg_user_data_free(&context->user);
     /* The descriptors are the child's own copies; the parent's stay open. */
-    if (context->epoll_fd >= 0)
+    if (context->epoll_fd >= 0 && !context->epoll_shared)
         (void)close(context->epoll_fd);
     if (context->timer_fd >= 0)
         (void)close(context->timer_fd);

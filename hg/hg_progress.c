@@ -128,6 +128,22 @@ static void progress_disarm(struct hg_context *context)
     hg_port_wait_finish(context);
 }
 
+/* Makes the user's descriptor readable when the context needs a turn although nothing arrives. */
+static void progress_set_timer_fd(struct hg_context *context, uint64_t next_ns)
+{
+    struct itimerspec when = {0};
+
+    if (next_ns == context->timer_fd_ns)
+        return;
+    context->timer_fd_ns = next_ns;
+    if (next_ns != UINT64_MAX) {
+        when.it_value.tv_sec = (time_t)(next_ns / UTIL_CLOCK_NS_PER_S);
+        when.it_value.tv_nsec = (long)(next_ns % UTIL_CLOCK_NS_PER_S) | 1; /* 0 would disarm */
+    }
+    if (timerfd_settime(context->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0)
+        UTIL_LOG_ERROR(UTIL_LOG_AREA_POLL, "timerfd_settime: errno %d", errno);
+}
+
 static void progress_poll(const struct hg_context *context, uint64_t until_ns)
 {
     struct pollfd pollfds[BULK_TRANSPORTS_MAX];
@@ -152,6 +168,8 @@ static void progress_sleep(struct hg_context *context, uint64_t deadline_ns)
 
     if (deadline_ns < until_ns)
         until_ns = deadline_ns;
+    if (context->epoll_shared)
+        progress_set_timer_fd(context, UINT64_MAX); /* or it would end the sleep whenever it is past */
     if (!progress_arm(context, until_ns))
         return;
     context->counters.sleeps++;
@@ -235,22 +253,6 @@ int HG_Event_get_wait_fd(const hg_context_t *context)
     if (context == NULL || hg_fork_stops(context->hg_class, "HG_Event_get_wait_fd"))
         return -1;
     return context->epoll_fd;
-}
-
-/* Makes the user's descriptor readable when the context needs a turn although nothing arrives. */
-static void progress_set_timer_fd(struct hg_context *context, uint64_t next_ns)
-{
-    struct itimerspec when = {0};
-
-    if (next_ns == context->timer_fd_ns)
-        return;
-    context->timer_fd_ns = next_ns;
-    if (next_ns != UINT64_MAX) {
-        when.it_value.tv_sec = (time_t)(next_ns / UTIL_CLOCK_NS_PER_S);
-        when.it_value.tv_nsec = (long)(next_ns % UTIL_CLOCK_NS_PER_S) | 1; /* 0 would disarm */
-    }
-    if (timerfd_settime(context->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0)
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_POLL, "timerfd_settime: errno %d", errno);
 }
 
 bool HG_Event_ready(hg_context_t *context)
