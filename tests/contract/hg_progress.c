@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/contract/hg_contract.h"
+#include "tests/support/support_idle.h"
 
 static void progress_and_trigger_say_what_happened(void)
 {
@@ -251,34 +251,24 @@ static void several_threads_may_progress_and_trigger_one_context(void)
 
 /* --- idle ---------------------------------------------------------------------------------------- */
 
-static uint64_t cpu_us(void)
-{
-    struct rusage usage;
+/* Of two threads, one at each side. */
+enum { IDLE_PERCENT = 4 };
 
-    SUPPORT_CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
-    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000U +
-           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+static void idle_in_progress(void *arg)
+{
+    (void)HG_Progress(arg, 100);
 }
 
-/* One second asleep in HG_Progress, on both sides, with an open connection. */
+/* Asleep in HG_Progress, on both sides, with an open connection. */
 static void idle_progress_costs_less_than_two_percent(void)
 {
     struct hg_pair pair;
-    uint64_t begin_us;
-    uint64_t used_us;
 
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
     for (unsigned int i = 0; i < 10; i++)
         hg_pair_check_works(&pair);
     hg_pair_settle(&pair);
-    begin_us = support_suite_now_us();
-    used_us = cpu_us();
-    while (support_suite_now_us() - begin_us < 1000000)
-        (void)HG_Progress(pair.origin.contexts[0], 100);
-    used_us = cpu_us() - used_us;
-    printf("# idle: %llu us of CPU in one second, for two threads\n", (unsigned long long)used_us);
-    if (strstr(support_suite_parameter(), "ofi_rxm") == NULL)
-        SUPPORT_CHECK(used_us < 2U * 20000U * support_slowness());
+    support_idle_check(idle_in_progress, pair.origin.contexts[0], CLOCK_PROCESS_CPUTIME_ID, IDLE_PERCENT);
     hg_pair_close(&pair);
 }
 
@@ -377,13 +367,16 @@ static void no_wakeup_is_lost_in_an_event_loop(void)
     hg_pair_close(&pair);
 }
 
+static void idle_in_event_round(void *arg)
+{
+    (void)event_round(arg, 100);
+}
+
 static void idle_event_loop_costs_less_than_two_percent(void)
 {
     struct event_thread target;
     struct event_side origin;
     struct hg_pair pair;
-    uint64_t begin_us;
-    uint64_t used_us;
 
     hg_pair_open(&pair, NULL);
     for (unsigned int i = 0; i < 10; i++)
@@ -393,14 +386,7 @@ static void idle_event_loop_costs_less_than_two_percent(void)
     event_open(&target.side, pair.target.contexts[0]);
     event_open(&origin, pair.origin.contexts[0]);
     SUPPORT_CHECK(pthread_create(&target.thread, NULL, event_drive, &target) == 0);
-    begin_us = support_suite_now_us();
-    used_us = cpu_us();
-    while (support_suite_now_us() - begin_us < 1000000)
-        (void)event_round(&origin, 100);
-    used_us = cpu_us() - used_us;
-    printf("# idle event loop: %llu us of CPU in one second, for two threads\n", (unsigned long long)used_us);
-    if (strstr(support_suite_parameter(), "ofi_rxm") == NULL)
-        SUPPORT_CHECK(used_us < 2U * 20000U * support_slowness());
+    support_idle_check(idle_in_event_round, &origin, CLOCK_PROCESS_CPUTIME_ID, IDLE_PERCENT);
     atomic_store(&target.stop, true);
     SUPPORT_CHECK(pthread_join(target.thread, NULL) == 0);
     (void)close(target.side.epoll_fd);

@@ -37,11 +37,11 @@ check() {
 }
 
 # exits CODE COMMAND...: whether it ends with CODE; its output is in $work/out and $work/err. A
-# command that takes longer than 40 s counts as hanging.
+# command that takes longer than 40 s (more under sanitizers) counts as hanging.
 exits() {
     local code=$1 got
     shift
-    timeout -k 2 40 "$@" >"$work/out" 2>"$work/err"
+    timeout -k 2 $((40 * ${SUPPORT_SLOWNESS:-1})) "$@" >"$work/out" 2>"$work/err"
     got=$?
     [ "$got" = "$code" ] && return 0
     echo "exit code $got, wanted $code; stdout:"

@@ -43,6 +43,9 @@ def main():
             suites[program] = suite
 
     passed, failed, skipped = 0, [], 0
+    names = [program["name"] for program in programs]
+    # Their reports could not be told apart.
+    failed += [f"{name}: more than one program has this name" for name in sorted(set(names)) if names.count(name) > 1]
     for program in programs:
         name, result = program["name"], program["result"]
         if name in suites and result not in SKIPPED:

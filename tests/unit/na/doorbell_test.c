@@ -388,6 +388,14 @@ Test(doorbell, killed_process_is_told)
     end_close(&a);
 }
 
+static uint64_t cpu_now_ns(void)
+{
+    struct timespec now;
+
+    cr_assert_eq(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
+    return (uint64_t)now.tv_sec * UTIL_CLOCK_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 Test(doorbell, killed_process_is_noticed_while_busy_polling)
 {
     char ready;
@@ -409,8 +417,9 @@ Test(doorbell, killed_process_is_noticed_while_busy_polling)
 
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    start_ns = util_clock_now_ns();
-    while (a.downs == 0 && util_clock_now_ns() - start_ns < 5 * UTIL_CLOCK_NS_PER_S) {
+    /* Of its own time: a thread that spins is not always the only one that wants the CPU. */
+    start_ns = cpu_now_ns();
+    while (a.downs == 0 && cpu_now_ns() - start_ns < 5 * UTIL_CLOCK_NS_PER_S) {
         polls++;
         if (shm_doorbell_due(a.bell)) {
             calls++;
@@ -418,7 +427,7 @@ Test(doorbell, killed_process_is_noticed_while_busy_polling)
         }
     }
     cr_assert_eq(a.downs, 1);
-    cr_assert_lt(util_clock_now_ns() - start_ns, 50 * UTIL_CLOCK_NS_PER_MS * support_slowness());
+    cr_assert_lt(cpu_now_ns() - start_ns, 50 * UTIL_CLOCK_NS_PER_MS * support_slowness());
     cr_assert_leq(calls, 3, "%llu system calls for %llu polls", (unsigned long long)calls, (unsigned long long)polls);
     close(pipes[0]);
     close(pipes[1]);
