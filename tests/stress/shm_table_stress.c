@@ -123,6 +123,7 @@ static int play(void)
     pthread_t threads[WRITERS + READERS];
     uint64_t start_ns = util_clock_now_ns();
 
+    (void)support_seed(); /* before there are threads */
     game.rounds = 1000000 / support_slowness();
     atomic_store(&game.writers_left, WRITERS);
     SUPPORT_CHECK(shm_table_create(&game.table) == 0);
