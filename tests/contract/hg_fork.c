@@ -154,6 +154,8 @@ static void child_may_open_classes_of_its_own(void)
     struct hg_pair pair;
     pid_t child;
 
+    if (support_under_tsan())
+        support_suite_skip("TSan allows no threads in the child of a process with threads");
     hg_pair_open(&pair, NULL);
     hg_pair_check_works(&pair);
     child = fork();

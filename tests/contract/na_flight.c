@@ -245,7 +245,7 @@ static void cancel_after(struct op *ops, enum na_rma_op kind, unsigned int turns
         op_fill(&ops[i], bench, kind, i * CANCEL_PIECE, CANCEL_PIECE, &remote);
         SUPPORT_CHECK(op_post(&ops[i], bench) == 0);
     }
-    for (unsigned int i = 0; i < turns; i++) {
+    for (unsigned int i = 0; i < turns && ops_ended(ops, CANCELS) < CANCELS; i++) {
         (void)node_pump(&bench->client);
         if (i % 2 == 1)
             (void)node_pump(&bench->server);
@@ -442,7 +442,7 @@ static void withdraw_round(struct node *server, unsigned char *bytes, enum withd
 
 static void withdraw(enum withdrawal how)
 {
-    enum { ROUNDS = 60 };
+    unsigned int rounds = support_slowness() > 1 ? 20 : 60;
     unsigned char *bytes = malloc(PUT_SIZE);
     struct node_child child;
     struct util_prng prng;
@@ -461,7 +461,7 @@ static void withdraw(enum withdrawal how)
     (void)snprintf(name, sizeof(name), "withdraw-%d", (int)getpid());
     server_open(&server, name);
     SUPPORT_CHECK(dprintf(child.control, "%s", na_class_address(server.na_class)) > 0);
-    for (unsigned int round = 0; round < ROUNDS; round++) {
+    for (unsigned int round = 0; round < rounds; round++) {
         withdraw_round(&server, bytes, how, util_prng_below(&prng, 2000));
         if (how != WITHDRAW_AFTER_ALL)
             continue;

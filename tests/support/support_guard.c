@@ -6,6 +6,7 @@
  */
 #include "tests/support/support_guard.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,22 +73,33 @@ void support_end(void)
     }
 }
 
+bool support_under_tsan(void)
+{
+    return SUPPORT_TSAN != 0;
+}
+
 unsigned int support_slowness(void)
 {
     return SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1;
 }
 
-uint64_t support_seed(void)
+static uint64_t seed;
+
+static void seed_choose(void)
 {
-    static uint64_t seed;
     const char *text = getenv("SUPPORT_SEED");
 
-    if (seed != 0)
-        return seed;
     seed = text != NULL ? strtoull(text, NULL, 0) : util_rand_u64();
     if (seed == 0)
         seed = 1;
     fprintf(stderr, "SUPPORT_SEED=%#llx\n", (unsigned long long)seed);
+}
+
+uint64_t support_seed(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, seed_choose);
     return seed;
 }
 

@@ -12,6 +12,7 @@
 #ifndef SUPPORT_GUARD_H
 #define SUPPORT_GUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Exit status of a plain program that could not run here; meson counts it as skipped. */
@@ -21,11 +22,14 @@
 void support_begin(void);
 void support_end(void);
 
+/* Whether this program was compiled for ThreadSanitizer, which cannot do all that a program may. */
+bool support_under_tsan(void);
+
 /* The multiplier for time limits: 1, or more where a sanitizer slows the program down. */
 unsigned int support_slowness(void);
 
 /* The seed of this run's random tests: SUPPORT_SEED from the environment, or a fresh one; printed
- * once on stderr, so that a failure can be repeated. */
+ * once on stderr, so that a failure can be repeated. Any thread. */
 uint64_t support_seed(void);
 
 /* Prints the failed condition and aborts. */
