@@ -6,6 +6,7 @@
 #include "tests/contract/na_bench.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,13 +55,16 @@ struct na_mem *bench_register(struct node *node, void *bytes, size_t size, unsig
 /* A node that may, or may not, copy from and to its peers' memory by itself. */
 static void bench_open_node(struct node *node, bool listen, const char *direct)
 {
-    const char *before = getenv("QS_SHM_DIRECT");
+    const char *set = getenv("QS_SHM_DIRECT");
+    char before[16] = "";
 
+    if (set != NULL)
+        (void)snprintf(before, sizeof(before), "%s", set);
     if (direct != NULL)
         SUPPORT_CHECK(setenv("QS_SHM_DIRECT", direct, 1) == 0);
     node_open(node, listen);
-    if (direct != NULL && before == NULL)
-        SUPPORT_CHECK(unsetenv("QS_SHM_DIRECT") == 0);
+    if (direct != NULL)
+        SUPPORT_CHECK((set != NULL ? setenv("QS_SHM_DIRECT", before, 1) : unsetenv("QS_SHM_DIRECT")) == 0);
 }
 
 void bench_open_with(struct bench *bench, size_t size, const struct bench_options *options)
