@@ -6,6 +6,7 @@
 #include "tests/contract/na_bench.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,31 +52,41 @@ struct na_mem *bench_register(struct node *node, void *bytes, size_t size, unsig
 
 /* --- the bench ------------------------------------------------------------------------------------------ */
 
-static void bench_start(struct bench *bench, size_t size, unsigned server_access, bool client_listens,
-                        unsigned client_access)
+/* A node that may, or may not, copy from and to its peers' memory by itself. */
+static void bench_open_node(struct node *node, bool listen, const char *direct)
+{
+    const char *set = getenv("QS_SHM_DIRECT");
+    char before[16] = "";
+
+    if (set != NULL)
+        (void)snprintf(before, sizeof(before), "%s", set);
+    if (direct != NULL)
+        SUPPORT_CHECK(setenv("QS_SHM_DIRECT", direct, 1) == 0);
+    node_open(node, listen);
+    if (direct != NULL)
+        SUPPORT_CHECK((set != NULL ? setenv("QS_SHM_DIRECT", before, 1) : unsetenv("QS_SHM_DIRECT")) == 0);
+}
+
+void bench_open_with(struct bench *bench, size_t size, const struct bench_options *options)
 {
     memset(bench, 0, sizeof(*bench));
-    node_open(&bench->server, true);
-    node_open(&bench->client, client_listens);
+    bench_open_node(&bench->server, true, options->server_direct);
+    bench_open_node(&bench->client, options->client_listens, options->client_direct);
     bench->size = size;
     bench->client_bytes = malloc(size);
     bench->server_bytes = malloc(size);
     SUPPORT_CHECK(bench->client_bytes != NULL && bench->server_bytes != NULL);
     bytes_fill(bench->client_bytes, size, 1);
     bytes_fill(bench->server_bytes, size, 2);
-    bench->client_mem = bench_register(&bench->client, bench->client_bytes, size, client_access);
-    bench->server_mem = bench_register(&bench->server, bench->server_bytes, size, server_access);
+    bench->client_mem = bench_register(&bench->client, bench->client_bytes, size, options->client_access);
+    bench->server_mem = bench_register(&bench->server, bench->server_bytes, size, options->server_access);
     bench->route = node_meet(&bench->client, &bench->server, na_class_address(bench->server.na_class));
 }
 
 void bench_open(struct bench *bench, size_t size, unsigned server_access)
 {
-    bench_start(bench, size, server_access, false, NA_ACCESS_LOCAL);
-}
-
-void bench_open_both(struct bench *bench, size_t size, unsigned server_access, unsigned client_access)
-{
-    bench_start(bench, size, server_access, true, client_access);
+    bench_open_with(bench, size,
+                    &(struct bench_options){.server_access = server_access, .client_access = NA_ACCESS_LOCAL});
 }
 
 void bench_close(struct bench *bench)

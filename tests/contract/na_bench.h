@@ -32,8 +32,15 @@ struct bench {
 
 /* The server's memory with this access, the client's for local use alone. */
 void bench_open(struct bench *bench, size_t size, unsigned server_access);
-/* With all settings: the client listens, and its memory has this access, too. */
-void bench_open_both(struct bench *bench, size_t size, unsigned server_access, unsigned client_access);
+/* With all settings. */
+struct bench_options {
+    unsigned server_access;
+    unsigned client_access;
+    bool client_listens;
+    const char *server_direct; /* QS_SHM_DIRECT for either; NULL: as it is */
+    const char *client_direct;
+};
+void bench_open_with(struct bench *bench, size_t size, const struct bench_options *options);
 void bench_close(struct bench *bench);
 /* A turn of both nodes. */
 void bench_pump(struct bench *bench);

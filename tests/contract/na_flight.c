@@ -5,12 +5,14 @@
  * holds for memory that is taken away from under them by a cancel or by withdrawing it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "tests/contract/na_bench.h"
@@ -81,17 +83,23 @@ static struct na_route *route_back(struct bench *bench)
     return server->accepted_count > 0 ? server->accepted[0] : server->back;
 }
 
-static void both_sides_move_at_once(void)
+/* Each side has transfers in both directions, at the same time. */
+static void move_both_ways(const char *server_direct, const char *client_direct)
 {
     enum { COUNT = 40, PIECE = 200000 };
     static struct op ours[COUNT];
     static struct op theirs[COUNT];
     struct na_remote_segment at_server;
     struct na_remote_segment at_client;
+    struct bench_options options = {.server_access = BOTH | NA_ACCESS_LOCAL,
+                                    .client_access = BOTH | NA_ACCESS_LOCAL,
+                                    .client_listens = true,
+                                    .server_direct = server_direct,
+                                    .client_direct = client_direct};
     struct bench bench;
     struct bench mirror;
 
-    bench_open_both(&bench, 2UL * COUNT * PIECE, BOTH | NA_ACCESS_LOCAL, BOTH | NA_ACCESS_LOCAL);
+    bench_open_with(&bench, 2UL * COUNT * PIECE, &options);
     mirror = (struct bench){.route = route_back(&bench),
                             .client_mem = bench.server_mem,
                             .client_bytes = bench.server_bytes,
@@ -108,13 +116,27 @@ static void both_sides_move_at_once(void)
     ops_wait(theirs, COUNT, &bench);
     for (size_t i = 0; i < 2UL * COUNT; i++) {
         /* Even pieces are the client's work, odd ones the server's; of each, every second was a get. */
-        unsigned int salt = i % 2 == 0 ? (i / 2 % 2 == 0 ? 2 : 1) : (i / 2 % 2 == 0 ? 1 : 2);
+        unsigned int salt = (i % 2 == 0) == (i / 2 % 2 == 0) ? 2 : 1;
 
         SUPPORT_CHECK(ours[i / 2].error == 0 && theirs[i / 2].error == 0);
         SUPPORT_CHECK(bytes_are(bench.client_bytes, i * PIECE, (i + 1) * PIECE, salt));
         SUPPORT_CHECK(bytes_are(bench.server_bytes, i * PIECE, (i + 1) * PIECE, salt));
     }
     bench_close(&bench);
+}
+
+static void both_sides_move_at_once(void)
+{
+    move_both_ways(NULL, NULL);
+}
+
+/* One side may copy from and to the other's memory by itself, which may not do so in turn. */
+static void sides_may_move_data_in_ways_of_their_own(void)
+{
+    if (strcmp(node_uri(), "shm") != 0)
+        support_suite_skip("the provider has one way");
+    move_both_ways("off", "on");
+    move_both_ways("on", "off");
 }
 
 static void transfers_on_many_routes_all_end_well(void)
@@ -442,7 +464,7 @@ static void withdraw_round(struct node *server, unsigned char *bytes, enum withd
 
 static void withdraw(enum withdrawal how)
 {
-    unsigned int rounds = support_slowness() > 1 ? 20 : 60;
+    unsigned int rounds = support_slowness() > 1 ? 20 : 30;
     unsigned char *bytes = malloc(PUT_SIZE);
     struct node_child child;
     struct util_prng prng;
@@ -489,17 +511,104 @@ static void memory_withdrawn_after_its_context_is_left_alone_at_once(void)
     withdraw(WITHDRAW_AFTER_ALL);
 }
 
+/* --- permission that is taken back ------------------------------------------------------------------------------ */
+
+/* Becomes somebody whom the system asks for permission. */
+static void become_nobody(void)
+{
+    SUPPORT_CHECK(getuid() != 0 || setuid(65534) == 0);
+    SUPPORT_CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+}
+
+/* Work for a child: offers memory; when the control pipe says so, nobody may reach it any more from outside. */
+static void child_close_up(int out_fd, int control_fd, const char *uri)
+{
+    struct pollfd pollfd = {.fd = control_fd, .events = POLLIN};
+    struct na_remote_segment remote;
+    unsigned char *bytes = malloc(PUT_SIZE);
+    struct node node;
+    char byte;
+
+    become_nobody();
+    SUPPORT_CHECK(bytes != NULL);
+    bytes_fill(bytes, PUT_SIZE, 2);
+    node_open_config(&node, &(struct na_config){.uri = uri, .listen = true});
+    na_mem_describe(bench_register(&node, bytes, PUT_SIZE, BOTH), 0, &remote);
+    (void)dprintf(out_fd, "%s\n%llx\n%llx\n", na_class_address(node.na_class), (unsigned long long)remote.address,
+                  (unsigned long long)util_bytes_get64(remote.key));
+    for (;;) {
+        if (node_pump(&node) == 0)
+            (void)usleep(20);
+        if (poll(&pollfd, 1, 0) <= 0)
+            continue;
+        SUPPORT_CHECK(read(control_fd, &byte, 1) == 1);
+        SUPPORT_CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
+        (void)dprintf(out_fd, "closed\n");
+        pollfd.fd = -1;
+    }
+}
+
+static void transfers_survive_the_loss_of_permission(void)
+{
+    enum { COUNT = 10 };
+    static struct op ops[COUNT];
+    struct na_remote_segment remote = {.key_size = 8};
+    struct bench bench = {.client_bytes = malloc(PUT_SIZE)};
+    struct node_child child;
+    char address[NA_ADDRESS_MAX];
+    char line[64];
+
+    if (strcmp(node_uri(), "shm") != 0)
+        support_suite_skip("the provider needs none");
+    node_child_start(&child, child_close_up, node_uri());
+    node_child_line(&child, address, sizeof(address));
+    node_child_line(&child, line, sizeof(line));
+    remote.address = strtoull(line, NULL, 16);
+    node_child_line(&child, line, sizeof(line));
+    util_bytes_put64(remote.key, strtoull(line, NULL, 16));
+    become_nobody();
+    node_open(&bench.client, false);
+    bench.client_mem = bench_register(&bench.client, bench.client_bytes, PUT_SIZE, NA_ACCESS_LOCAL);
+    bench.route = node_route(&bench.client, address);
+    for (int round = 0; round < 3; round++) {
+        bytes_fill(bench.client_bytes, PUT_SIZE, 1);
+        for (size_t i = 0; i < COUNT; i++) {
+            op_fill(&ops[i], &bench, NA_RMA_GET, i * (PUT_SIZE / COUNT), PUT_SIZE / COUNT, &remote);
+            NODE_UNTIL(na_rma_post(&ops[i].rma) == 0, BENCH_WAIT_MS)(void) node_pump(&bench.client);
+        }
+        if (round == 1) { /* in the middle of it */
+            SUPPORT_CHECK(write(child.control, "x", 1) == 1);
+            node_child_line(&child, line, sizeof(line));
+        }
+        NODE_UNTIL(ops_ended(ops, COUNT) == COUNT, BENCH_WAIT_MS)(void) node_pump(&bench.client);
+        for (size_t i = 0; i < COUNT; i++)
+            SUPPORT_CHECK(ops[i].ends == 1 && ops[i].error == 0);
+        SUPPORT_CHECK(bytes_are(bench.client_bytes, 0, PUT_SIZE, 2));
+    }
+    SUPPORT_CHECK(bench.client.downs == 0);
+    na_route_close(bench.route);
+    na_mem_deregister(bench.client_mem);
+    node_close(&bench.client);
+    (void)kill(child.pid, SIGKILL);
+    node_child_end(&child);
+    free(bench.client_bytes);
+}
+
 const struct support_case na_flight_cases[] = {
     SUPPORT_CASE(nothing_is_moved_with_an_end),
     SUPPORT_CASE(hundreds_of_transfers_all_end_well),
     SUPPORT_CASE(both_sides_move_at_once),
+    SUPPORT_CASE(sides_may_move_data_in_ways_of_their_own),
     SUPPORT_CASE(transfers_on_many_routes_all_end_well),
     SUPPORT_CASE(frames_between_transfers_hold_up_neither),
     SUPPORT_CASE(endless_transfers_of_one_route_leave_room_for_another),
     SUPPORT_CASE(memory_of_a_cancelled_get_is_its_owners_again),
     SUPPORT_CASE(what_is_put_into_the_memory_of_a_cancelled_put_is_not_sent),
-    SUPPORT_CASE(withdrawn_memory_is_left_alone_at_once),
-    SUPPORT_CASE(memory_withdrawn_after_its_route_is_left_alone_at_once),
-    SUPPORT_CASE(memory_withdrawn_after_its_context_is_left_alone_at_once),
+    {"withdrawn_memory_is_left_alone_at_once", withdrawn_memory_is_left_alone_at_once, 60},
+    {"memory_withdrawn_after_its_route_is_left_alone_at_once", memory_withdrawn_after_its_route_is_left_alone_at_once,
+     60},
+    {"memory_withdrawn_after_its_context_is_left_alone_at_once",
+     memory_withdrawn_after_its_context_is_left_alone_at_once, 60},
+    SUPPORT_CASE(transfers_survive_the_loss_of_permission),
     {NULL, NULL, 0},
 };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -221,6 +222,91 @@ static void contexts_work_in_threads_of_their_own(void)
     na_class_close(na_class);
 }
 
+/* --- one thread sends, another one sleeps --------------------------------------------------------------------- */
+
+/* A client that threads share. Who finds frames that were refused sends them when there is room, as na.h says: in a later
+ * turn; so there must be one. */
+struct shared {
+    pthread_t thread;
+    pthread_mutex_t lock; /* all below, and the node */
+    struct node node;
+    struct na_route *route;
+    uint64_t sent;
+    uint64_t wanted;
+    atomic_bool stop;
+    bool lost;
+};
+
+static void shared_send_locked(struct shared *shared)
+{
+    while (shared->sent < shared->wanted &&
+           node_send(&shared->node, shared->route, NODE_KIND_DATA, shared->sent, 4000) == 0)
+        shared->sent++;
+}
+
+/* Sleeps whenever there is nothing to do, be it that frames are refused. */
+static void *shared_main(void *arg)
+{
+    struct shared *shared = arg;
+    struct pollfd pollfd = {.fd = na_wait_fd(shared->node.context), .events = POLLIN};
+
+    (void)pthread_mutex_lock(&shared->lock);
+    while (!atomic_load(&shared->stop) && !shared->lost) {
+        int events = node_pump(&shared->node);
+        bool sleeps;
+
+        shared_send_locked(shared);
+        if (events > 0)
+            continue;
+        sleeps = na_wait_prepare(shared->node.context);
+        (void)pthread_mutex_unlock(&shared->lock);
+        if (sleeps && poll(&pollfd, 1, LOST_MS * (int)support_slowness()) == 0)
+            shared->lost = shared->sent < shared->wanted;
+        (void)pthread_mutex_lock(&shared->lock);
+        na_wait_finish(shared->node.context);
+    }
+    (void)pthread_mutex_unlock(&shared->lock);
+    return NULL;
+}
+
+static void room_wakes_a_sleeper_whoever_sent(void)
+{
+    enum { BURST = 120 };
+    const uint64_t rounds = 300 / support_slowness();
+    static struct shared shared;
+    struct server server;
+
+    server_start(&server);
+    (void)pthread_mutex_init(&shared.lock, NULL);
+    node_open(&shared.node, false);
+    shared.route = node_route(&shared.node, server.address);
+    node_send_surely(&shared.node, NULL, shared.route, NODE_KIND_DATA, 0, 1000);
+    SUPPORT_CHECK(pthread_create(&shared.thread, NULL, shared_main, &shared) == 0);
+    for (uint64_t round = 0; round < rounds; round++) {
+        bool done = false;
+
+        (void)pthread_mutex_lock(&shared.lock);
+        shared.wanted += BURST;
+        shared_send_locked(&shared);
+        (void)pthread_mutex_unlock(&shared.lock);
+        while (!done) {
+            (void)sched_yield();
+            (void)pthread_mutex_lock(&shared.lock);
+            done = shared.sent == shared.wanted || shared.lost;
+            (void)pthread_mutex_unlock(&shared.lock);
+        }
+        if (shared.lost)
+            support_suite_fail("nobody woke the sleeper when there was room again, in round %llu",
+                               (unsigned long long)round);
+    }
+    atomic_store(&shared.stop, true);
+    na_wake(shared.node.context);
+    SUPPORT_CHECK(pthread_join(shared.thread, NULL) == 0);
+    na_route_close(shared.route);
+    node_close(&shared.node);
+    server_stop(&server);
+}
+
 static void *wake_main(void *arg)
 {
     (void)usleep(50000);
@@ -328,8 +414,13 @@ static void never_block_has_no_descriptor(void)
 }
 
 const struct support_case na_wait_cases[] = {
-    SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),   SUPPORT_CASE(an_idle_sleeper_costs_nothing),
-    SUPPORT_CASE(contexts_work_in_threads_of_their_own), SUPPORT_CASE(another_thread_can_wake),
-    SUPPORT_CASE(the_descriptor_fits_into_epoll),        SUPPORT_CASE(a_sleeper_wakes_for_a_death),
-    SUPPORT_CASE(never_block_has_no_descriptor),         {NULL, NULL, 0},
+    SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),
+    SUPPORT_CASE(an_idle_sleeper_costs_nothing),
+    SUPPORT_CASE(contexts_work_in_threads_of_their_own),
+    SUPPORT_CASE(room_wakes_a_sleeper_whoever_sent),
+    SUPPORT_CASE(another_thread_can_wake),
+    SUPPORT_CASE(the_descriptor_fits_into_epoll),
+    SUPPORT_CASE(a_sleeper_wakes_for_a_death),
+    SUPPORT_CASE(never_block_has_no_descriptor),
+    {NULL, NULL, 0},
 };
