@@ -9,6 +9,7 @@
 
 #include "hg/hg_overflow.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -119,6 +120,7 @@ int hg_overflow_expose_locked(struct hg_handle *handle, struct hg_outbox_payload
         counters->overflow_out += handle->target;
         counters->overflow_in += !handle->target;
     }
+    assert(handle->exposure != NULL);
     *payload = (struct hg_outbox_payload){
         .head = handle->exposure->message,
         .head_size = handle->exposure->message_size,
