@@ -303,6 +303,8 @@ static void shm_doorbell_retry_link(struct shm_doorbell_link *link)
 
     if (link->hello_due) {
         error = shm_doorbell_link_say_hello(link);
+        if (error == -EPIPE) /* as when its hang-up is read from the socket */
+            error = link->state == SHM_DOORBELL_LINK_UP ? -ECONNRESET : -ECONNREFUSED;
     } else if (link->state == SHM_DOORBELL_LINK_WAITING) {
         error = shm_doorbell_link_dial(link);
         if (error == -EAGAIN)

@@ -166,8 +166,52 @@ static void a_route_may_be_closed_inside_an_upcall(void)
     node_close(&server);
 }
 
+static void a_route_may_be_closed_as_soon_as_it_is_there(void)
+{
+    enum { ROUNDS = 20 };
+    struct node client;
+    struct node server;
+    struct na_route *route;
+
+    node_open(&server, true);
+    if (!na_class_limits(server.na_class)->connections) {
+        node_close(&server);
+        return;
+    }
+    node_open(&client, false);
+    server.close_on_accept = true;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        route = node_route(&client, na_class_address(server.na_class));
+        NODE_UNTIL(client.downs == i + 1, 5000) node_pump_both(&client, &server);
+        SUPPORT_CHECK(client.downs == i + 1 && client.down_route == route);
+        SUPPORT_CHECK(client.down_error == -ECONNRESET || client.down_error == -ECONNREFUSED);
+        na_route_close(route);
+    }
+    server.close_on_accept = false;
+    client.close_on_up = true;
+    client.ups = 0;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        (void)node_route(&client, na_class_address(server.na_class));
+        NODE_UNTIL(client.ups == i + 1, 5000) node_pump_both(&client, &server);
+        SUPPORT_CHECK(client.ups == i + 1 && client.downs == ROUNDS);
+    }
+    client.close_on_up = false;
+    NODE_UNTIL(server.accepted_count == 0, 5000) node_pump_both(&client, &server);
+    route = node_route(&client, na_class_address(server.na_class));
+    node_send_surely(&client, &server, route, NODE_KIND_ECHO, 0, 1000);
+    NODE_UNTIL(client.frames == 1, 5000) node_pump_both(&client, &server);
+    SUPPORT_CHECK(client.frames == 1);
+    na_route_close(route);
+    node_close(&client);
+    node_close(&server);
+}
+
 const struct support_case na_frames_cases[] = {
-    SUPPORT_CASE(frames_go_both_ways_with_their_content),  SUPPORT_CASE(refused_frames_are_not_lost),
-    SUPPORT_CASE(a_stalled_peer_does_not_stop_the_others), SUPPORT_CASE(many_peers_are_told_apart),
-    SUPPORT_CASE(a_route_may_be_closed_inside_an_upcall),  {NULL, NULL, 0},
+    SUPPORT_CASE(frames_go_both_ways_with_their_content),
+    SUPPORT_CASE(refused_frames_are_not_lost),
+    SUPPORT_CASE(a_stalled_peer_does_not_stop_the_others),
+    SUPPORT_CASE(many_peers_are_told_apart),
+    SUPPORT_CASE(a_route_may_be_closed_inside_an_upcall),
+    SUPPORT_CASE(a_route_may_be_closed_as_soon_as_it_is_there),
+    {NULL, NULL, 0},
 };

@@ -147,6 +147,10 @@ static void on_accept(void *arg, struct na_route *route)
 {
     struct node *node = arg;
 
+    if (node->close_on_accept) {
+        na_route_close(route);
+        return;
+    }
     SUPPORT_CHECK(node->accepted_count < NODE_ROUTES_MAX);
     node->accepted[node->accepted_count++] = route;
 }
@@ -155,8 +159,9 @@ static void on_up(void *arg, struct na_route *route)
 {
     struct node *node = arg;
 
-    (void)route;
     node->ups++;
+    if (node->close_on_up)
+        na_route_close(route);
 }
 
 static void on_down(void *arg, struct na_route *route, int error)

@@ -42,7 +42,9 @@ struct node {
     char back_address[NA_ADDRESS_MAX];
     struct na_frame *replies; /* refused ones, to be tried again */
     uint64_t last_route_frames;
-    bool close_on_frame; /* close the route that a frame came by, inside the upcall */
+    bool close_on_frame;  /* close the route that a frame came by, inside the upcall */
+    bool close_on_accept; /* close a route as soon as it is accepted, inside the upcall */
+    bool close_on_up;     /* close a route as soon as it is up, inside the upcall */
 };
 
 /* Opens class and context 0 for the suite's provider; `host` as in "127.0.0.1" or NULL for the
