@@ -80,7 +80,8 @@ struct na_limits {
     bool death_notice; /**< route_down follows the death of the peer's process without any traffic */
     bool chosen_keys;  /**< remote keys are random 64-bit numbers that we choose */
     bool keys_checked; /**< wrong keys, ranges and directions are refused below */
-    bool revocable;    /**< after na_mem_deregister() no peer reaches the memory any more */
+    bool
+        revocable; /**< after na_mem_deregister() peers are refused; a put being received then may still be written (tcp) */
 };
 
 /** Called inside na_progress() of the context that the upcalls were given to. */
