@@ -5,13 +5,15 @@
 
 Meson counts programs. This counts each test of a program that reports them one by one (TAP), and
 each other program as one. A program that reports no failed test but ended badly all the same (a
-crash, a time-out, a leak at its end) adds one failure.
+crash, a time-out, a leak at its end) adds one failure. The end of what a failed program printed comes first, its
+complaints on top, so that the end of a long log tells what happened.
 
     summary.py BUILD_DIR
 """
 
 import json
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -32,6 +34,19 @@ def count_cases(suite):
     return passed, failed, skipped
 
 
+# Lines of a long output that say what went wrong: a failed test, the place of a check, a sanitizer's report.
+COMPLAINT = re.compile(r"^not ok|\.c:\d+: |Sanitizer|runtime error:")
+
+
+def show(program, lines=15):
+    """Prints the complaints and the end of what a failed program wrote."""
+    for stream in ("stdout", "stderr"):
+        text = (program.get(stream) or "").splitlines()
+        complaints = [line for line in text[:-lines] if COMPLAINT.search(line)]
+        for line in complaints[-lines:] + text[-lines:]:
+            print(f"{program['name']}: {line}")
+
+
 def main():
     logs = pathlib.Path(sys.argv[1]) / "meson-logs"
     programs = [json.loads(line) for line in (logs / "testlog.json").read_text().splitlines() if line]
@@ -47,7 +62,7 @@ def main():
     # Their reports could not be told apart.
     failed += [f"{name}: more than one program has this name" for name in sorted(set(names)) if names.count(name) > 1]
     for program in programs:
-        name, result = program["name"], program["result"]
+        name, result, before = program["name"], program["result"], len(failed)
         if name in suites and result not in SKIPPED:
             good, bad, left_out = count_cases(suites[name])
             passed += good
@@ -61,6 +76,8 @@ def main():
             passed += 1
         else:
             failed.append(f"{name}: {result.lower()}")
+        if len(failed) != before:
+            show(program)
 
     for name in failed:
         print(f"failed: {name}")
