@@ -15,7 +15,8 @@
 #include "util/util_bytes.h"
 
 #define HEADER_COMMON_SIZE   16U
-#define HEADER_REQUEST_SIZE  16U
+#define HEADER_REQUEST_SIZE  8U
+#define HEADER_TERMS_SIZE    8U
 #define HEADER_STATUS_SIZE   8U
 #define HEADER_FRAGMENT_SIZE 8U
 #define HEADER_RELEASE_SIZE  8U
@@ -31,7 +32,23 @@ static bool header_has_release_tag(const struct hg_header *header)
     return header->type == HG_MESSAGE_RESPONSE && (header->flags & HG_MESSAGE_MORE_DATA) != 0;
 }
 
-size_t hg_header_size(const struct hg_header *header)
+static bool header_has_terms(uint8_t type, uint16_t flags)
+{
+    return type == HG_MESSAGE_REQUEST && (flags & HG_MESSAGE_TERMS) != 0;
+}
+
+/* The flags as they are written: whether a request has terms is seen from its fields. */
+static uint16_t header_flags(const struct hg_header *header)
+{
+    bool terms = header->remaining_us != 0 || header->target_context != 0 || header->origin_context != 0;
+
+    if (header->type == HG_MESSAGE_REQUEST && terms)
+        return header->flags | HG_MESSAGE_TERMS;
+    return header->flags;
+}
+
+/* Bytes of a header with the given flags. */
+static size_t header_parts_size(const struct hg_header *header, uint16_t flags)
 {
     size_t size = HEADER_COMMON_SIZE;
 
@@ -39,38 +56,54 @@ size_t hg_header_size(const struct hg_header *header)
         size += HEADER_REQUEST_SIZE;
     else if (header_has_status(header))
         size += HEADER_STATUS_SIZE;
-    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0)
+    if (header_has_terms(header->type, flags))
+        size += HEADER_TERMS_SIZE;
+    if ((flags & HG_MESSAGE_FRAGMENT) != 0)
         size += HEADER_FRAGMENT_SIZE;
     if (header_has_release_tag(header))
         size += HEADER_RELEASE_SIZE;
-    if ((header->flags & HG_MESSAGE_CHECKED) != 0)
+    if ((flags & HG_MESSAGE_CHECKED) != 0)
         size += HEADER_CHECK_SIZE;
     return size;
 }
 
+size_t hg_header_size(const struct hg_header *header)
+{
+    return header_parts_size(header, header_flags(header));
+}
+
+static unsigned char *header_encode_request(const struct hg_header *header, uint16_t flags, unsigned char *at)
+{
+    util_bytes_put64(at, header->rpc_id);
+    at += HEADER_REQUEST_SIZE;
+    if (!header_has_terms(header->type, flags))
+        return at;
+    util_bytes_put32(at, header->remaining_us);
+    at[4] = header->target_context;
+    at[5] = header->origin_context;
+    util_bytes_put16(at + 6, 0);
+    return at + HEADER_TERMS_SIZE;
+}
+
 size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
 {
-    size_t size = hg_header_size(header);
+    uint16_t flags = header_flags(header);
+    size_t size = header_parts_size(header, flags);
     unsigned char *at = out + HEADER_COMMON_SIZE;
 
     out[0] = header->type;
     out[1] = (unsigned char)(size / 8U);
-    util_bytes_put16(out + 2, header->flags);
+    util_bytes_put16(out + 2, flags);
     util_bytes_put32(out + 4, header->payload_size);
     util_bytes_put64(out + 8, header->tag);
     if (header->type == HG_MESSAGE_REQUEST) {
-        util_bytes_put64(at, header->rpc_id);
-        util_bytes_put32(at + 8, header->remaining_us);
-        at[12] = header->target_context;
-        at[13] = header->origin_context;
-        util_bytes_put16(at + 14, 0);
-        at += HEADER_REQUEST_SIZE;
+        at = header_encode_request(header, flags, at);
     } else if (header_has_status(header)) {
         util_bytes_put32(at, header->status);
         util_bytes_put32(at + 4, 0);
         at += HEADER_STATUS_SIZE;
     }
-    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0) {
+    if ((flags & HG_MESSAGE_FRAGMENT) != 0) {
         util_bytes_put32(at, header->total_size);
         util_bytes_put32(at + 4, header->offset);
         at += HEADER_FRAGMENT_SIZE;
@@ -79,7 +112,7 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
         util_bytes_put64(at, header->release_tag);
         at += HEADER_RELEASE_SIZE;
     }
-    if ((header->flags & HG_MESSAGE_CHECKED) != 0) {
+    if ((flags & HG_MESSAGE_CHECKED) != 0) {
         util_bytes_put32(at, header->payload_check);
         util_bytes_put32(at + 4, hg_proc_crc_32c(out, size - 4));
     }
@@ -91,13 +124,16 @@ static void header_decode_parts(const unsigned char *at, struct hg_header *heade
 {
     if (header->type == HG_MESSAGE_REQUEST) {
         header->rpc_id = util_bytes_get64(at);
-        header->remaining_us = util_bytes_get32(at + 8);
-        header->target_context = at[12];
-        header->origin_context = at[13];
         at += HEADER_REQUEST_SIZE;
     } else if (header_has_status(header)) {
         header->status = util_bytes_get32(at);
         at += HEADER_STATUS_SIZE;
+    }
+    if (header_has_terms(header->type, header->flags)) {
+        header->remaining_us = util_bytes_get32(at);
+        header->target_context = at[4];
+        header->origin_context = at[5];
+        at += HEADER_TERMS_SIZE;
     }
     if ((header->flags & HG_MESSAGE_FRAGMENT) != 0) {
         header->total_size = util_bytes_get32(at);
@@ -136,7 +172,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     decoded.tag = util_bytes_get64(bytes + 8);
     if (decoded.type < HG_MESSAGE_REQUEST || decoded.type > HG_MESSAGE_END)
         return -EBADMSG;
-    known_size = hg_header_size(&decoded);
+    known_size = header_parts_size(&decoded, decoded.flags);
     if (header_size < known_size || header_size > size)
         return -EBADMSG;
     if ((decoded.flags & HG_MESSAGE_CHECKED) != 0 &&
@@ -152,6 +188,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
         (decoded.offset > decoded.total_size || decoded.payload_size > decoded.total_size - decoded.offset ||
          decoded.payload_size == 0))
         return -EBADMSG;
+    decoded.flags &= (uint16_t)~HG_MESSAGE_TERMS;
     *header = decoded;
     *payload = bytes + header_size;
     *message_size = padded;

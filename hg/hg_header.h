@@ -15,10 +15,11 @@
  *     8  u64  tag                       of the call, chosen by its origin
  *   request:
  *    16  u64  RPC id
- *    24  u32  remaining time, us        0: no deadline; saturates
- *    28  u8   target context id
- *    29  u8   origin context id
- *    30  u16  zero
+ *   request with HG_MESSAGE_TERMS:
+ *     +  u32  remaining time, us        0: no deadline; saturates
+ *     +  u8   target context id
+ *     +  u8   origin context id
+ *     +  u16  zero
  *   response, nack and end:
  *    16  u32  status                    (hg_return_t)
  *    20  u32  zero
@@ -59,6 +60,9 @@ enum hg_message_type {
 #define HG_MESSAGE_CHECKED     8U /**< the header carries checksums */
 /** The payload has one, too, as has what a descriptor stands for; only with HG_MESSAGE_CHECKED. */
 #define HG_MESSAGE_CHECKED_PAYLOAD 16U
+/** Request: a time limit and context ids are in the header; without it all are 0. Only on the wire: the encoder
+ *  sets it, the decoder takes it away. */
+#define HG_MESSAGE_TERMS 32U
 
 /** The largest header that is ever written. */
 #define HG_HEADER_MAX 48U
@@ -68,10 +72,10 @@ struct hg_header {
     uint16_t flags;
     uint32_t payload_size;
     uint64_t tag;
-    uint64_t rpc_id;        /**< request */
-    uint32_t remaining_us;  /**< request */
-    uint8_t target_context; /**< request */
-    uint8_t origin_context; /**< request */
+    uint64_t rpc_id;       /**< request */
+    uint32_t remaining_us; /**< request, as the next two: 0 costs nothing on the wire */
+    uint8_t target_context;
+    uint8_t origin_context;
     uint32_t status;        /**< response, nack, end */
     uint32_t total_size;    /**< fragment */
     uint32_t offset;        /**< fragment */

@@ -183,6 +183,7 @@ struct ofi_context {
     /* Progress. */
     uint32_t turns;
     uint32_t idle_turns;
+    uint64_t events_read_ns; /* when the event queue was last read */
     bool drained;            /* the completion queue was seen empty in this turn */
     uint64_t dropped_frames; /* for routes that are no more */
 };
