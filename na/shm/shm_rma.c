@@ -27,7 +27,7 @@
 #include "util/util_detail.h"
 
 /* The peer's memory cannot be withdrawn for longer than one of these takes to copy. */
-#define PIECE_SIZE (256U * 1024U)
+#define PIECE_SIZE (1024U * 1024U)
 
 static struct shm_rma_op *rma_op(struct na_rma *rma)
 {
