@@ -55,33 +55,45 @@ static void floods_of_wake_ups_starve_nobody(void)
     scene_end();
 }
 
-/* A peer that says for ever that it is at a copy, and has hung up or not. */
+/* Withdraws memory at which a peer says for ever to be copying, and which has hung up or not: how long it took. */
+static uint64_t withdraw_from_a_copy_that_never_ends(bool hung_up)
+{
+    unsigned char bytes[100];
+    struct na_mem *mem = bench_register(&scene.victim, bytes, sizeof(bytes), BOTH);
+    struct na_remote_segment there;
+    struct shm_raw raw;
+    uint64_t begin_us;
+    uint64_t took_us;
+
+    na_mem_describe(mem, 0, &there);
+    scene_accept(&raw);
+    atomic_store(&raw.segment->busy[0].entry, (uint64_t)shm_table_entry_of(there.address) + 1);
+    if (hung_up) {
+        shm_raw_hang_up(&raw);
+        NODE_UNTIL(scene.victim.accepted_count == 1, SCENE_LIMIT_MS) scene_pump();
+    }
+    begin_us = support_suite_now_us();
+    na_mem_deregister(mem);
+    took_us = support_suite_now_us() - begin_us;
+    if (!hung_up)
+        na_route_close(scene.victim.accepted[--scene.victim.accepted_count]);
+    shm_raw_close(&raw);
+    return took_us;
+}
+
 static void a_copy_that_never_ends_is_not_waited_for(void)
 {
-    uint64_t begin_us;
-    struct shm_raw raw;
+    uint64_t took_us = UINT64_MAX;
 
     scene_begin();
-    for (int i = 0; i < 2; i++) {
-        unsigned char bytes[100];
-        struct na_mem *mem = bench_register(&scene.victim, bytes, sizeof(bytes), BOTH);
-        struct na_remote_segment there;
-
-        na_mem_describe(mem, 0, &there);
-        scene_accept(&raw);
-        atomic_store(&raw.segment->busy[0].entry, (uint64_t)shm_table_entry_of(there.address) + 1);
-        if (i == 1) {
-            shm_raw_hang_up(&raw);
-            NODE_UNTIL(scene.victim.accepted_count == 1, SCENE_LIMIT_MS) scene_pump();
-        }
-        begin_us = support_suite_now_us();
-        na_mem_deregister(mem);
-        SUPPORT_CHECK(support_suite_now_us() - begin_us < (i == 1 ? 50000ULL : 5000000ULL) * support_slowness());
-        if (i == 0)
-            na_route_close(scene.victim.accepted[--scene.victim.accepted_count]);
-        shm_raw_close(&raw);
+    SUPPORT_CHECK(withdraw_from_a_copy_that_never_ends(false) < 5000000U * support_slowness());
+    scene_check_clean();
+    /* A peer that has hung up is not waited for at all; the machine may have been busy with something else. */
+    for (unsigned int attempt = 0; attempt < 5 && took_us >= 50000; attempt++) {
+        took_us = withdraw_from_a_copy_that_never_ends(true);
         scene_check_clean();
     }
+    SUPPORT_CHECK(took_us < 50000);
     scene_end();
 }
 
