@@ -95,6 +95,31 @@ static void nobody_there_is_told(void)
     node_close(&client);
 }
 
+/* The one that closes may have seen anything of the newcomer, or nothing; no descriptor stays open. */
+static void a_class_may_close_before_it_answers_a_newcomer(void)
+{
+    enum { TIMES = 20, STEP_US = 20 };
+
+    for (unsigned int i = 0; i < TIMES; i++) {
+        struct node client;
+        struct node server;
+        struct na_route *route;
+        uint64_t begin_us;
+
+        node_open(&server, true);
+        node_open(&client, false);
+        route = node_route(&client, na_class_address(server.na_class));
+        for (unsigned int turn = 0; turn < 12; turn++)
+            (void)node_pump(&client);
+        begin_us = support_suite_now_us();
+        while (support_suite_now_us() - begin_us < i * STEP_US)
+            (void)node_pump(&server);
+        node_close(&server);
+        na_route_close(route);
+        node_close(&client);
+    }
+}
+
 static void silence_ends_within_the_limit(void)
 {
     struct node client;
@@ -459,6 +484,7 @@ static void connections_come_and_go_without_a_trace(void)
 
 const struct support_case na_connect_cases[] = {
     SUPPORT_CASE(nobody_there_is_told),
+    SUPPORT_CASE(a_class_may_close_before_it_answers_a_newcomer),
     SUPPORT_CASE(silence_ends_within_the_limit),
     SUPPORT_CASE(who_does_not_listen_is_not_reached),
     SUPPORT_CASE(who_stopped_listening_refuses_newcomers),
