@@ -135,7 +135,10 @@ static bool begin(struct bench_client *client, int32_t core, struct begin_call *
         cancel_begin(client, handle, call);
         good = false;
     } else if (call->ret != HG_SUCCESS) {
-        good = fail(client, "the first call failed: %s", HG_Error_to_string(call->ret));
+        bool ended = client->spawn != NULL && bench_spawn_ended(client->spawn);
+
+        good = ended ? fail(client, "%s", client->spawn->error)
+                     : fail(client, "the first call failed: %s", HG_Error_to_string(call->ret));
     }
     if (client->lost == 0)
         (void)HG_Destroy(handle);
