@@ -362,37 +362,57 @@ class endpoint
     hg_addr_t addr_ = HG_ADDR_NULL;
 };
 
-/* Calls, and gives the answer when it is there; a call that failed throws from get(). */
-template <typename Out, typename... In> std::future<Out> call(const endpoint &target, hg_id_t id, In... in)
+/* What will have come of a call; a call that failed throws from get(), on the thread that asks. */
+template <typename Out> class answer
 {
-    struct pending {
-        std::promise<Out> promise;
+  public:
+    struct outcome {
+        hg_return_t ret;
+        Out value;
     };
-    auto state = std::make_unique<pending>();
-    std::future<Out> future = state->promise.get_future();
+
+    explicit answer(std::future<outcome> future) : future_(std::move(future))
+    {
+    }
+    Out get()
+    {
+        outcome got = future_.get();
+        require(got.ret, "call");
+        return std::move(got.value);
+    }
+
+  private:
+    std::future<outcome> future_;
+};
+
+template <typename Out> hg_return_t call_over(const hg_cb_info *info)
+{
+    using outcome = typename answer<Out>::outcome;
+    std::unique_ptr<std::promise<outcome>> promise(static_cast<std::promise<outcome> *>(info->arg));
+    outcome got{info->ret, Out{}};
+    proc_function fill = [&got](archive &ar) { ar(got.value); };
+
+    if (got.ret == HG_SUCCESS)
+        got.ret = HG_Get_output(info->info.forward.handle, &fill);
+    if (got.ret == HG_SUCCESS)
+        got.ret = HG_Free_output(info->info.forward.handle, &fill);
+    promise->set_value(std::move(got));
+    return HG_SUCCESS;
+}
+
+template <typename Out, typename... In> answer<Out> call(const endpoint &target, hg_id_t id, In... in)
+{
+    auto promise = std::make_unique<std::promise<typename answer<Out>::outcome>>();
+    answer<Out> later(promise->get_future());
     std::tuple<In...> arguments(std::move(in)...);
     proc_function write = [&arguments](archive &ar) { ar(arguments); };
     hg_handle_t created = HG_HANDLE_NULL;
 
     require(HG_Create(target.owner().context(), target.get(), id, &created), "HG_Create");
     handle owner(created);
-    auto over = [](const hg_cb_info *info) -> hg_return_t {
-        std::unique_ptr<pending> done(static_cast<pending *>(info->arg));
-        try {
-            require(info->ret, "call");
-            Out value{};
-            proc_function fill = [&value](archive &ar) { ar(value); };
-            require(HG_Get_output(info->info.forward.handle, &fill), "HG_Get_output");
-            require(HG_Free_output(info->info.forward.handle, &fill), "HG_Free_output");
-            done->promise.set_value(std::move(value));
-        } catch (...) {
-            done->promise.set_exception(std::current_exception());
-        }
-        return HG_SUCCESS;
-    };
-    require(HG_Forward(owner.get(), over, state.get(), &write), "HG_Forward");
-    (void)state.release();
-    return future;
+    require(HG_Forward(owner.get(), call_over<Out>, promise.get(), &write), "HG_Forward");
+    (void)promise.release(); /* the callback has it now */
+    return later;
 }
 
 } // namespace service
@@ -492,7 +512,7 @@ void try_strings(endpoint &target)
 {
     hg_id_t greet = target.owner().define("greet");
     const std::string name("with a zero \0 inside", 20);
-    std::vector<std::future<std::string>> answers;
+    std::vector<answer<std::string>> answers;
 
     for (uint32_t i = 0; i < 100; i++)
         answers.push_back(call<std::string>(target, greet, name, i * i % 977));
@@ -533,8 +553,8 @@ void try_handlers_that_wait(endpoint &target)
 {
     hg_id_t meet = target.owner().define("meet");
     hg_id_t forget = target.owner().define("forget");
-    std::future<uint32_t> one = call<uint32_t>(target, meet, static_cast<uint32_t>(11));
-    std::future<uint32_t> two = call<uint32_t>(target, meet, static_cast<uint32_t>(22));
+    answer<uint32_t> one = call<uint32_t>(target, meet, static_cast<uint32_t>(11));
+    answer<uint32_t> two = call<uint32_t>(target, meet, static_cast<uint32_t>(22));
     bool thrown = false;
 
     CHECK_INT(one.get(), 22);
