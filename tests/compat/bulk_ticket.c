@@ -135,6 +135,7 @@ static void owner_run(struct program_peer *parent, const char *protocol)
     for (unsigned int i = 0; i < TICKETS; i++)
         CHECK_OK(HG_Bulk_free(owner.tickets[i]));
     program_close(&owner.node);
+    FORGET(owner);
 }
 
 /* --- the broker ------------------------------------------------------------------------------------------- */
@@ -389,6 +390,7 @@ static void consumer_run(struct program_peer *parent, const char *protocol)
     CHECK_OK(HG_Bulk_free(consumer.local));
     CHECK_OK(HG_Addr_free(consumer.node.hg_class, consumer.owner));
     program_close(&consumer.node);
+    FORGET(consumer);
 }
 
 int main(int argc, char **argv)

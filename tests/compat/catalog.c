@@ -402,6 +402,7 @@ static void catalog_run(struct program_peer *parent, const char *protocol)
     program_serve(&catalog.node, parent);
     CHECK(catalog.refused > 0);
     program_close(&catalog.node);
+    FORGET(catalog);
 }
 
 /* --- the client ----------------------------------------------------------------------------------------- */

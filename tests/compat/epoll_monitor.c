@@ -256,6 +256,7 @@ static void monitor_run(struct program_peer *parent, const char *protocol)
     loop_close(&monitor.loop);
     CHECK_OK(HG_Addr_free(monitor.node.hg_class, monitor.dashboard));
     program_close(&monitor.node);
+    FORGET(monitor);
 }
 
 /* --- the dashboard -------------------------------------------------------------------------------------- */

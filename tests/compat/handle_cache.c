@@ -127,6 +127,7 @@ static void service_run(struct program_peer *parent, const char *protocol)
     CHECK(service.handles > 0 && service.calls > 0);
     CHECK_INT(service.freed, service.handles);
     CHECK_INT(service.calls_freed, service.calls);
+    FORGET(service);
 }
 
 /* --- the cache -------------------------------------------------------------------------------------------- */
@@ -379,5 +380,6 @@ int main(int argc, char **argv)
     /* When a context is gone, so are its handles and what was attached to them. */
     CHECK_INT(client.freed, CACHE_SIZE + BURST);
     program_finish(&service);
+    FORGET(client);
     return EXIT_SUCCESS;
 }

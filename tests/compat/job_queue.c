@@ -285,6 +285,7 @@ static void queue_run(struct program_peer *parent, const char *protocol)
     CHECK_INT(queue.done, JOBS);
     CHECK_OK(HG_Addr_free(queue.node.hg_class, queue.owner));
     program_close(&queue.node);
+    FORGET(queue);
 }
 
 /* --- the client ------------------------------------------------------------------------------------------ */
@@ -400,5 +401,6 @@ int main(int argc, char **argv)
     CHECK_OK(HG_Addr_free(client.node.hg_class, client.queue));
     program_close(&client.node);
     program_finish(&queue);
+    FORGET(client);
     return EXIT_SUCCESS;
 }

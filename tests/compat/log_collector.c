@@ -125,6 +125,7 @@ static void collector_run(struct program_peer *parent, const char *protocol)
     CHECK_OK(HG_Register_data(collector.node.hg_class, report_id, &collector, NULL));
     program_serve(&collector.node, parent);
     program_close(&collector.node);
+    FORGET(collector);
 }
 
 /* --- senders ------------------------------------------------------------------------------------------ */

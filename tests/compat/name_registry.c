@@ -145,6 +145,7 @@ static void registry_run(struct program_peer *parent, const char *protocol)
         CHECK_OK(hg_string_object_free(&registry.records[i].note));
     }
     program_close(&registry.node);
+    FORGET(registry);
 }
 
 /* --- the client ------------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -27,6 +28,8 @@ extern "C" {
 #define CHECK_OK(call)              CHECK_RET(call, HG_SUCCESS)
 #define CHECK_INT(value, expected)  program_check_int(__FILE__, __LINE__, #value, (int64_t)(value), (int64_t)(expected))
 #define CHECK_TEXT(value, expected) program_check_text(__FILE__, __LINE__, #value, (value), (expected))
+/* At the end of what is not on the stack, where the leak checker would find memory that should have been freed. */
+#define FORGET(object) explicit_bzero(&(object), sizeof(object))
 /* Makes progress on a context until the condition holds. */
 #define WAIT_UNTIL(context, condition)                                     \
     for (program_waits_for(__FILE__, __LINE__, #condition); !(condition);) \

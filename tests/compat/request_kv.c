@@ -138,6 +138,7 @@ static void store_run(struct program_peer *parent, const char *protocol)
     program_serve(&store.node, parent);
     CHECK_INT(store.watch_count, 0);
     program_close(&store.node);
+    FORGET(store);
 }
 
 /* --- clients ------------------------------------------------------------------------------------------ */

@@ -195,6 +195,7 @@ static void server_run(struct program_peer *parent, const char *protocol)
     CHECK_INT(calls, CALLERS * ROUNDS * KEYS + CALLERS * KEYS + KEYS);
     CHECK_OK(HG_Finalize(server.hg_class));
     CHECK_INT(program_descriptors(), descriptors);
+    FORGET(server);
 }
 
 /* --- the client --------------------------------------------------------------------------------------- */
@@ -345,5 +346,6 @@ int main(int argc, char **argv)
     CHECK_OK(HG_Finalize(callers[0].hg_class));
     CHECK_INT(program_descriptors(), descriptors);
     program_finish(&server);
+    FORGET(callers);
     return EXIT_SUCCESS;
 }

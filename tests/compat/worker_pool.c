@@ -228,6 +228,7 @@ static void service_run(struct program_peer *parent, const char *protocol)
     service_join(&service);
     CHECK(service.sorted >= CALLERS * CALLS - CALLERS * CALLS / GIVE_UP_EVERY - CALLERS);
     program_close(node);
+    FORGET(service);
 }
 
 /* --- the client --------------------------------------------------------------------------------------- */
@@ -400,5 +401,6 @@ int main(int argc, char **argv)
     CHECK_OK(HG_Addr_free(node->hg_class, client.service));
     program_close(node);
     program_finish(&service);
+    FORGET(client);
     return EXIT_SUCCESS;
 }
