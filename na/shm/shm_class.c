@@ -3,7 +3,7 @@
 /*
  * Opening and closing a class, and the table by which na_transport.c knows this transport.
  *
- * A class is a name, held by a socket from the start, and a table of the memory that peers may reach.
+ * A class is a name, held by a socket from the start to the end, and a table of the memory that peers may reach.
  * Opening and closing are for one thread.
  */
 #include "na/shm/shm_class.h"
@@ -34,6 +34,7 @@ enum {
     BATCH_SIZE = 8 * 1024,
     RMA_CHUNK = 1024 * 1024, /* measured: larger ones are no faster, and hold up frames */
     RMA_DEPTH = 16,
+    NUMBERS_MAX = 65536, /* classes of one process that were given no name */
 };
 #define RMA_LIMIT (UINT64_C(1) << 30)
 
@@ -120,14 +121,52 @@ static void class_set_limits(struct na_limits *limits)
     };
 }
 
+/* Takes the name, and with it the names of all contexts, for as long as the class lives: their own sockets come and
+ * go (HG_Context_unpost ends one), and a name that is free in between would lead peers to another class. */
+static int class_hold_name(struct shm_class *owner, bool listen)
+{
+    char held[NA_ADDRESS_MAX];
+    int error;
+
+    shm_name_of_class(owner->name, held);
+    error = shm_doorbell_bind(held, true, &owner->name_fd);
+    if (error == -EADDRINUSE)
+        return util_detail_set(error, "the shared-memory name %s is in use by another class", owner->name);
+    if (error != 0)
+        return error;
+    error = shm_doorbell_bind(owner->name, !listen, &owner->socket_fd);
+    if (error != 0) {
+        (void)close(owner->name_fd);
+        owner->name_fd = -1;
+    }
+    return error;
+}
+
+/* The name that was asked for, or the first numbered one that is free. One that is taken need not be ours: a process
+ * of another pid namespace may have our id, and a child that a dead process forked may still hold its sockets. */
+static int class_find_name(struct shm_class *owner, const struct na_config *config)
+{
+    int error = shm_name_local(config->uri, owner->name);
+
+    if (error != 0)
+        return error;
+    if (owner->name[0] != '\0')
+        return class_hold_name(owner, config->listen);
+    for (uint32_t number = 0; number < NUMBERS_MAX; number++) {
+        shm_name_numbered(number, owner->name);
+        error = class_hold_name(owner, config->listen);
+        if (error != -EADDRINUSE)
+            return error;
+    }
+    return util_detail_set(error, "all shared-memory names of this process are in use, up to %s", owner->name);
+}
+
 static int class_build(struct shm_class *owner, const struct na_config *config)
 {
     int error = class_check_config(config);
 
     if (error == 0)
-        error = shm_name_local(config->uri, owner->name);
-    if (error == 0)
-        error = shm_doorbell_bind(owner->name, !config->listen, &owner->socket_fd);
+        error = class_find_name(owner, config);
     if (error != 0)
         return error;
     error = shm_table_create(&owner->table);
@@ -142,6 +181,8 @@ static void class_destroy(struct shm_class *owner)
     shm_table_destroy(owner->table);
     if (owner->socket_fd >= 0)
         (void)close(owner->socket_fd);
+    if (owner->name_fd >= 0)
+        (void)close(owner->name_fd);
     util_lock_fini(&owner->lock);
     util_free(owner);
 }
@@ -158,6 +199,7 @@ int shm_class_open(const struct na_config *config, struct na_class **class_out)
     (void)snprintf(owner->base.protocol, sizeof(owner->base.protocol), "shm");
     (void)snprintf(owner->base.provider, sizeof(owner->base.provider), "rings");
     class_set_limits(&owner->base.limits);
+    owner->name_fd = -1;
     owner->socket_fd = -1;
     owner->never_block = config->never_block;
     owner->copies_direct = class_copies_direct();

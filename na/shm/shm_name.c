@@ -12,7 +12,6 @@
 
 #include "na/na_uri.h"
 #include "util/util_detail.h"
-#include "util/util_rand.h"
 
 #define SCHEME "shm://"
 /* With the scheme in front or the longest suffix behind, it is still an address or an endpoint's name. */
@@ -42,12 +41,13 @@ int shm_name_local(const char *text, char name[NA_ADDRESS_MAX])
 
     if (error != 0)
         return error;
-    if (uri.host[0] != '\0')
-        (void)snprintf(name, NA_ADDRESS_MAX, "%s", uri.host);
-    else
-        (void)snprintf(name, NA_ADDRESS_MAX, "%ld-%08lx", (long)getpid(),
-                       (unsigned long)(util_rand_u64() & 0xffffffffU));
+    (void)snprintf(name, NA_ADDRESS_MAX, "%s", uri.host);
     return 0;
+}
+
+void shm_name_numbered(uint32_t number, char name[NA_ADDRESS_MAX])
+{
+    (void)snprintf(name, NA_ADDRESS_MAX, "%ld-%u", (long)getpid(), number);
 }
 
 int shm_name_remote(const char *text, char name[NA_ADDRESS_MAX])
@@ -69,6 +69,11 @@ void shm_name_of_context(const char *name, uint8_t context, char out[NA_ADDRESS_
                               : snprintf(out, NA_ADDRESS_MAX, "%.*s#%u", (int)NAME_LENGTH_MAX, name, context);
 
     (void)length; /* it fits: see name_parse */
+}
+
+void shm_name_of_class(const char *name, char out[NA_ADDRESS_MAX])
+{
+    (void)snprintf(out, NA_ADDRESS_MAX, "%.*s#", (int)NAME_LENGTH_MAX, name);
 }
 
 void shm_name_text(const char *name, char text[NA_ADDRESS_MAX])

@@ -34,20 +34,28 @@ Test(shm_name, names_are_taken_from_all_spellings)
     check_local("shm://a/b:5", "a/b:5");
 }
 
-Test(shm_name, no_name_becomes_a_new_one)
+Test(shm_name, no_name_is_an_empty_one)
 {
-    static const char *const texts[] = {"shm", "shm://", "na+sm", "na+sm://"};
-    char names[4][NA_ADDRESS_MAX];
+    check_local("shm", "");
+    check_local("shm://", "");
+    check_local("na+sm", "");
+    check_local("na+sm://", "");
+}
 
-    for (int i = 0; i < 4; i++) {
-        char prefix[32];
+Test(shm_name, numbered_names_begin_with_the_process)
+{
+    char expected[NA_ADDRESS_MAX];
+    char name[NA_ADDRESS_MAX];
+    char address[NA_ADDRESS_MAX];
 
-        cr_assert_eq(shm_name_local(texts[i], names[i]), 0);
-        (void)snprintf(prefix, sizeof(prefix), "%d-", (int)getpid());
-        cr_assert_eq(strncmp(names[i], prefix, strlen(prefix)), 0);
-        for (int k = 0; k < i; k++)
-            cr_assert_str_neq(names[i], names[k]);
-    }
+    shm_name_numbered(0, name);
+    (void)snprintf(expected, sizeof(expected), "%d-0", (int)getpid());
+    cr_assert_str_eq(name, expected);
+    shm_name_numbered(UINT32_MAX, name);
+    (void)snprintf(expected, sizeof(expected), "%d-4294967295", (int)getpid());
+    cr_assert_str_eq(name, expected);
+    shm_name_text(name, address);
+    check_local(address, expected);
 }
 
 Test(shm_name, peers_need_a_name)
@@ -108,6 +116,8 @@ Test(shm_name, longest_name_fits_everywhere_and_no_longer_one_is_taken)
         shm_name_of_context(name, 255, out);
         cr_assert_eq(strlen(out), length + 4);
         cr_assert_eq(shm_doorbell_hello_check_name(out), 0);
+        shm_name_of_class(name, out);
+        cr_assert_eq(strlen(out), length + 1);
     }
     cr_assert_gt(length, 200);
     cr_assert_eq(length, LENGTH_MAX + 1);
@@ -121,11 +131,14 @@ Test(shm_name, longest_name_fits_everywhere_and_no_longer_one_is_taken)
 Test(shm_name, contexts_have_names_of_their_own)
 {
     char names[256][NA_ADDRESS_MAX];
+    char held[NA_ADDRESS_MAX];
 
+    shm_name_of_class("here", held);
     for (unsigned int i = 0; i < 256; i++) {
         shm_name_of_context("here", (uint8_t)i, names[i]);
         for (unsigned int k = 0; k < i; k++)
             cr_assert_str_neq(names[i], names[k]);
+        cr_assert_str_neq(names[i], held);
     }
     cr_assert_str_eq(names[0], "here");
     cr_assert_str_eq(names[1], "here#1");
