@@ -223,7 +223,6 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
     struct hg_class *hg_class;
     int error;
 
-    util_log_init_from_env();
     util_detail_clear();
     if (uri == NULL) {
         (void)util_detail_set(-EINVAL, "HG_Init: the info string is NULL");

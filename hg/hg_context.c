@@ -480,7 +480,7 @@ hg_return_t HG_Context_unpost(hg_context_t *context)
     if (context == NULL)
         return HG_INVALID_ARG;
     util_lock_take(&context->lock);
-    context->unposted = true;
+    atomic_store_explicit(&context->unposted, true, memory_order_relaxed); /* later requests are refused, some time */
     hg_port_stop_listening_all(context);
     util_lock_drop(&context->lock);
     return HG_SUCCESS;
