@@ -13,6 +13,7 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
@@ -67,7 +68,7 @@ hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters
     if (hg_fork_stops(hg_class, "qs_class_get_counters"))
         return HG_FAULT;
     if (hg_class == NULL || out == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "qs_class_get_counters: a NULL argument");
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
     memset(out, 0, out_size);
     memcpy(out, &counters, out_size < sizeof(counters) ? out_size : sizeof(counters));
@@ -101,7 +102,7 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
     if (hg_fork_stops(hg_class, "HG_Class_get_counters"))
         return HG_FAULT;
     if (hg_class == NULL || diag_counters == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Class_get_counters: a NULL argument");
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
     *diag_counters = (struct hg_diag_counters){
         .rpc_req_sent_count = counters.rpc_req_sent,
