@@ -74,7 +74,8 @@ static int bulk_transfer_check_way(const struct bulk_transfer_args *args)
         return bulk_transfer_no_way();
     }
     if (!bulk_handle_is_memory(args->origin) || !bulk_handle_is_memory(args->local))
-        return util_detail_set(-EOPNOTSUPP, "device memory cannot be moved within one process by bulk transfer");
+        return util_detail_set(-EOPNOTSUPP, "device memory is moved by the transport only: not within one process, nor "
+                                            "from data that came in its descriptor (no_bulk_eager at its owner)");
     return 0;
 }
 

@@ -118,7 +118,7 @@ hg_return_t HG_Addr_lookup2(hg_class_t *hg_class, const char *name, hg_addr_t *a
         return hg_error_from(error);
     addr = hg_addr_intern(hg_class, canonical);
     if (addr == NULL)
-        return HG_NOMEM;
+        return hg_error_set(HG_NOMEM, "HG_Addr_lookup2: no memory");
     *addr_p = addr_give(addr);
     return HG_SUCCESS;
 }
@@ -167,7 +167,7 @@ hg_return_t HG_Addr_set_remove(hg_class_t *hg_class, hg_addr_t addr)
     if (hg_fork_stops(hg_class, "HG_Addr_set_remove"))
         return HG_FAULT;
     if (hg_class == NULL || addr == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Addr_set_remove: a NULL argument");
     util_lock_take(&hg_class->context_lock);
     for (i = 0; i < NA_CONTEXTS_MAX; i++) {
         struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)i);
@@ -184,7 +184,7 @@ hg_return_t HG_Addr_self(hg_class_t *hg_class, hg_addr_t *addr_p)
     if (hg_fork_stops(hg_class, "HG_Addr_self"))
         return HG_FAULT;
     if (hg_class == NULL || addr_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Addr_self: a NULL argument");
     hg_addr_ref(hg_class->self);
     *addr_p = addr_give(hg_class->self);
     return HG_SUCCESS;
@@ -195,7 +195,7 @@ hg_return_t HG_Addr_dup(hg_class_t *hg_class, hg_addr_t addr, hg_addr_t *new_add
     if (hg_fork_stops(hg_class, "HG_Addr_dup"))
         return HG_FAULT;
     if (hg_class == NULL || addr == NULL || new_addr_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Addr_dup: a NULL argument");
     hg_addr_ref(addr);
     *new_addr_p = addr_give(addr);
     return HG_SUCCESS;
@@ -264,7 +264,7 @@ hg_return_t HG_Addr_lookup1(hg_context_t *context, hg_cb_t callback, void *arg, 
         return hg_error_set(HG_INVALID_ARG, "HG_Addr_lookup1: a NULL argument");
     lookup = util_calloc(1, sizeof(*lookup));
     if (lookup == NULL)
-        return HG_NOMEM;
+        return hg_error_set(HG_NOMEM, "HG_Addr_lookup1: no memory");
     ret = HG_Addr_lookup2(context->hg_class, name, &lookup->addr);
     if (ret != HG_SUCCESS) {
         util_free(lookup);

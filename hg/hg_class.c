@@ -223,7 +223,6 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
     struct hg_class *hg_class;
     int error;
 
-    util_log_init_from_env();
     util_detail_clear();
     if (uri == NULL) {
         (void)util_detail_set(-EINVAL, "HG_Init: the info string is NULL");
@@ -345,10 +344,12 @@ hg_size_t HG_Class_get_output_eager_size(const hg_class_t *hg_class)
 
 static hg_return_t class_set_offset(hg_class_t *hg_class, unsigned int which, hg_size_t offset)
 {
-    if (hg_fork_stops(hg_class, which == 0 ? "HG_Class_set_input_offset" : "HG_Class_set_output_offset"))
+    const char *function = which == 0 ? "HG_Class_set_input_offset" : "HG_Class_set_output_offset";
+
+    if (hg_fork_stops(hg_class, function))
         return HG_FAULT;
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "%s: the class is NULL", function);
     if (offset >= hg_class->eager_size[which])
         return hg_error_set(HG_INVALID_ARG, "an offset of %llu does not fit in the %zu bytes of an eager message",
                             (unsigned long long)offset, hg_class->eager_size[which]);
@@ -369,7 +370,7 @@ hg_return_t HG_Class_set_output_offset(hg_class_t *hg_class, hg_size_t offset)
 hg_return_t HG_Class_set_data(hg_class_t *hg_class, void *data, void (*free_callback)(void *))
 {
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Class_set_data: a NULL argument");
     hg_user_data_set(&hg_class->user, data, free_callback);
     return HG_SUCCESS;
 }
@@ -383,7 +384,7 @@ hg_return_t HG_Class_set_handle_create_callback(hg_class_t *hg_class, hg_return_
                                                 void *arg)
 {
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Class_set_handle_create_callback: a NULL argument");
     hg_class->handle_create = callback;
     hg_class->handle_create_arg = arg;
     return HG_SUCCESS;
@@ -394,7 +395,7 @@ hg_return_t qs_class_set_batching(hg_class_t *hg_class, bool batching)
     if (hg_fork_stops(hg_class, "qs_class_set_batching"))
         return HG_FAULT;
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_batching: a NULL argument");
     atomic_store_explicit(&hg_class->batching, batching, memory_order_relaxed);
     return HG_SUCCESS;
 }

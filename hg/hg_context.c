@@ -297,8 +297,10 @@ hg_context_t *HG_Context_create(hg_class_t *hg_class)
 
     if (hg_fork_stops(hg_class, "HG_Context_create"))
         return NULL;
-    if (hg_class == NULL)
+    if (hg_class == NULL) {
+        (void)util_detail_set(-EINVAL, "HG_Context_create: the class is NULL");
         return NULL;
+    }
     util_lock_take(&hg_class->context_lock);
     context = context_create_locked(hg_class, context_free_id(hg_class));
     util_lock_drop(&hg_class->context_lock);
@@ -311,8 +313,10 @@ hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
 
     if (hg_fork_stops(hg_class, "HG_Context_create_id"))
         return NULL;
-    if (hg_class == NULL)
+    if (hg_class == NULL) {
+        (void)util_detail_set(-EINVAL, "HG_Context_create_id: the class is NULL");
         return NULL;
+    }
     util_lock_take(&hg_class->context_lock);
     context = context_create_locked(hg_class, id);
     util_lock_drop(&hg_class->context_lock);
@@ -478,9 +482,9 @@ hg_return_t HG_Context_unpost(hg_context_t *context)
     if (hg_fork_stops_context(context, "HG_Context_unpost"))
         return HG_FAULT;
     if (context == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Context_unpost: a NULL argument");
     util_lock_take(&context->lock);
-    context->unposted = true;
+    atomic_store_explicit(&context->unposted, true, memory_order_relaxed); /* later requests are refused, some time */
     hg_port_stop_listening_all(context);
     util_lock_drop(&context->lock);
     return HG_SUCCESS;
@@ -501,7 +505,7 @@ uint8_t HG_Context_get_id(const hg_context_t *context)
 hg_return_t HG_Context_set_data(hg_context_t *context, void *data, void (*free_callback)(void *))
 {
     if (context == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Context_set_data: a NULL argument");
     hg_user_data_set(&context->user, data, free_callback);
     return HG_SUCCESS;
 }

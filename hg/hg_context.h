@@ -95,7 +95,7 @@ struct hg_context {
     bool epoll_shared; /**< it is the transport's, with timer_fd in it: see hg_context.c */
     int timer_fd;
     uint64_t timer_fd_ns; /**< what it is set to; UINT64_MAX: nothing */
-    bool unposted;        /**< no new requests are taken */
+    atomic_bool unposted; /**< no new requests are taken; written under the lock, other contexts read it */
     bool closing;
 
     struct qs_counters counters;

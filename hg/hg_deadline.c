@@ -8,6 +8,7 @@
 
 #include "hg/hg_deadline.h"
 
+#include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
@@ -76,7 +77,7 @@ hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)
     if (hg_fork_stops(hg_class, "qs_class_set_timeout"))
         return HG_FAULT;
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_timeout: a NULL argument");
     atomic_store_explicit(&hg_class->timeout_us, timeout_us, memory_order_relaxed);
     return HG_SUCCESS;
 }
@@ -86,9 +87,9 @@ hg_return_t qs_handle_set_timeout(hg_handle_t handle, uint64_t timeout_us)
     if (hg_fork_stops_handle(handle, "qs_handle_set_timeout"))
         return HG_FAULT;
     if (handle == NULL || handle->target)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "qs_handle_set_timeout: the handle is NULL or that of a received request");
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)
-        return HG_BUSY;
+        return hg_error_set(HG_BUSY, "qs_handle_set_timeout: a call is in progress");
     handle->timeout_us = timeout_us;
     return HG_SUCCESS;
 }

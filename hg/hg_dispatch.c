@@ -82,18 +82,35 @@ static void dispatch_refuse(struct hg_session *session, const struct hg_header *
         hg_session_control(session, HG_MESSAGE_RELEASE, header->tag);
 }
 
+/* Whether the context that the origin meant is there and takes requests. */
+static hg_return_t dispatch_check_home(struct hg_context *context, uint8_t id)
+{
+    struct hg_class *hg_class = context->hg_class;
+    struct hg_context *home;
+    hg_return_t ret = HG_SUCCESS;
+
+    if (id == context->id)
+        return context->unposted ? HG_CANCELED : HG_SUCCESS;
+    util_lock_take(&hg_class->post_lock); /* so that it does not go away meanwhile */
+    home = hg_context_by_id(hg_class, id);
+    if (home == NULL)
+        ret = HG_NOENTRY;
+    else if (atomic_load_explicit(&home->unposted, memory_order_relaxed))
+        ret = HG_CANCELED;
+    util_lock_drop(&hg_class->post_lock);
+    return ret;
+}
+
 /* What the origin's message must satisfy before anything is kept for it. */
 static hg_return_t dispatch_check(struct hg_context *context, const struct hg_header *header)
 {
-    struct hg_context *home = hg_context_by_id(context->hg_class, header->target_context);
+    hg_return_t ret = context->closing ? HG_CANCELED : dispatch_check_home(context, header->target_context);
 
-    if (context->unposted || context->closing)
-        return HG_CANCELED;
-    if (home == NULL) {
+    if (ret == HG_NOENTRY)
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request for context %u, which does not exist",
                          header->target_context);
-        return HG_NOENTRY;
-    }
+    if (ret != HG_SUCCESS)
+        return ret;
     /* One-way calls could not be told: a handle beyond the limit is made for them rather than lose one. */
     if ((header->flags & HG_MESSAGE_NO_RESPONSE) == 0 && hg_handle_exhausted_locked(context)) {
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
@@ -233,6 +250,19 @@ static bool dispatch_take_locked(struct hg_completion *completion)
     return dispatch_take(util_container_of(completion, struct hg_handle, completion));
 }
 
+/* Tells the user of a handle that is new to him, as long as he does not like it. */
+static hg_return_t dispatch_tell(struct hg_handle *handle)
+{
+    const struct hg_class *hg_class = handle->info.hg_class;
+    hg_return_t ret = HG_SUCCESS;
+
+    if (!handle->create_told && hg_class->handle_create != NULL)
+        ret = hg_class->handle_create(handle, hg_class->handle_create_arg);
+    if (ret == HG_SUCCESS)
+        handle->create_told = true;
+    return ret;
+}
+
 static void dispatch_run(struct hg_completion *completion)
 {
     struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
@@ -243,13 +273,11 @@ static void dispatch_run(struct hg_completion *completion)
         (void)dispatch_take(handle);
         util_lock_drop(&handle->owner->lock);
     }
-    if (!handle->create_told && handle->info.hg_class->handle_create != NULL)
-        (void)handle->info.hg_class->handle_create(handle, handle->info.hg_class->handle_create_arg);
-    handle->create_told = true;
-    if (callback != NULL)
+    handle->status = (uint32_t)dispatch_tell(handle);
+    if (handle->status == HG_SUCCESS && callback != NULL)
         (void)callback(handle);
     else
-        hg_handle_unref(handle); /* registered anew without a callback meanwhile: answered by the last reference */
+        hg_handle_unref(handle); /* refused, or registered anew without a callback: answered by the last reference */
 }
 
 /* Opened by the context that the origin meant. */

@@ -234,7 +234,7 @@ hg_return_t HG_Cancel(hg_handle_t handle)
     if (hg_fork_stops_handle(handle, "HG_Cancel"))
         return HG_FAULT;
     if (handle == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Cancel: a NULL argument");
     owner = handle->owner;
     util_lock_take(&owner->lock);
     state = hg_handle_state(handle);

@@ -203,6 +203,7 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->timeout_us = 0;
     handle->deadline_ns = UINT64_MAX;
     handle->to_self = false;
+    handle->status = 0;
     handle->release_tag = 0;
     if (!handle_is_kept(handle)) {
         hg_handle_destroy(handle);

@@ -95,7 +95,7 @@ hg_return_t HG_Ref_incr(hg_handle_t hg_handle)
     if (hg_fork_stops_handle(hg_handle, "HG_Ref_incr"))
         return HG_FAULT;
     if (hg_handle == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Ref_incr: a NULL argument");
     hg_handle_ref(hg_handle);
     return HG_SUCCESS;
 }
@@ -117,7 +117,7 @@ const struct hg_info *HG_Get_info(hg_handle_t handle)
 hg_return_t HG_Set_data(hg_handle_t handle, void *data, void (*free_callback)(void *))
 {
     if (handle == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Set_data: a NULL argument");
     hg_user_data_set(&handle->user, data, free_callback);
     return HG_SUCCESS;
 }
@@ -130,7 +130,7 @@ void *HG_Get_data(hg_handle_t handle)
 hg_return_t HG_Set_target_id(hg_handle_t handle, uint8_t id)
 {
     if (handle == NULL || handle->target)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Set_target_id: the handle is NULL or that of a received request");
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)
         return hg_error_set(HG_BUSY, "HG_Set_target_id: the handle is %s",
                             hg_handle_state_text(hg_handle_state(handle)));

@@ -74,7 +74,7 @@ hg_return_t qs_transport_list(struct qs_transport_info **list_p, size_t *count_p
     int error;
 
     if (list_p == NULL || count_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "qs_transport_list: a NULL argument");
     error = na_transport_list(NULL, &found, &count);
     if (error != 0)
         return hg_error_from(error);
@@ -82,7 +82,7 @@ hg_return_t qs_transport_list(struct qs_transport_info **list_p, size_t *count_p
     list = util_malloc(sizeof(*list) * count + sizeof(*found) * count + 1);
     if (list == NULL) {
         util_free(found);
-        return HG_NOMEM;
+        return hg_error_set(HG_NOMEM, "qs_transport_list: no memory");
     }
     if (count > 0)
         memcpy(list + count, found, sizeof(*found) * count);
@@ -182,7 +182,7 @@ hg_return_t HG_Get_na_protocol_info(const char *info_string, struct na_protocol_
     int error;
 
     if (na_protocol_info_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Get_na_protocol_info: a NULL argument");
     if (info_string != NULL && info_string[0] != '\0') {
         if (na_uri_parse(info_string, &uri, why, sizeof(why)) != 0)
             return hg_error_set(HG_PROTONOSUPPORT, "'%.200s' names no protocol: %s", info_string, why);

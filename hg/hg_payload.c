@@ -184,12 +184,13 @@ static hg_return_t payload_get(hg_handle_t handle, hg_op_t which, void *data)
 
 static hg_return_t payload_put(hg_handle_t handle, hg_op_t which, void *data)
 {
+    const char *function = which == HG_INPUT ? "HG_Free_input" : "HG_Free_output";
     hg_return_t ret;
 
-    if (hg_fork_stops_handle(handle, which == HG_INPUT ? "HG_Free_input" : "HG_Free_output"))
+    if (hg_fork_stops_handle(handle, function))
         return HG_FAULT;
     if (handle == NULL || data == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "%s: a NULL argument", function);
     ret = hg_payload_free(handle, which, data);
     hg_handle_unref(handle);
     return ret;
@@ -241,13 +242,14 @@ hg_size_t HG_Get_output_payload_size(hg_handle_t handle)
 /* The raw buffer: where the side that encodes may put its own bytes, or what the other side received. */
 static hg_return_t payload_raw(hg_handle_t handle, hg_op_t which, void **buf_p, hg_size_t *size_p)
 {
+    const char *function = which == HG_INPUT ? "HG_Get_input_buf" : "HG_Get_output_buf";
     bool receives;
     hg_return_t ret;
 
-    if (hg_fork_stops_handle(handle, which == HG_INPUT ? "HG_Get_input_buf" : "HG_Get_output_buf"))
+    if (hg_fork_stops_handle(handle, function))
         return HG_FAULT;
     if (handle == NULL || buf_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "%s: a NULL argument", function);
     receives = handle->target == (which == HG_INPUT);
     if (receives) {
         *buf_p = handle->received.buf;
@@ -281,7 +283,8 @@ static hg_return_t payload_raw_extra(hg_handle_t handle, hg_op_t which, void **b
     bool overflowed;
 
     if (handle == NULL || buf_p == NULL || handle->target != (which == HG_INPUT))
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Get_%s_extra_buf: a NULL argument, or not the side that receives it",
+                            which == HG_INPUT ? "input" : "output");
     received = &handle->received;
     overflowed = received->eager_size < received->size;
     *buf_p = overflowed ? received->buf + received->eager_size : NULL;
@@ -305,7 +308,8 @@ hg_return_t HG_Release_input_buf(hg_handle_t handle)
     if (hg_fork_stops_handle(handle, "HG_Release_input_buf"))
         return HG_FAULT;
     if (handle == NULL || !handle->target)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG,
+                            "HG_Release_input_buf: the handle is NULL, or not that of a received request");
     util_lock_take(&handle->owner->lock);
     hg_handle_drop_received_locked(handle);
     util_lock_drop(&handle->owner->lock);

@@ -21,6 +21,7 @@
 
 #include "bulk/bulk_env.h"
 #include "hg/hg_context.h"
+#include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_port.h"
 #include "hg/hg_queue.h"
@@ -227,7 +228,7 @@ hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout)
     if (hg_fork_stops_context(context, "HG_Progress"))
         return HG_FAULT;
     if (context == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Progress: a NULL argument");
     util_lock_take(&context->lock);
     while (context->progressing && util_list_empty(&context->ready) && deadline_ns > 0 &&
            util_clock_now_ns() < deadline_ns)
@@ -284,7 +285,7 @@ hg_return_t HG_Event_progress(hg_context_t *context, unsigned int *count_p)
     if (hg_fork_stops_context(context, "HG_Event_progress"))
         return HG_FAULT;
     if (context == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Event_progress: a NULL argument");
     util_lock_take(&context->lock);
     if (!context->progressing)
         progress_disarm(context);

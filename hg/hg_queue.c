@@ -244,7 +244,7 @@ hg_return_t HG_Trigger(hg_context_t *context, unsigned int timeout, unsigned int
     if (hg_fork_stops_context(context, "HG_Trigger"))
         return HG_FAULT;
     if (context == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Trigger: a NULL argument");
     count = hg_queue_run(context, max_count);
     while (count == 0 && max_count > 0 && timeout > 0) {
         if (deadline_ns == 0)
@@ -265,7 +265,7 @@ hg_return_t HG_Event_trigger(hg_context_t *context, unsigned int max_count, unsi
     if (hg_fork_stops_context(context, "HG_Event_trigger"))
         return HG_FAULT;
     if (context == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Event_trigger: a NULL argument");
     count = hg_queue_run(context, max_count);
     if (actual_count_p != NULL)
         *actual_count_p = count;

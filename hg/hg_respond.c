@@ -161,17 +161,22 @@ static void respond_submit(struct hg_handle *handle)
 
 bool hg_respond_instead_locked(struct hg_handle *handle)
 {
+    bool refused;
+
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
         return false;
     }
-    util_log_limited(
-        UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
-        "the handler of RPC id %#llx dropped its last reference without answering; HG_OTHER_ERROR is answered instead",
-        (unsigned long long)handle->info.id);
+    refused = handle->status != HG_SUCCESS;
+    if (!refused)
+        handle->status = HG_OTHER_ERROR;
+    util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "%s RPC id %#llx %s; %s is answered instead",
+                     refused ? "the handle of" : "the handler of", (unsigned long long)handle->info.id,
+                     refused ? "was refused by the handle-create callback"
+                             : "dropped its last reference without answering",
+                     HG_Error_to_string((hg_return_t)handle->status));
     hg_handle_ref(handle);
     handle->callback = NULL;
-    handle->status = HG_OTHER_ERROR;
     handle->encoded.size = 0;
     handle->encoded.extra_size = 0;
     handle->encoded.sent = 0;

@@ -213,16 +213,14 @@ bool hg_rpc_is_named(struct hg_rpc_table *table, hg_id_t id, const char *name)
 }
 
 /* The registered entry for a public call that needs one. */
-static hg_return_t rpc_get(const hg_class_t *hg_class, hg_id_t id, struct hg_rpc **rpc)
+static hg_return_t rpc_get(const hg_class_t *hg_class, hg_id_t id, const char *function, struct hg_rpc **rpc)
 {
     if (hg_class == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "%s: the class is NULL", function);
     /* Lookups do not change the table; Mercury's signatures have const classes. */
     *rpc = hg_rpc_find(&((hg_class_t *)(uintptr_t)hg_class)->rpcs, id);
-    if (*rpc == NULL) {
-        (void)util_detail_set(-ENOENT, "RPC id %#llx is not registered", (unsigned long long)id);
-        return HG_NOENTRY;
-    }
+    if (*rpc == NULL)
+        return hg_error_set(HG_NOENTRY, "%s: RPC id %#llx is not registered", function, (unsigned long long)id);
     return HG_SUCCESS;
 }
 
@@ -289,7 +287,7 @@ hg_return_t HG_Register(hg_class_t *hg_class, hg_id_t id, hg_proc_cb_t in_proc_c
 hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
 {
     struct hg_rpc *rpc = NULL;
-    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+    hg_return_t ret = rpc_get(hg_class, id, "HG_Deregister", &rpc);
     void (*data_free)(void *);
     void *data;
 
@@ -317,7 +315,7 @@ hg_return_t HG_Registered(hg_class_t *hg_class, hg_id_t id, uint8_t *flag_p)
     if (hg_fork_stops(hg_class, "HG_Registered"))
         return HG_FAULT;
     if (hg_class == NULL || flag_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Registered: a NULL argument");
     *flag_p = hg_rpc_find(&hg_class->rpcs, id) != NULL;
     return HG_SUCCESS;
 }
@@ -328,7 +326,7 @@ hg_return_t HG_Registered_proc_cb(hg_class_t *hg_class, hg_id_t id, uint8_t *fla
     struct hg_rpc *rpc;
 
     if (hg_class == NULL || flag_p == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Registered_proc_cb: a NULL argument");
     rpc = hg_rpc_find(&hg_class->rpcs, id);
     *flag_p = rpc != NULL;
     if (rpc == NULL)
@@ -343,7 +341,7 @@ hg_return_t HG_Registered_proc_cb(hg_class_t *hg_class, hg_id_t id, uint8_t *fla
 hg_return_t HG_Register_data(hg_class_t *hg_class, hg_id_t id, void *data, void (*free_callback)(void *))
 {
     struct hg_rpc *rpc = NULL;
-    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+    hg_return_t ret = rpc_get(hg_class, id, "HG_Register_data", &rpc);
 
     if (hg_fork_stops(hg_class, "HG_Register_data"))
         return HG_FAULT;
@@ -360,7 +358,7 @@ void *HG_Registered_data(hg_class_t *hg_class, hg_id_t id)
 {
     struct hg_rpc *rpc = NULL;
 
-    if (rpc_get(hg_class, id, &rpc) != HG_SUCCESS)
+    if (rpc_get(hg_class, id, "HG_Registered_data", &rpc) != HG_SUCCESS)
         return NULL;
     return atomic_load(&rpc->data);
 }
@@ -368,7 +366,7 @@ void *HG_Registered_data(hg_class_t *hg_class, hg_id_t id)
 hg_return_t HG_Registered_disable_response(hg_class_t *hg_class, hg_id_t id, uint8_t disable)
 {
     struct hg_rpc *rpc = NULL;
-    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+    hg_return_t ret = rpc_get(hg_class, id, "HG_Registered_disable_response", &rpc);
 
     if (hg_fork_stops(hg_class, "HG_Registered_disable_response"))
         return HG_FAULT;
@@ -380,8 +378,11 @@ hg_return_t HG_Registered_disable_response(hg_class_t *hg_class, hg_id_t id, uin
 hg_return_t HG_Registered_disabled_response(hg_class_t *hg_class, hg_id_t id, uint8_t *disabled_p)
 {
     struct hg_rpc *rpc = NULL;
-    hg_return_t ret = disabled_p == NULL ? HG_INVALID_ARG : rpc_get(hg_class, id, &rpc);
+    hg_return_t ret;
 
+    if (disabled_p == NULL)
+        return hg_error_set(HG_INVALID_ARG, "HG_Registered_disabled_response: a NULL argument");
+    ret = rpc_get(hg_class, id, "HG_Registered_disabled_response", &rpc);
     if (ret == HG_SUCCESS)
         *disabled_p = atomic_load_explicit(&rpc->no_response, memory_order_relaxed);
     return ret;
@@ -390,7 +391,7 @@ hg_return_t HG_Registered_disabled_response(hg_class_t *hg_class, hg_id_t id, ui
 hg_return_t qs_registered_set_timeout(hg_class_t *hg_class, hg_id_t id, uint64_t timeout_us)
 {
     struct hg_rpc *rpc = NULL;
-    hg_return_t ret = rpc_get(hg_class, id, &rpc);
+    hg_return_t ret = rpc_get(hg_class, id, "qs_registered_set_timeout", &rpc);
 
     if (hg_fork_stops(hg_class, "qs_registered_set_timeout"))
         return HG_FAULT;

@@ -13,6 +13,7 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
@@ -67,11 +68,31 @@ hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters
     if (hg_fork_stops(hg_class, "qs_class_get_counters"))
         return HG_FAULT;
     if (hg_class == NULL || out == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "qs_class_get_counters: a NULL argument");
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
     memset(out, 0, out_size);
     memcpy(out, &counters, out_size < sizeof(counters) ? out_size : sizeof(counters));
     return HG_SUCCESS;
+}
+
+/* Requests that have been received and are not finished. */
+static uint64_t stats_active(struct hg_class *hg_class)
+{
+    uint64_t count = 0;
+    unsigned int i;
+
+    util_lock_take(&hg_class->context_lock);
+    for (i = 0; i < NA_CONTEXTS_MAX; i++) {
+        struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)i);
+
+        if (context == NULL)
+            continue;
+        util_lock_take(&context->lock);
+        count += context->handles_count[1] - context->handles_idle_count[1];
+        util_lock_drop(&context->lock);
+    }
+    util_lock_drop(&hg_class->context_lock);
+    return count;
 }
 
 hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_counters *diag_counters)
@@ -81,7 +102,7 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
     if (hg_fork_stops(hg_class, "HG_Class_get_counters"))
         return HG_FAULT;
     if (hg_class == NULL || diag_counters == NULL)
-        return HG_INVALID_ARG;
+        return hg_error_set(HG_INVALID_ARG, "HG_Class_get_counters: a NULL argument");
     hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
     *diag_counters = (struct hg_diag_counters){
         .rpc_req_sent_count = counters.rpc_req_sent,
@@ -90,8 +111,7 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
         .rpc_resp_recv_count = counters.rpc_resp_recv,
         .rpc_req_extra_count = counters.overflow_in,
         .rpc_resp_extra_count = counters.overflow_out,
-        .rpc_req_recv_active_count =
-            counters.rpc_req_recv > counters.rpc_resp_sent ? counters.rpc_req_recv - counters.rpc_resp_sent : 0,
+        .rpc_req_recv_active_count = stats_active((hg_class_t *)(uintptr_t)hg_class),
         .rpc_multi_recv_copy_count = counters.rpc_req_recv,
         .bulk_count = counters.bulk_ops,
     };

@@ -119,7 +119,8 @@ HG_PUBLIC hg_class_t *HG_Init_opt2(const char *na_info_string, uint8_t na_listen
 HG_PUBLIC hg_return_t HG_Finalize(hg_class_t *hg_class);
 
 /**
- * Remove files and shared memory that processes of this user have left behind by ending without HG_Finalize().
+ * Remove what processes of this user have left behind by ending without HG_Finalize(). That is nothing here: no memory and
+ * no socket of this library outlives its processes.
  */
 HG_PUBLIC void HG_Cleanup(void);
 
@@ -270,8 +271,9 @@ HG_PUBLIC void *HG_Class_get_data(const hg_class_t *hg_class) HG_WARN_UNUSED_RES
  * that it can attach data with HG_Set_data(). A handle that is recycled keeps its data and is not announced again.
  *
  * \param hg_class [IN] the class; to be set before its first context
- * \param callback [IN] called by the thread that creates the handle; a return value other than HG_SUCCESS makes the
- *                      creation fail with it. NULL for none.
+ * \param callback [IN] called by the thread that creates the handle, at the target in HG_Trigger() before the handler.
+ *                      With a return value other than HG_SUCCESS HG_Create() fails, and a request is answered with it
+ *                      in the handler's place; the handle is then announced again with its next request. NULL for none.
  * \param arg [IN]      passed on to the callback
  *
  * \return HG_SUCCESS or HG_INVALID_ARG
@@ -690,11 +692,11 @@ HG_PUBLIC hg_return_t HG_Set_target_id(hg_handle_t handle, uint8_t id);
  * \{ */
 
 /**
- * Tell how many bytes of input a handle carries in its message.
+ * Tell how many bytes of input came in the request message itself, without the reserved space in front.
  *
  * \param handle [IN] the handle
  *
- * \return bytes, 0 if there is none
+ * \return bytes; 0 if there is no input, or if it was too large for the message, see HG_Get_input_extra_buf()
  */
 HG_PUBLIC hg_size_t HG_Get_input_payload_size(hg_handle_t handle);
 
@@ -702,15 +704,16 @@ HG_PUBLIC hg_size_t HG_Get_input_payload_size(hg_handle_t handle);
  * Decode the input at the target. It takes a reference, which HG_Free_input() drops.
  *
  * \param handle [IN]     the handle
- * \param in_struct [OUT] the struct of the RPC's input proc; undefined on failure
+ * \param in_struct [OUT] the struct of the RPC's input proc; undefined on failure, not written to if there is no proc
  *
- * \return HG_SUCCESS, HG_INVALID_ARG (no input proc, no struct), HG_FAULT (buffer released), HG_OVERFLOW (the input
- *         ends too early), HG_CHECKSUM_ERROR, or what the proc returned
+ * \return HG_SUCCESS, HG_INVALID_ARG (no struct, not the side that receives it), HG_FAULT (buffer released), HG_OVERFLOW
+ *         (the input ends too early), or what the proc returned
  */
 HG_PUBLIC hg_return_t HG_Get_input(hg_handle_t handle, void *in_struct);
 
 /**
- * Free what decoding the input has allocated.
+ * Free what decoding the input has allocated, and drop a reference: that of HG_Get_input(), or one of HG_Ref_incr() for an
+ * input that the caller has decoded by other means.
  *
  * \param handle [IN]    the handle
  * \param in_struct [IN] the struct
@@ -720,11 +723,11 @@ HG_PUBLIC hg_return_t HG_Get_input(hg_handle_t handle, void *in_struct);
 HG_PUBLIC hg_return_t HG_Free_input(hg_handle_t handle, void *in_struct);
 
 /**
- * Tell how many bytes of output a handle carries in its message.
+ * Tell how many bytes of output came in the response message itself, without the reserved space in front.
  *
  * \param handle [IN] the handle
  *
- * \return bytes, 0 if there is none
+ * \return bytes; 0 if there is no output, or if it was too large for the message, see HG_Get_output_extra_buf()
  */
 HG_PUBLIC hg_size_t HG_Get_output_payload_size(hg_handle_t handle);
 
@@ -733,14 +736,14 @@ HG_PUBLIC hg_size_t HG_Get_output_payload_size(hg_handle_t handle);
  * drops.
  *
  * \param handle [IN]      the handle
- * \param out_struct [OUT] the struct of the RPC's output proc; undefined on failure
+ * \param out_struct [OUT] the struct of the RPC's output proc; undefined on failure, not written to if there is no proc
  *
- * \return as HG_Get_input()
+ * \return as HG_Get_input(); HG_INVALID_ARG also if the call did not end with HG_SUCCESS
  */
 HG_PUBLIC hg_return_t HG_Get_output(hg_handle_t handle, void *out_struct);
 
 /**
- * Free what decoding the output has allocated.
+ * Free what decoding the output has allocated, and drop a reference, as HG_Free_input() does.
  *
  * \param handle [IN]     the handle
  * \param out_struct [IN] the struct
@@ -855,7 +858,7 @@ HG_PUBLIC hg_return_t HG_Cancel(hg_handle_t handle);
  * \param context [IN] the context; of several threads one works, the others wait
  * \param timeout [IN] milliseconds; 0 never sleeps
  *
- * \return HG_SUCCESS if something happened or completions wait for HG_Trigger(), HG_TIMEOUT if not, HG_INVALID_ARG
+ * \return HG_SUCCESS if completions wait for HG_Trigger(), HG_TIMEOUT if not, HG_INVALID_ARG
  */
 HG_PUBLIC hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout);
 

@@ -114,13 +114,13 @@ HG_PUBLIC uint8_t HG_Bulk_get_context_id(hg_bulk_t handle);
  * \param handle [IN]        the handle
  * \param offset [IN]        where to start in the sequence of all segments
  * \param size [IN]          how many bytes
- * \param flags [IN]         the access wanted
+ * \param flags [IN]         of no effect: those of the handle bind peers only
  * \param max_count [IN]     room in the arrays
  * \param buf_ptrs [OUT]     addresses of the pieces; may be NULL
  * \param buf_sizes [OUT]    sizes of the pieces; may be NULL
  * \param actual_count [OUT] number of pieces, 0 if size or max_count is 0; may be NULL
  *
- * \return HG_SUCCESS, HG_INVALID_ARG (range outside the handle, memory of another process), HG_PERMISSION
+ * \return HG_SUCCESS, HG_INVALID_ARG (range outside the handle, memory of another process)
  */
 HG_PUBLIC hg_return_t HG_Bulk_access(hg_bulk_t handle, hg_size_t offset, hg_size_t size, uint8_t flags,
                                      uint32_t max_count, void **buf_ptrs, hg_size_t *buf_sizes, uint32_t *actual_count);

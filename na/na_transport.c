@@ -105,6 +105,8 @@ int na_class_resolve(struct na_class *na_class, const char *text, char canonical
 {
     if (text == NULL || canonical == NULL)
         return util_detail_set(-EINVAL, "no address was given");
+    if (strstr(text, "://") == NULL)
+        return util_detail_set(-EINVAL, "'%.200s' is no address: it has no '://'", text);
     return na_class->transport->class_resolve(na_class, text, canonical);
 }
 

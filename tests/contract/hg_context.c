@@ -283,6 +283,89 @@ static void unposted_context_refuses_new_requests_and_answers_old_ones(void)
     hg_pair_close(&pair);
 }
 
+static hg_handle_t pull_held;
+
+static hg_return_t hold_for_pull(hg_handle_t handle)
+{
+    pull_held = handle;
+    return HG_SUCCESS;
+}
+
+/* Calls that it has, calls of its own, cancels and transfers go on; only requests that come later do not. */
+static void unposted_context_goes_on_with_calls_cancels_and_bulk_data(void)
+{
+    enum { SIZE = 300000 };
+    unsigned char *data = malloc(SIZE);
+    hg_size_t size = SIZE;
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call pull;
+    struct hg_pair_call cancelled;
+    struct hg_pair_call back = {0};
+    struct hg_pair pair;
+    uint32_t good = 0;
+    hg_bulk_t bulk;
+    hg_id_t id;
+
+    hg_pair_open(&pair, &(struct hg_pair_options){.origin_listens = true});
+    id = HG_Register_name(pair.target.hg_class, "pull later", hg_proc_hg_bulk_t, hg_proc_uint32_t, hold_for_pull);
+    SUPPORT_CHECK(id ==
+                  HG_Register_name(pair.origin.hg_class, "pull later", hg_proc_hg_bulk_t, hg_proc_uint32_t, NULL));
+    hg_pair_fill(data, size, 8);
+    HG_PAIR_OK(HG_Bulk_create(pair.origin.hg_class, 1, (void **)&data, &size, HG_BULK_READWRITE, &bulk));
+    hg_pair_call_start_id(&pair, &pull, id, &bulk);
+    hg_pair_call_start(&pair, &cancelled, HG_PAIR_HOLD, &in);
+    HG_PAIR_UNTIL(&pair, pull_held != HG_HANDLE_NULL && atomic_load(&pair.held_count) == 1);
+    HG_PAIR_OK(HG_Context_unpost(pair.target.contexts[0]));
+
+    HG_PAIR_OK(HG_Cancel(cancelled.handle));
+    HG_PAIR_FINISH(&cancelled, HG_CANCELED);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    back.pair = &pair;
+    HG_PAIR_OK(
+        HG_Create(pair.target.contexts[0], HG_Get_info(pull_held)->addr, pair.target.ids[HG_PAIR_HOLD], &back.handle));
+    hg_pair_call_forward(&back, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
+    HG_PAIR_OK(HG_Cancel(back.handle));
+    HG_PAIR_RET(hg_pair_call_wait(&back), HG_CANCELED);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    HG_PAIR_OK(HG_Reset(back.handle, HG_ADDR_NULL, pair.target.ids[HG_PAIR_ECHO]));
+    hg_pair_call_forward(&back, &in);
+    HG_PAIR_FINISH(&back, HG_SUCCESS);
+
+    HG_PAIR_OK(hg_pair_pull(pull_held, pulled, false));
+    HG_PAIR_OK(hg_pair_call_wait(&pull));
+    HG_PAIR_OK(HG_Get_output(pull.handle, &good));
+    SUPPORT_CHECK(good == 1);
+    HG_PAIR_OK(HG_Free_output(pull.handle, &good));
+    hg_pair_call_end(&pull);
+    HG_PAIR_OK(HG_Bulk_free(bulk));
+    free(data);
+    hg_pair_close(&pair);
+}
+
+/* Also where one context receives for all. */
+static void unposting_one_context_leaves_the_others_to_their_requests(void)
+{
+    for (uint8_t unposted = 0; unposted < 2; unposted++) {
+        struct hg_pair_call calls[2];
+        struct hg_pair pair;
+
+        hg_pair_open(&pair, &(struct hg_pair_options){.target_contexts = 2});
+        for (uint8_t i = 0; i < 2; i++) {
+            hg_pair_call_begin(&pair, &calls[i], HG_PAIR_EMPTY);
+            HG_PAIR_OK(HG_Set_target_id(calls[i].handle, i));
+            hg_pair_call_forward(&calls[i], NULL);
+            HG_PAIR_OK(hg_pair_call_wait(&calls[i]));
+        }
+        HG_PAIR_OK(HG_Context_unpost(pair.target.contexts[unposted]));
+        hg_pair_call_forward(&calls[unposted], NULL);
+        HG_PAIR_FINISH(&calls[unposted], HG_CANCELED);
+        hg_pair_call_forward(&calls[1 - unposted], NULL);
+        HG_PAIR_FINISH(&calls[1 - unposted], HG_SUCCESS);
+        hg_pair_close(&pair);
+    }
+}
+
 static void several_classes_live_in_one_process(void)
 {
     struct hg_pair pairs[3];
@@ -315,6 +398,8 @@ const struct support_case hg_context_cases[] = {
     SUPPORT_CASE(contexts_have_the_ids_that_they_were_given),
     SUPPORT_CASE(destroyed_context_refuses_what_was_for_it),
     SUPPORT_CASE(unposted_context_refuses_new_requests_and_answers_old_ones),
+    SUPPORT_CASE(unposted_context_goes_on_with_calls_cancels_and_bulk_data),
+    SUPPORT_CASE(unposting_one_context_leaves_the_others_to_their_requests),
     SUPPORT_CASE(several_classes_live_in_one_process),
     SUPPORT_CASE(classes_come_and_go),
     {NULL, NULL, 0},

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "hg/hg_context.h"
 #include "tests/contract/hg_contract.h"
 
 static void handle_has_one_reference_and_two_in_flight(void)
@@ -261,6 +262,113 @@ static void create_callback_that_fails_makes_the_creation_fail(void)
     hg_pair_close(&pair);
 }
 
+static hg_return_t refuse_with_reason(hg_handle_t handle, void *arg)
+{
+    unsigned int *left = arg;
+
+    (void)handle;
+    return (*left)-- > 0 ? HG_NOMEM : HG_SUCCESS;
+}
+
+/* The handler never sees a handle without the data that the callback should have attached. */
+static void create_callback_that_fails_at_the_target_answers_in_the_handlers_place(void)
+{
+    unsigned int left = 2;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_OK(HG_Class_set_handle_create_callback(pair.target.hg_class, refuse_with_reason, &left));
+    for (unsigned int i = 0; i < 2; i++) {
+        struct hg_pair_blob in = {0};
+        struct hg_pair_call call;
+
+        hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
+        HG_PAIR_FINISH(&call, HG_NOMEM);
+        SUPPORT_CHECK(atomic_load(&pair.echoed) == 0);
+    }
+    /* Asked again, it agrees; dropped handles have their own code again. */
+    hg_pair_check_works(&pair);
+    for (unsigned int i = 0; i < 2; i++) {
+        struct hg_pair_blob in = {0};
+        struct hg_pair_call call;
+
+        hg_pair_call_start(&pair, &call, HG_PAIR_DROP, &in);
+        HG_PAIR_FINISH(&call, HG_OTHER_ERROR);
+    }
+    hg_pair_close(&pair);
+}
+
+static void data_of_a_handle_at_the_target_stays_for_later_requests_and_is_freed_once(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    for (unsigned int i = 0; i < 5; i++) {
+        struct hg_pair_call call;
+        hg_handle_t held = hg_pair_call_hold(&pair, &call, &in);
+
+        SUPPORT_CHECK(HG_Get_data(held) == (i == 0 ? NULL : &frees));
+        if (i == 0)
+            HG_PAIR_OK(HG_Set_data(held, &frees, count_free));
+        hg_pair_respond(held, &in);
+        HG_PAIR_FINISH(&call, HG_SUCCESS);
+        hg_pair_settle(&pair);
+        SUPPORT_CHECK(atomic_load(&frees) == 0);
+    }
+    hg_pair_close(&pair);
+    SUPPORT_CHECK(atomic_load(&frees) == 1);
+}
+
+static hg_return_t count_answer(const struct hg_cb_info *info)
+{
+    HG_PAIR_OK(info->ret);
+    atomic_fetch_add((atomic_uint *)info->arg, 1);
+    return HG_SUCCESS;
+}
+
+/* The only handle that the target may have: answered but held, and let go but with its answer still to be pulled. */
+static void handle_of_the_target_is_free_again_when_answered_and_destroyed(void)
+{
+    struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
+    struct hg_pair_blob in = {0};
+    struct hg_pair_blob large = {.size = 400000};
+    const uint32_t *idle;
+    atomic_uint answers = 0;
+    struct hg_pair_call call;
+    struct hg_pair_call more;
+    struct hg_pair pair;
+    hg_handle_t held;
+
+    init.request_post_init = 1;
+    init.request_post_incr = -1;
+    large.data = calloc(1, large.size);
+    hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
+    idle = &pair.target.contexts[0]->handles_idle_count[1];
+    held = hg_pair_call_hold(&pair, &call, &in);
+    HG_PAIR_OK(HG_Respond(held, NULL, NULL, &in));
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(*idle == 0);
+    hg_pair_call_start(&pair, &more, HG_PAIR_ECHO, &in);
+    HG_PAIR_FINISH(&more, HG_AGAIN);
+    HG_PAIR_OK(HG_Destroy(held));
+    SUPPORT_CHECK(*idle == 1);
+
+    held = hg_pair_call_hold(&pair, &call, &in);
+    HG_PAIR_OK(HG_Respond(held, count_answer, &answers, &large));
+    HG_PAIR_OK(HG_Destroy(held));
+    for (unsigned int i = 0; i < 100; i++)
+        (void)hg_pair_step_target(&pair);
+    SUPPORT_CHECK(*idle == 0 && atomic_load(&answers) == 0);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    HG_PAIR_UNTIL(&pair, atomic_load(&answers) == 1);
+    SUPPORT_CHECK(*idle == 1);
+    hg_pair_check_works(&pair);
+    free(large.data);
+    hg_pair_close(&pair);
+}
+
 static void info_of_a_handle_says_what_it_is_for(void)
 {
     struct hg_pair_blob in = {0};
@@ -318,6 +426,9 @@ const struct support_case hg_life_cases[] = {
     SUPPORT_CASE(data_of_a_handle_survives_reset_and_is_freed_once),
     SUPPORT_CASE(create_callback_sees_each_handle_of_the_target_once),
     SUPPORT_CASE(create_callback_that_fails_makes_the_creation_fail),
+    SUPPORT_CASE(create_callback_that_fails_at_the_target_answers_in_the_handlers_place),
+    SUPPORT_CASE(data_of_a_handle_at_the_target_stays_for_later_requests_and_is_freed_once),
+    SUPPORT_CASE(handle_of_the_target_is_free_again_when_answered_and_destroyed),
     SUPPORT_CASE(info_of_a_handle_says_what_it_is_for),
     SUPPORT_CASE(destroying_a_context_ends_its_calls),
     {NULL, NULL, 0},

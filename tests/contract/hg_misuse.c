@@ -91,6 +91,88 @@ static void null_handles_and_places_are_refused(void)
     hg_pair_close(&pair);
 }
 
+/* A refusal says something of itself: the words begin with the function's name, whatever failed before. */
+static void check_words(hg_return_t ret, const char *call)
+{
+    size_t length = strcspn(call, "(");
+
+    if (ret != HG_INVALID_ARG)
+        support_suite_fail("%s gave %s", call, HG_Error_to_string(ret));
+    if (strncmp(qs_error_detail(), call, length) != 0)
+        support_suite_fail("%s left the words: %s", call, qs_error_detail());
+}
+#define CHECK_WORDS(call) check_words(call, #call)
+
+static void each_refusal_of_a_class_or_context_is_put_into_words(void)
+{
+    hg_addr_t addr = HG_ADDR_NULL;
+    struct hg_diag_counters diag;
+    struct qs_counters counters;
+    unsigned int count;
+    uint8_t flag;
+
+    CHECK_WORDS(HG_Class_set_data(NULL, NULL, NULL));
+    CHECK_WORDS(HG_Class_set_input_offset(NULL, 1));
+    CHECK_WORDS(HG_Class_set_output_offset(NULL, 1));
+    CHECK_WORDS(HG_Class_set_handle_create_callback(NULL, NULL, NULL));
+    CHECK_WORDS(HG_Class_get_counters(NULL, &diag));
+    CHECK_WORDS(qs_class_get_counters(NULL, &counters, sizeof(counters)));
+    CHECK_WORDS(qs_class_set_timeout(NULL, 1));
+    CHECK_WORDS(qs_class_set_batching(NULL, true));
+    CHECK_WORDS(HG_Context_set_data(NULL, NULL, NULL));
+    CHECK_WORDS(HG_Context_unpost(NULL));
+    CHECK_WORDS(HG_Progress(NULL, 0));
+    CHECK_WORDS(HG_Trigger(NULL, 0, 1, &count));
+    CHECK_WORDS(HG_Event_progress(NULL, &count));
+    CHECK_WORDS(HG_Event_trigger(NULL, 1, &count));
+    CHECK_WORDS(HG_Register(NULL, 1, NULL, NULL, NULL));
+    CHECK_WORDS(HG_Deregister(NULL, 1));
+    CHECK_WORDS(HG_Registered(NULL, 1, &flag));
+    CHECK_WORDS(HG_Registered_proc_cb(NULL, 1, &flag, NULL, NULL));
+    CHECK_WORDS(HG_Register_data(NULL, 1, NULL, NULL));
+    CHECK_WORDS(HG_Registered_disable_response(NULL, 1, 1));
+    CHECK_WORDS(HG_Registered_disabled_response(NULL, 1, &flag));
+    CHECK_WORDS(qs_registered_set_timeout(NULL, 1, 1));
+    CHECK_WORDS(HG_Addr_self(NULL, &addr));
+    CHECK_WORDS(HG_Addr_dup(NULL, addr, &addr));
+    CHECK_WORDS(HG_Addr_set_remove(NULL, addr));
+    CHECK_WORDS(HG_Get_na_protocol_info("tcp", NULL));
+    CHECK_WORDS(qs_transport_list(NULL, NULL));
+    SUPPORT_CHECK(HG_Context_create(NULL) == NULL && strstr(qs_error_detail(), "HG_Context_create: ") != NULL);
+    SUPPORT_CHECK(HG_Context_create_id(NULL, 1) == NULL && strstr(qs_error_detail(), "HG_Context_create_id: ") != NULL);
+    SUPPORT_CHECK(HG_Registered_data(NULL, 1) == NULL && strstr(qs_error_detail(), "HG_Registered_data: ") != NULL);
+}
+
+static void each_refusal_of_a_handle_is_put_into_words(void)
+{
+    hg_size_t size;
+    void *buf;
+    int value;
+
+    CHECK_WORDS(HG_Cancel(HG_HANDLE_NULL));
+    CHECK_WORDS(HG_Forward(HG_HANDLE_NULL, NULL, NULL, NULL));
+    CHECK_WORDS(HG_Respond(HG_HANDLE_NULL, NULL, NULL, NULL));
+    CHECK_WORDS(HG_Reset(HG_HANDLE_NULL, HG_ADDR_NULL, 1));
+    CHECK_WORDS(HG_Ref_incr(HG_HANDLE_NULL));
+    CHECK_WORDS(HG_Set_data(HG_HANDLE_NULL, &value, NULL));
+    CHECK_WORDS(HG_Set_target_id(HG_HANDLE_NULL, 1));
+    CHECK_WORDS(HG_Get_input(HG_HANDLE_NULL, &value));
+    CHECK_WORDS(HG_Get_output(HG_HANDLE_NULL, &value));
+    CHECK_WORDS(HG_Free_input(HG_HANDLE_NULL, &value));
+    CHECK_WORDS(HG_Free_output(HG_HANDLE_NULL, &value));
+    CHECK_WORDS(HG_Get_input_buf(HG_HANDLE_NULL, &buf, &size));
+    CHECK_WORDS(HG_Get_output_buf(HG_HANDLE_NULL, &buf, &size));
+    CHECK_WORDS(HG_Get_input_extra_buf(HG_HANDLE_NULL, &buf, &size));
+    CHECK_WORDS(HG_Get_output_extra_buf(HG_HANDLE_NULL, &buf, &size));
+    CHECK_WORDS(HG_Release_input_buf(HG_HANDLE_NULL));
+    CHECK_WORDS(qs_handle_set_timeout(HG_HANDLE_NULL, 1));
+    CHECK_WORDS(HG_Bulk_ref_incr(HG_BULK_NULL));
+    CHECK_WORDS(HG_Bulk_bind(HG_BULK_NULL, NULL));
+    CHECK_WORDS(HG_Bulk_access(HG_BULK_NULL, 0, 0, 0, 0, NULL, NULL, NULL));
+    CHECK_WORDS(HG_Bulk_serialize(NULL, 0, 0, HG_BULK_NULL));
+    CHECK_WORDS(HG_Bulk_cancel(HG_OP_ID_NULL));
+}
+
 static void ending_nothing_is_allowed(void)
 {
     hg_class_t *hg_class = hg_pair_init(false, NULL);
@@ -321,6 +403,8 @@ static void errors_have_names(void)
 const struct support_case hg_misuse_cases[] = {
     SUPPORT_CASE(null_classes_and_contexts_are_refused),
     SUPPORT_CASE(null_handles_and_places_are_refused),
+    SUPPORT_CASE(each_refusal_of_a_class_or_context_is_put_into_words),
+    SUPPORT_CASE(each_refusal_of_a_handle_is_put_into_words),
     SUPPORT_CASE(ending_nothing_is_allowed),
     SUPPORT_CASE(handles_of_the_wrong_side_are_refused),
     SUPPORT_CASE(finalize_with_something_open_is_busy_and_says_what),

@@ -138,6 +138,34 @@ static void answer_to_a_oneway_call_is_not_supported(void)
     hg_pair_close(&pair);
 }
 
+static hg_return_t answer_as_asked(hg_handle_t handle)
+{
+    const struct hg_info *info = HG_Get_info(handle);
+    uint8_t disabled = HG_FALSE;
+
+    HG_PAIR_OK(HG_Registered_disabled_response(info->hg_class, info->id, &disabled));
+    SUPPORT_CHECK(disabled == HG_TRUE);
+    HG_PAIR_OK(HG_Respond(handle, NULL, NULL, NULL));
+    return HG_Destroy(handle);
+}
+
+static void setting_of_the_target_alone_leaves_the_answer_owed(void)
+{
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_id_t id;
+
+    hg_pair_open(&pair, NULL);
+    id = HG_Register_name(pair.target.hg_class, "one-way there", NULL, NULL, answer_as_asked);
+    SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "one-way there", NULL, NULL, NULL));
+    HG_PAIR_OK(HG_Registered_disable_response(pair.target.hg_class, id, HG_TRUE));
+    hg_pair_call_start_id(&pair, &call, id, NULL);
+    HG_PAIR_OK(hg_pair_call_wait(&call));
+    SUPPORT_CHECK(hg_pair_counters(pair.origin.hg_class).rpc_resp_recv == 1);
+    hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
 /* Far more than the window, while the target does nothing: none is lost, none arrives twice. */
 static void thousands_of_oneway_calls_wait_for_a_busy_target(void)
 {
@@ -166,6 +194,7 @@ const struct support_case hg_oneway_cases[] = {
     SUPPORT_CASE(large_oneway_calls_arrive_whole),
     SUPPORT_CASE(oneway_call_to_an_unknown_rpc_harms_nobody),
     SUPPORT_CASE(answer_to_a_oneway_call_is_not_supported),
+    SUPPORT_CASE(setting_of_the_target_alone_leaves_the_answer_owed),
     SUPPORT_CASE(thousands_of_oneway_calls_wait_for_a_busy_target),
     {NULL, NULL, 0},
 };

@@ -5,9 +5,12 @@
  * sentence. Cases are named for the field. Elsewhere are: busy polling (NA_NO_BLOCK) in hg_progress.c, eager sizes and
  * stats in hg_register.c, no_loopback in hg_self.c, no_overflow in hg_overflow.c.
  */
+#include <dirent.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "tests/contract/hg_contract.h"
 
@@ -43,6 +46,100 @@ static void check_works(const struct hg_init_info *init)
 static struct hg_init_info defaults(void)
 {
     return HG_INIT_INFO_INITIALIZER;
+}
+
+/* --- the versions of the struct ------------------------------------------------------------------- */
+
+/* Options of an older program: the fields of its time are good, and where its struct ends there is nonsense. */
+static struct hg_init_info options_up_to(size_t size)
+{
+    struct hg_init_info init = defaults();
+    struct hg_init_info nonsense;
+
+    init.request_post_init = 3;
+    init.no_bulk_eager = true;
+    init.release_input_early = true;
+    init.no_overflow = true;
+    memset(&nonsense, 0xa5, sizeof(nonsense));
+    memcpy((char *)&init + size, (const char *)&nonsense + size, sizeof(init) - size);
+    return init;
+}
+
+static const struct {
+    unsigned int version;
+    size_t size; /* of the struct at that time */
+} struct_versions[] = {
+    {HG_VERSION(2, 2), offsetof(struct hg_init_info, no_multi_recv)},
+    {HG_VERSION(2, 3), offsetof(struct hg_init_info, traffic_class)},
+    {HG_VERSION(2, 4), sizeof(struct hg_init_info)},
+};
+enum { STRUCT_VERSIONS = sizeof(struct_versions) / sizeof(struct_versions[0]) };
+
+/* A memory checker sees it when the library reads on where the program's struct ends. */
+static void init_opt2_reads_no_more_than_the_struct_of_its_version_has(void)
+{
+    for (unsigned int i = 0; i < STRUCT_VERSIONS; i++) {
+        struct hg_init_info init = options_up_to(struct_versions[i].size);
+        struct hg_init_info *old = malloc(struct_versions[i].size);
+        hg_class_t *hg_class;
+
+        HG_PAIR_OK(HG_Finalize(hg_pair_init(true, NULL)));
+        SUPPORT_CHECK(old != NULL);
+        memcpy(old, &init, struct_versions[i].size);
+        hg_class = HG_Init_opt2(hg_pair_uri(), true, struct_versions[i].version, old);
+        free(old);
+        if (hg_class == NULL)
+            support_suite_fail("version %#x: %s", struct_versions[i].version, qs_error_detail());
+        SUPPORT_CHECK(hg_class->options.request_post_init == 3 && hg_class->options.no_bulk_eager);
+        SUPPORT_CHECK(hg_class->options.release_input_early == (i >= 1) && hg_class->options.no_overflow == (i >= 2));
+        SUPPORT_CHECK(hg_class->options.traffic_class == NA_TC_UNSPEC);
+        SUPPORT_CHECK(hg_class->options.multi_recv_op_max == 0 && hg_class->options.multi_recv_copy_threshold == 0);
+        HG_PAIR_OK(HG_Finalize(hg_class));
+    }
+}
+
+static void init_opt_takes_the_struct_for_that_of_2_2(void)
+{
+    struct hg_init_info init = options_up_to(struct_versions[0].size);
+    hg_class_t *hg_class;
+
+    HG_PAIR_OK(HG_Finalize(hg_pair_init(true, NULL)));
+    hg_class = HG_Init_opt(hg_pair_uri(), true, &init);
+    SUPPORT_CHECK(hg_class != NULL);
+    SUPPORT_CHECK(hg_class->options.no_bulk_eager && !hg_class->options.no_overflow);
+    SUPPORT_CHECK(!hg_class->options.no_multi_recv && hg_class->options.multi_recv_op_max == 0);
+    HG_PAIR_OK(HG_Finalize(hg_class));
+    hg_class = HG_Init_opt(hg_pair_uri(), true, NULL);
+    SUPPORT_CHECK(hg_class != NULL);
+    HG_PAIR_OK(HG_Finalize(hg_class));
+    check_refused(hg_pair_uri(), &init, "multi_recv_op_max"); /* as that of today it is nonsense */
+}
+
+static void versions_that_are_none_or_to_come_are_refused_with_a_word(void)
+{
+    static const unsigned int versions[] = {0, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR + 1),
+                                            HG_VERSION(HG_VERSION_MAJOR + 1, 0)};
+    struct hg_init_info init = defaults();
+    hg_class_t *hg_class;
+
+    HG_PAIR_OK(HG_Finalize(hg_pair_init(true, NULL)));
+    HG_Set_log_level("none");
+    for (unsigned int i = 0; i < 3; i++) {
+        SUPPORT_CHECK(HG_Init_opt2(hg_pair_uri(), true, versions[i], &init) == NULL);
+        SUPPORT_CHECK(strstr(qs_error_detail(), "version") != NULL);
+    }
+    HG_Set_log_level("error");
+    hg_class = HG_Init_opt2(hg_pair_uri(), true, 0, NULL);
+    SUPPORT_CHECK(hg_class != NULL);
+    HG_PAIR_OK(HG_Finalize(hg_class));
+}
+
+static void na_class_of_mercury_is_refused(void)
+{
+    struct hg_init_info init = defaults();
+
+    init.na_class = (na_class_t *)(void *)&init;
+    check_refused(hg_pair_uri(), &init, "na_class");
 }
 
 /* --- contexts and handles ------------------------------------------------------------------------- */
@@ -307,6 +404,42 @@ static void thread_mode_of_each_kind_works(void)
     check_refused(hg_pair_uri(), &init, "thread_mode");
 }
 
+static unsigned int thread_count(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    unsigned int count = 0;
+
+    SUPPORT_CHECK(dir != NULL);
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        count += entry->d_name[0] != '.';
+    (void)closedir(dir);
+    return count;
+}
+
+/* What waits for its turn is sent by a thread of the library where nobody makes progress; a program that promises to have
+ * one thread gets none. */
+static void thread_mode_of_one_thread_starts_none(void)
+{
+    struct hg_init_info init = defaults();
+    struct hg_pair_call calls[20];
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+    unsigned int before;
+
+    init.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
+    HG_PAIR_OK(HG_Finalize(hg_pair_init(true, NULL)));
+    before = thread_count();
+    hg_pair_open(&pair, &(struct hg_pair_options){.init = &init, .silent_target = true});
+    for (unsigned int i = 0; i < 20; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
+    SUPPORT_CHECK(thread_count() == before);
+    pair.options.silent_target = false;
+    for (unsigned int i = 0; i < 20; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
+    SUPPORT_CHECK(thread_count() == before);
+    hg_pair_close(&pair);
+}
+
 /* --- addresses and the fabric ------------------------------------------------------------------------ */
 
 /* Whether a class opens with these options; its address. */
@@ -517,6 +650,10 @@ static void checksum_level_of_each_kind_works(void)
 }
 
 const struct support_case hg_options_cases[] = {
+    SUPPORT_CASE(init_opt2_reads_no_more_than_the_struct_of_its_version_has),
+    SUPPORT_CASE(init_opt_takes_the_struct_for_that_of_2_2),
+    SUPPORT_CASE(versions_that_are_none_or_to_come_are_refused_with_a_word),
+    SUPPORT_CASE(na_class_of_mercury_is_refused),
     SUPPORT_CASE(max_contexts_bounds_number_and_ids),
     SUPPORT_CASE(max_contexts_of_one_is_no_bound),
     SUPPORT_CASE(request_post_init_prepares_handles),
@@ -529,6 +666,7 @@ const struct support_case hg_options_cases[] = {
     SUPPORT_CASE(progress_mode_no_retry_refuses_with_again),
     SUPPORT_CASE(progress_mode_of_unknown_bits_is_refused),
     SUPPORT_CASE(thread_mode_of_each_kind_works),
+    SUPPORT_CASE(thread_mode_of_one_thread_starts_none),
     SUPPORT_CASE(addr_format_picks_the_family),
     SUPPORT_CASE(ip_subnet_picks_the_interface),
     SUPPORT_CASE(auth_key_is_refused_where_there_is_none),

@@ -195,6 +195,33 @@ static void offsets_leave_room_for_a_header_of_the_users(void)
     hg_pair_close(&pair);
 }
 
+/* What the class says is left still travels in the message. */
+static void offsets_are_taken_from_the_eager_sizes(void)
+{
+    enum { OFFSET = 100 };
+    hg_class_t *classes[2];
+    struct hg_pair pair;
+    hg_size_t in;
+    hg_size_t out;
+
+    hg_pair_open(&pair, NULL);
+    in = HG_Class_get_input_eager_size(pair.origin.hg_class);
+    out = HG_Class_get_output_eager_size(pair.origin.hg_class);
+    classes[0] = pair.origin.hg_class;
+    classes[1] = pair.target.hg_class;
+    for (unsigned int i = 0; i < 2; i++) {
+        HG_PAIR_OK(HG_Class_set_input_offset(classes[i], OFFSET));
+        HG_PAIR_OK(HG_Class_set_output_offset(classes[i], 2 * OFFSET));
+        SUPPORT_CHECK(HG_Class_get_input_eager_size(classes[i]) == in - OFFSET);
+        SUPPORT_CHECK(HG_Class_get_output_eager_size(classes[i]) == out - 2 * OFFSET);
+    }
+    hg_pair_move(&pair, in - OFFSET - 24, out - 2 * OFFSET - 12);
+    SUPPORT_CHECK(hg_pair_counters(pair.origin.hg_class).overflow_in == 0);
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).overflow_out == 0);
+    hg_pair_move(&pair, in - OFFSET, out - 2 * OFFSET);
+    hg_pair_close(&pair);
+}
+
 static void released_input_buffer_is_gone(void)
 {
     struct hg_pair_blob in = {0};
@@ -231,6 +258,7 @@ const struct support_case hg_overflow_cases[] = {
     SUPPORT_CASE(an_output_can_be_read_twice),
     SUPPORT_CASE(extra_buffers_are_there_only_after_an_overflow),
     SUPPORT_CASE(offsets_leave_room_for_a_header_of_the_users),
+    SUPPORT_CASE(offsets_are_taken_from_the_eager_sizes),
     SUPPORT_CASE(released_input_buffer_is_gone),
     {"a_quarter_of_a_gibibyte_arrives_whole", a_quarter_of_a_gibibyte_arrives_whole, 60},
     {NULL, NULL, 0},

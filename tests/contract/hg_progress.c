@@ -249,6 +249,47 @@ static void several_threads_may_progress_and_trigger_one_context(void)
     hg_pair_close(&pair);
 }
 
+static void *sleep_long_in_progress(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    while (!atomic_load(&sleeper->stop))
+        (void)HG_Progress(sleeper->pair->origin.contexts[0], 5000);
+    return NULL;
+}
+
+/* One thread has the context and sleeps; another one that asks is back when its own time is up. */
+static void second_thread_in_progress_waits_no_longer_than_its_own_time(void)
+{
+    struct sleeper sleeper = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    uint64_t begin_us;
+    uint64_t took_us;
+    uint64_t sleeps;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    hg_pair_settle(&pair);
+    sleeper.pair = &pair;
+    sleeps = hg_pair_counters(pair.origin.hg_class).sleeps;
+    SUPPORT_CHECK(pthread_create(&sleeper.thread, NULL, sleep_long_in_progress, &sleeper) == 0);
+    for (struct hg_pair_patience patience = {0}; hg_pair_counters(pair.origin.hg_class).sleeps == sleeps;)
+        hg_pair_patience_check(&patience, "the other thread sleeps");
+    begin_us = support_suite_now_us();
+    HG_PAIR_RET(HG_Progress(pair.origin.contexts[0], 0), HG_TIMEOUT);
+    HG_PAIR_RET(HG_Progress(pair.origin.contexts[0], 50), HG_TIMEOUT);
+    took_us = support_suite_now_us() - begin_us;
+    SUPPORT_CHECK(took_us >= 50000 && took_us < 2500000);
+    /* A completion brings the sleeper back. */
+    atomic_store(&sleeper.stop, true);
+    hg_pair_call_start(&pair, &call, HG_PAIR_EMPTY, NULL);
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    SUPPORT_CHECK(pthread_join(sleeper.thread, NULL) == 0);
+    (void)hg_pair_call_finish_raced(&call);
+    hg_pair_close(&pair);
+}
+
 /* --- idle ---------------------------------------------------------------------------------------- */
 
 /* Of two threads, one at each side. */
@@ -456,6 +497,7 @@ const struct support_case hg_progress_cases[] = {
     SUPPORT_CASE(progress_waits_as_long_as_it_was_told),
     SUPPORT_CASE(forward_leaves_while_another_thread_sleeps_in_progress),
     SUPPORT_CASE(several_threads_may_progress_and_trigger_one_context),
+    SUPPORT_CASE(second_thread_in_progress_waits_no_longer_than_its_own_time),
     SUPPORT_CASE(idle_progress_costs_less_than_two_percent),
     {"no_wakeup_is_lost_in_an_event_loop", no_wakeup_is_lost_in_an_event_loop, 120},
     SUPPORT_CASE(idle_event_loop_costs_less_than_two_percent),

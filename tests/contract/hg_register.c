@@ -193,6 +193,40 @@ static void classes_and_contexts_keep_data_and_free_it(void)
     SUPPORT_CHECK(frees == 2);
 }
 
+/* Whoever replaces a pointer still has the old one, and knows what to do with it. */
+static void data_that_is_replaced_is_not_freed(void)
+{
+    unsigned int old_frees = 0;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_class_t *hg_class;
+    hg_context_t *context;
+    hg_id_t id;
+
+    hg_pair_open(&pair, NULL);
+    hg_class = hg_pair_init(false, NULL);
+    context = HG_Context_create(hg_class);
+    id = HG_Register_name(hg_class, "data", NULL, NULL, NULL);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_EMPTY);
+    for (unsigned int i = 0; i < 2; i++) {
+        unsigned int *data = i == 0 ? &old_frees : &frees;
+
+        HG_PAIR_OK(HG_Register_data(hg_class, id, data, count_free));
+        HG_PAIR_OK(HG_Class_set_data(hg_class, data, count_free));
+        HG_PAIR_OK(HG_Context_set_data(context, data, count_free));
+        HG_PAIR_OK(HG_Set_data(call.handle, data, count_free));
+    }
+    SUPPORT_CHECK(HG_Registered_data(hg_class, id) == &frees && HG_Get_data(call.handle) == &frees);
+    SUPPORT_CHECK(old_frees == 0 && frees == 0);
+    hg_pair_call_end(&call);
+    SUPPORT_CHECK(frees == 1);
+    HG_PAIR_OK(HG_Context_destroy(context));
+    SUPPORT_CHECK(frees == 2);
+    HG_PAIR_OK(HG_Finalize(hg_class)); /* of the class, and of its RPC */
+    SUPPORT_CHECK(old_frees == 0 && frees == 4);
+    hg_pair_close(&pair);
+}
+
 static void class_says_what_it_is(void)
 {
     struct hg_pair pair;
@@ -260,6 +294,48 @@ static void counters_count(void)
     hg_pair_close(&pair);
 }
 
+static struct hg_diag_counters diag_of(const hg_class_t *hg_class)
+{
+    struct hg_diag_counters diag;
+
+    HG_PAIR_OK(HG_Class_get_counters(hg_class, &diag));
+    return diag;
+}
+
+/* One-way requests are finished without a response. */
+static void counters_have_mercurys_names_and_meanings(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_diag_counters diag;
+    struct hg_pair_call calls[3];
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_move(&pair, 10, 400000);
+    hg_pair_move(&pair, 400000, 10);
+    hg_pair_call_start(&pair, &calls[0], HG_PAIR_QUIET, &in);
+    HG_PAIR_FINISH(&calls[0], HG_SUCCESS);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.quiet_count) == 1);
+    for (unsigned int i = 0; i < 3; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 3);
+    hg_pair_settle(&pair);
+    diag = diag_of(pair.target.hg_class);
+    SUPPORT_CHECK(diag.rpc_req_recv_count == 6 && diag.rpc_resp_sent_count == 2 && diag.rpc_resp_extra_count == 1);
+    SUPPORT_CHECK(diag.rpc_req_recv_active_count == 3 && diag.rpc_multi_recv_copy_count == 6);
+    while (hg_pair_answer(&pair))
+        continue;
+    for (unsigned int i = 0; i < 3; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
+    hg_pair_settle(&pair);
+    diag = diag_of(pair.target.hg_class);
+    SUPPORT_CHECK(diag.rpc_req_recv_active_count == 0 && diag.rpc_resp_sent_count == 5);
+    diag = diag_of(pair.origin.hg_class);
+    SUPPORT_CHECK(diag.rpc_req_sent_count == 6 && diag.rpc_resp_recv_count == 5 && diag.rpc_req_extra_count == 1);
+    SUPPORT_CHECK(diag.rpc_req_recv_count == 0 && diag.rpc_req_recv_active_count == 0);
+    hg_pair_close(&pair);
+}
+
 /* Asked for explicitly, so it comes at the level that is there without a word of the user, and below. */
 static void counters_of_each_open_class_are_dumped_at_any_level(void)
 {
@@ -319,9 +395,11 @@ const struct support_case hg_register_cases[] = {
     SUPPORT_CASE(many_rpcs_can_be_registered_while_calls_run),
     SUPPORT_CASE(disabled_response_is_what_was_set),
     SUPPORT_CASE(classes_and_contexts_keep_data_and_free_it),
+    SUPPORT_CASE(data_that_is_replaced_is_not_freed),
     SUPPORT_CASE(class_says_what_it_is),
     SUPPORT_CASE(eager_sizes_follow_the_options),
     SUPPORT_CASE(counters_count),
+    SUPPORT_CASE(counters_have_mercurys_names_and_meanings),
     SUPPORT_CASE(counters_of_each_open_class_are_dumped_at_any_level),
     SUPPORT_CASE(counters_of_a_class_are_written_at_its_end_if_its_options_say_so),
     {NULL, NULL, 0},

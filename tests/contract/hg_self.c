@@ -101,6 +101,51 @@ static void own_address_by_its_text_is_oneself(void)
     hg_pair_close(&pair);
 }
 
+static void call_empty_at(struct hg_pair *pair, hg_addr_t addr)
+{
+    struct hg_pair_call call = {.pair = pair};
+
+    HG_PAIR_OK(HG_Create(pair->target.contexts[0], addr, pair->target.ids[HG_PAIR_EMPTY], &call.handle));
+    hg_pair_call_forward(&call, NULL);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+}
+
+/* Looked up, duplicated, received with a call, found in a bulk handle: no frame leaves for any of them. */
+static void own_address_however_obtained_needs_no_transport(void)
+{
+    struct hg_pair_blob in = {0};
+    hg_size_t size = 100;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_class_t *hg_class;
+    hg_bulk_t bulk;
+    hg_addr_t looked_up;
+    hg_addr_t dup;
+    hg_handle_t held;
+
+    hg_pair_open(&pair, NULL);
+    hg_class = pair.target.hg_class;
+    looked_up = hg_pair_lookup(hg_class, hg_class);
+    call_empty_at(&pair, looked_up);
+    HG_PAIR_OK(HG_Addr_dup(hg_class, looked_up, &dup));
+    call_empty_at(&pair, dup);
+    begin_self(&pair, &call, HG_PAIR_HOLD);
+    hg_pair_call_forward(&call, &in);
+    HG_PAIR_UNTIL(&pair, (held = hg_pair_take_held(&pair)) != HG_HANDLE_NULL);
+    SUPPORT_CHECK(HG_Addr_cmp(hg_class, HG_Get_info(held)->addr, looked_up));
+    call_empty_at(&pair, HG_Get_info(held)->addr);
+    hg_pair_respond(held, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    HG_PAIR_OK(HG_Bulk_create(hg_class, 1, NULL, &size, HG_BULK_READWRITE, &bulk));
+    HG_PAIR_OK(HG_Bulk_bind(bulk, pair.target.contexts[0]));
+    call_empty_at(&pair, HG_Bulk_get_addr(bulk));
+    SUPPORT_CHECK(hg_pair_counters(hg_class).frames_sent == 0);
+    HG_PAIR_OK(HG_Bulk_free(bulk));
+    HG_PAIR_OK(HG_Addr_free(hg_class, dup));
+    HG_PAIR_OK(HG_Addr_free(hg_class, looked_up));
+    hg_pair_close(&pair);
+}
+
 static void handler_and_callback_run_in_trigger_only(void)
 {
     struct hg_pair_call call;
@@ -245,6 +290,7 @@ const struct support_case hg_self_cases[] = {
     SUPPORT_CASE(calls_to_another_context_of_oneself_work),
     SUPPORT_CASE(call_to_a_context_that_does_not_exist_fails),
     SUPPORT_CASE(own_address_by_its_text_is_oneself),
+    SUPPORT_CASE(own_address_however_obtained_needs_no_transport),
     SUPPORT_CASE(handler_and_callback_run_in_trigger_only),
     SUPPORT_CASE(oneway_calls_to_oneself_run),
     SUPPORT_CASE(cancel_of_a_call_to_oneself_calls_back_once),

@@ -110,12 +110,11 @@ int na_mem_register(struct na_class *na_class, const struct na_segment *segments
     struct na_mem *mem;
     int error = fake->fail_register;
 
-    (void)device;
     if (error != 0) {
         fake->fail_register = 0;
         return util_detail_set(error, "the fake transport was told to refuse memory");
     }
-    if (kind != NA_MEM_HOST)
+    if (kind != NA_MEM_HOST && !fake->takes_devices)
         return util_detail_set(-EOPNOTSUPP, "the fake transport has no device memory");
     mem = calloc(1, sizeof(*mem));
     SUPPORT_CHECK(mem != NULL);
@@ -131,6 +130,8 @@ int na_mem_register(struct na_class *na_class, const struct na_segment *segments
     util_list_push(&fake_na_table, &mem->link);
     fake->registered++;
     fake->last_access = access;
+    fake->last_kind = kind;
+    fake->last_device = device;
     pthread_mutex_unlock(&fake_na_lock);
     *mem_out = mem;
     return 0;

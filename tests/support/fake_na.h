@@ -32,8 +32,9 @@ enum fake_na_order {
  * these are what the code under test is given. */
 struct fake_na {
     struct na_limits limits;
-    uint8_t key_size;  /* of new registrations: 8, or more for raw keys */
-    int fail_register; /* the next registration fails so, once */
+    uint8_t key_size;   /* of new registrations: 8, or more for raw keys */
+    int fail_register;  /* the next registration fails so, once */
+    bool takes_devices; /* registers memory of any kind */
 
     /* The script. */
     unsigned int refuse_posts;    /* so many next posts answer -EAGAIN */
@@ -56,7 +57,9 @@ struct fake_na {
     size_t size_max; /* of one operation */
     unsigned int cancels;
     unsigned int registered;  /* registrations alive */
-    unsigned int last_access; /* of the last registration */
+    unsigned int last_access; /* of the last registration ... */
+    enum na_mem_kind last_kind;
+    uint64_t last_device;
 
     /* Inside. */
     struct util_list posted; /* operations in flight */

@@ -58,6 +58,27 @@ Test(hg_error, names_are_the_symbols)
     cr_assert_str_eq(HG_Error_to_string((hg_return_t)1000), "HG_UNKNOWN_ERROR");
 }
 
+#define NAME_OF(code) [code] = #code
+
+/* Programs put them into messages and look for them there. */
+Test(hg_error, every_code_has_its_symbol_for_a_name)
+{
+    static const char *const names[HG_RETURN_MAX] = {
+        NAME_OF(HG_SUCCESS),        NAME_OF(HG_PERMISSION), NAME_OF(HG_NOENTRY),      NAME_OF(HG_INTERRUPT),
+        NAME_OF(HG_AGAIN),          NAME_OF(HG_NOMEM),      NAME_OF(HG_ACCESS),       NAME_OF(HG_FAULT),
+        NAME_OF(HG_BUSY),           NAME_OF(HG_EXIST),      NAME_OF(HG_NODEV),        NAME_OF(HG_INVALID_ARG),
+        NAME_OF(HG_PROTOCOL_ERROR), NAME_OF(HG_OVERFLOW),   NAME_OF(HG_MSGSIZE),      NAME_OF(HG_PROTONOSUPPORT),
+        NAME_OF(HG_OPNOTSUPPORTED), NAME_OF(HG_ADDRINUSE),  NAME_OF(HG_ADDRNOTAVAIL), NAME_OF(HG_HOSTUNREACH),
+        NAME_OF(HG_TIMEOUT),        NAME_OF(HG_CANCELED),   NAME_OF(HG_IO_ERROR),     NAME_OF(HG_HOSTFIREWALL),
+        NAME_OF(HG_CHECKSUM_ERROR), NAME_OF(HG_NA_ERROR),   NAME_OF(HG_OTHER_ERROR),
+    };
+
+    for (int code = 0; code < HG_RETURN_MAX; code++) {
+        cr_assert_not_null(names[code], "code %d", code);
+        cr_assert_str_eq(HG_Error_to_string((hg_return_t)code), names[code]);
+    }
+}
+
 Test(hg_error, a_failed_call_leaves_a_sentence)
 {
     cr_assert_eq(hg_error_set(HG_BUSY, "the %s is busy", "handle"), HG_BUSY);

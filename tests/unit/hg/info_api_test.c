@@ -78,3 +78,31 @@ Test(info_api, what_cannot_be_used_is_refused_with_the_reason)
     }
     cr_assert_eq(HG_Get_na_protocol_info("tcp", NULL), HG_INVALID_ARG);
 }
+
+Test(info_api, the_version_is_that_of_the_headers)
+{
+    unsigned int major = 0;
+    unsigned int minor = 0;
+    unsigned int patch = 99;
+
+    cr_assert_eq(HG_Version_get(&major, &minor, &patch), HG_SUCCESS);
+    cr_assert(major == HG_VERSION_MAJOR && minor == HG_VERSION_MINOR && patch == HG_VERSION_PATCH);
+    cr_assert_eq(HG_Version_get(NULL, NULL, NULL), HG_SUCCESS);
+    cr_assert(HG_VERSION_GE(HG_VERSION(major, minor), HG_VERSION(2, 4)));
+}
+
+/* It may be called at any time, also while classes are open. */
+Test(info_api, cleanup_harms_nothing_that_is_in_use)
+{
+    hg_class_t *hg_class = HG_Init("shm", true);
+    hg_context_t *context;
+
+    cr_assert_not_null(hg_class);
+    HG_Cleanup();
+    context = HG_Context_create(hg_class);
+    cr_assert_not_null(context);
+    HG_Cleanup();
+    cr_assert_eq(HG_Context_destroy(context), HG_SUCCESS);
+    cr_assert_eq(HG_Finalize(hg_class), HG_SUCCESS);
+    HG_Cleanup();
+}

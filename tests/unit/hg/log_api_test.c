@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mercury.h"
@@ -81,6 +82,39 @@ Test(log_api, an_unknown_level_changes_nothing)
     HG_Set_log_stream("loud", ERROR_STREAM);
     HG_Set_log_stream(NULL, ERROR_STREAM);
     catch_end();
+}
+
+/* Only at the start of the process, which the log's own constructor sees. */
+Test(log_api, opening_a_class_does_not_undo_what_was_set)
+{
+    hg_class_t *hg_class;
+
+    cr_assert_eq(setenv("HG_LOG_LEVEL", "debug", 1), 0);
+    cr_assert_eq(setenv("HG_LOG_SUBSYS", "bulk", 1), 0);
+    HG_Set_log_level("none");
+    HG_Set_log_subsys("hg");
+    hg_class = HG_Init("shm", false);
+    cr_assert_not_null(hg_class);
+    cr_assert_eq(util_log_get_level(), UTIL_LOG_LEVEL_NONE);
+    cr_assert_eq(HG_Finalize(hg_class), HG_SUCCESS);
+    HG_Set_log_level("error");
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_ERROR));
+    cr_assert_eq(unsetenv("HG_LOG_LEVEL"), 0);
+    cr_assert_eq(unsetenv("HG_LOG_SUBSYS"), 0);
+}
+
+Test(log_api, the_environment_sets_level_and_areas_at_the_start)
+{
+    cr_assert_eq(setenv("HG_LOG_LEVEL", "info", 1), 0);
+    cr_assert_eq(setenv("HG_LOG_SUBSYS", "bulk", 1), 0);
+    util_log_init_from_env();
+    cr_assert(util_log_enabled(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_INFO));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_BULK, UTIL_LOG_LEVEL_DEBUG));
+    cr_assert_not(util_log_enabled(UTIL_LOG_AREA_RPC, UTIL_LOG_LEVEL_ERROR));
+    cr_assert_eq(unsetenv("HG_LOG_LEVEL"), 0);
+    cr_assert_eq(unsetenv("HG_LOG_SUBSYS"), 0);
+    HG_Set_log_subsys("hg");
+    HG_Set_log_level("error");
 }
 
 Test(log_api, areas_are_chosen_by_name)
