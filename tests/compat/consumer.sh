@@ -26,15 +26,23 @@ fi
 
 answers() { exits 0 "$1" && prints "twice 21 is 42" && is_empty "$work/err"; }
 
-# configures CODE VERSION: CMake's verdict when that version of Mercury is asked for.
+# configures CODE VERSION [ARGUMENT...]: CMake's verdict when that version of Mercury is asked for.
 configures() {
+    local code=$1 wanted=$2
+    shift 2
     rm -rf "$work/cmake"
-    CMAKE_PREFIX_PATH=$here exits "$1" cmake -S "$consumer" -B "$work/cmake" -DWANTED="$2"
+    CMAKE_PREFIX_PATH=$here exits "$code" cmake -S "$consumer" -B "$work/cmake" -DWANTED="$wanted" "$@"
 }
+builds_by_cmake() { cmake --build "$work/cmake" && answers "$work/cmake/consumer"; }
 is_version() { [ "$(cat "$work/cmake/version")" = "2.4.1 2.4" ]; }
 needs_quicksilver() { ldd "$1" | grep -q "libquicksilver.so.0 => $here/$libdir/"; }
 
 pkg() { PKG_CONFIG_PATH=$here/$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root pkg-config "$@"; }
+# By the linker's names alone, as Mercury's libraries are called.
+builds_by_name() {
+    ${CC:-cc} "$consumer/consumer.c" -o "$work/by_name" -I"$here/$includedir" -L"$here/$libdir" "$@" &&
+        needs_quicksilver "$work/by_name" && answers "$work/by_name"
+}
 # builds_by_pkg NAME...: arguments of pkg-config; --static is what packages say who prefer to name all libraries.
 builds_by_pkg() {
     # shellcheck disable=SC2046 # flags are words
@@ -52,8 +60,14 @@ check "CMake builds the program" cmake --build "$work/cmake"
 check "which is linked with this library" needs_quicksilver "$work/cmake/consumer"
 check "and runs" answers "$work/cmake/consumer"
 
+check "CMake finds MERCURY" configures 0 2.0 -DNAME=MERCURY "-DLINKED=mercury;na;mercury_util"
+check "and builds the program with all its targets" builds_by_cmake
+check "-lmercury links this library" builds_by_name -lmercury
+check "-lmercury -lna -lmercury_util, too" builds_by_name -lmercury -lna -lmercury_util
+
 check "pkg-config knows Mercury" pkg --exact-version=2.4.1 mercury
-for name in mercury quicksilver; do
+check "and its utility library" pkg --exact-version=4.1.0 mercury_util
+for name in mercury mercury_util quicksilver; do
     check "$name.pc: builds the program" builds_by_pkg "$name"
     check "$name.pc: which runs" answers "$work/by_pkg"
     check "$name.pc: builds it with all libraries named" builds_by_pkg --static "$name"
@@ -72,7 +86,10 @@ check "configures without the names" plan_without
 check "headers have a folder of their own" plans "$prefix/$includedir/quicksilver/mercury.h"
 check "and no other" plans_not "$prefix/$includedir/mercury"
 check "no mercury.pc" plans_not mercury.pc
-check "no CMake package" plans_not mercuryConfig
+check "no mercury_util.pc" plans_not mercury_util.pc
+check "no CMake package" plans_not mercury-config
+check "no library of Mercury's name" plans_not libmercury
+check "no library named na" plans_not libna
 check "quicksilver.pc is there" plans quicksilver.pc
 check "and names the folder" grep -q '^Cflags:.*/quicksilver' "$work/without/meson-private/quicksilver.pc"
 finish

@@ -3,15 +3,18 @@
 # Copyright The Quicksilver authors
 #
 # names_in_docs.py SOURCE_ROOT: the functions that the compatibility headers declare are those that docs/compat.md lists, header by
-# header, and those that headers_names.c links. Prints what differs.
+# header, and those that headers_names.c and utility_names.c link. Prints what differs.
 import pathlib
 import re
 import sys
 
 HEADERS = ['mercury.h', 'mercury_bulk.h', 'mercury_proc.h', 'mercury_proc_bulk.h', 'mercury_proc_string.h',
-           'mercury_string_object.h', 'mercury_request.h']
-FUNCTION = re.compile(r'^(?:HG_PUBLIC|static HG_INLINE|static inline)\b[^;{]*?'
-                      r'\b((?:HG_[A-Z][a-z]|hg_proc_|hg_string_object_|hg_request_)\w*)\s*\(', re.M)
+           'mercury_string_object.h', 'mercury_request.h', 'mercury_atomic.h', 'mercury_hash_string.h',
+           'mercury_hash_table.h', 'mercury_thread.h', 'mercury_thread_condition.h', 'mercury_thread_mutex.h',
+           'mercury_thread_pool.h', 'mercury_thread_rwlock.h', 'mercury_thread_spin.h', 'mercury_time.h']
+FUNCTION = re.compile(r'^(?:HG_(?:UTIL_)?PUBLIC|static HG_(?:UTIL_)?INLINE|static inline)\b[^;{]*?'
+                      r'\b((?:HG_[A-Z][a-z]|hg_proc_|hg_string_object_|hg_request_|hg_thread_|'
+                      r'hg_atomic_|hg_time_|hg_hash_)\w*)\s*\(', re.M)
 STATES = {'same', 'better', 'absent'}
 
 
@@ -37,7 +40,8 @@ def documented(root):
 def main():
     root = pathlib.Path(sys.argv[1])
     lists = documented(root)
-    linked = (root / 'tests' / 'compat' / 'headers_names.c').read_text(encoding='utf-8')
+    linked = ''.join((root / 'tests' / 'compat' / file).read_text(encoding='utf-8')
+                     for file in ('headers_names.c', 'utility_names.c'))
     wrong = []
     for header in HEADERS:
         names = declared(root, header)
@@ -49,7 +53,7 @@ def main():
                   if state == 'absent' and name in names]
         wrong += [f'docs/compat.md: {name} has the unknown state {state}' for name, state in rows.items()
                   if state not in STATES]
-        wrong += [f'headers_names.c does not link {name}' for name in names
+        wrong += [f'neither headers_names.c nor utility_names.c links {name}' for name in names
                   if not re.search(rf'\b{name}\b', linked)]
     print('\n'.join(sorted(wrong)) or 'the lists agree')
     return 1 if wrong else 0
