@@ -26,7 +26,7 @@ struct hg_thread_work {
 /** A pool. Its fields are for hg_thread_pool_post() alone. */
 struct hg_thread_pool {
     unsigned int sleeping_worker_count;
-    STAILQ_HEAD(, hg_thread_work) queue;
+    STAILQ_HEAD(hg_thread_pool_queue, hg_thread_work) queue;
     int shutdown;
     hg_thread_mutex_t mutex; /**< of all fields */
     hg_thread_cond_t cond;   /**< there is work, or shutdown has begun */
