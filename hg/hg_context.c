@@ -423,7 +423,7 @@ static void context_drain(struct hg_context *context)
 static void context_reopen(struct hg_context *context)
 {
     util_lock_take(&context->lock);
-    context->closing = false;
+    atomic_store_explicit(&context->closing, false, memory_order_relaxed);
     context->flush_asked = false;
     context->flush_forgotten = false;
     util_lock_drop(&context->lock);
@@ -443,7 +443,7 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
         return HG_SUCCESS;
     hg_class = context->hg_class;
     util_lock_take(&context->lock);
-    context->closing = true;
+    atomic_store_explicit(&context->closing, true, memory_order_relaxed);
     util_lock_drop(&context->lock);
     hg_flusher_forget(context);
     context_drain(context);
@@ -484,7 +484,7 @@ hg_return_t HG_Context_unpost(hg_context_t *context)
     if (context == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Context_unpost: a NULL argument");
     util_lock_take(&context->lock);
-    atomic_store_explicit(&context->unposted, true, memory_order_relaxed); /* later requests are refused, some time */
+    atomic_store_explicit(&context->unposted, true, memory_order_relaxed);
     hg_port_stop_listening_all(context);
     util_lock_drop(&context->lock);
     return HG_SUCCESS;

@@ -95,8 +95,10 @@ struct hg_context {
     bool epoll_shared; /**< it is the transport's, with timer_fd in it: see hg_context.c */
     int timer_fd;
     uint64_t timer_fd_ns; /**< what it is set to; UINT64_MAX: nothing */
-    atomic_bool unposted; /**< no new requests are taken; written under the lock, other contexts read it */
-    bool closing;
+    /** No new requests are taken: HG_Context_unpost() was called, HG_Context_destroy() is at it. Written under the lock,
+     *  other contexts read them: see hg_context_refuses(). */
+    atomic_bool unposted;
+    atomic_bool closing;
 
     struct qs_counters counters;
     struct hg_user_data user; /**< the user's own care */
@@ -114,6 +116,14 @@ static inline struct hg_context *hg_context_by_id(struct hg_class *hg_class, uin
 {
     /* Acquire: pairs with the release in HG_Context_create, so that the context is seen whole. */
     return atomic_load_explicit(&hg_class->contexts[id], memory_order_acquire);
+}
+
+/** Whether new requests are refused. Any thread that knows the context to be there. Relaxed: nothing else is learnt by it, and
+ *  who asks without the lock asks again later. */
+static inline bool hg_context_refuses(const struct hg_context *context)
+{
+    return atomic_load_explicit(&context->unposted, memory_order_relaxed) ||
+           atomic_load_explicit(&context->closing, memory_order_relaxed);
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
@@ -90,12 +91,12 @@ static hg_return_t dispatch_check_home(struct hg_context *context, uint8_t id)
     hg_return_t ret = HG_SUCCESS;
 
     if (id == context->id)
-        return context->unposted ? HG_CANCELED : HG_SUCCESS;
+        return hg_context_refuses(context) ? HG_CANCELED : HG_SUCCESS;
     util_lock_take(&hg_class->post_lock); /* so that it does not go away meanwhile */
     home = hg_context_by_id(hg_class, id);
     if (home == NULL)
         ret = HG_NOENTRY;
-    else if (atomic_load_explicit(&home->unposted, memory_order_relaxed))
+    else if (hg_context_refuses(home))
         ret = HG_CANCELED;
     util_lock_drop(&hg_class->post_lock);
     return ret;
@@ -104,7 +105,8 @@ static hg_return_t dispatch_check_home(struct hg_context *context, uint8_t id)
 /* What the origin's message must satisfy before anything is kept for it. */
 static hg_return_t dispatch_check(struct hg_context *context, const struct hg_header *header)
 {
-    hg_return_t ret = context->closing ? HG_CANCELED : dispatch_check_home(context, header->target_context);
+    bool closing = atomic_load_explicit(&context->closing, memory_order_relaxed);
+    hg_return_t ret = closing ? HG_CANCELED : dispatch_check_home(context, header->target_context);
 
     if (ret == HG_NOENTRY)
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request for context %u, which does not exist",
@@ -250,7 +252,7 @@ static bool dispatch_take_locked(struct hg_completion *completion)
     return dispatch_take(util_container_of(completion, struct hg_handle, completion));
 }
 
-/* Tells the user of a handle that is new to him, as long as he does not like it. */
+/* Calls the handle-create callback until it has once succeeded for this handle. */
 static hg_return_t dispatch_tell(struct hg_handle *handle)
 {
     const struct hg_class *hg_class = handle->info.hg_class;
@@ -260,6 +262,11 @@ static hg_return_t dispatch_tell(struct hg_handle *handle)
         ret = hg_class->handle_create(handle, hg_class->handle_create_arg);
     if (ret == HG_SUCCESS)
         handle->create_told = true;
+    else
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "the handle-create callback refused a request for RPC id %#llx with %s: it does not run%s",
+                         (unsigned long long)handle->info.id, HG_Error_to_string(ret),
+                         handle->no_response ? "" : ", and its origin is told");
     return ret;
 }
 
@@ -273,18 +280,20 @@ static void dispatch_run(struct hg_completion *completion)
         (void)dispatch_take(handle);
         util_lock_drop(&handle->owner->lock);
     }
-    handle->status = (uint32_t)dispatch_tell(handle);
-    if (handle->status == HG_SUCCESS && callback != NULL)
+    /* Without a callback: registered anew meanwhile. */
+    handle->status = (uint32_t)(callback == NULL ? HG_INVALID_ARG : dispatch_tell(handle));
+    if (handle->status == HG_SUCCESS)
         (void)callback(handle);
     else
-        hg_handle_unref(handle); /* refused, or registered anew without a callback: answered by the last reference */
+        hg_handle_unref(handle); /* the last reference: answered with the status */
 }
 
-/* Opened by the context that the origin meant. */
+/* Opened by the context that the origin meant: only now is it sure which one that is. */
 static void dispatch_hand_over(struct hg_parcel *parcel, struct hg_context *home)
 {
     struct hg_handle *handle = util_container_of(parcel, struct hg_handle, parcel);
 
+    handle->info.context = home;
     hg_queue_push_locked(home, &handle->completion);
 }
 
@@ -293,34 +302,24 @@ static void dispatch_discard(struct hg_parcel *parcel)
     struct hg_handle *handle = util_container_of(parcel, struct hg_handle, parcel);
 
     util_lock_take(&handle->owner->lock);
-    (void)dispatch_take(handle); /* unref then answers that nobody did */
+    (void)dispatch_take(handle);
+    handle->status = HG_CANCELED; /* what unref answers, as to one that comes later */
     hg_handle_unref_locked(handle);
     util_lock_drop(&handle->owner->lock);
 }
 
-/* The context that the request is for: where it arrived, unless it says otherwise. */
-static struct hg_context *dispatch_home(struct hg_handle *handle)
-{
-    struct hg_context *home = hg_context_by_id(handle->info.hg_class, handle->target_context);
-
-    return home != NULL ? home : handle->owner;
-}
-
 void hg_dispatch_ready_locked(struct hg_handle *handle)
 {
-    struct hg_context *home = dispatch_home(handle);
-
     util_list_remove(&handle->link);
     hg_handle_move(handle, HG_HANDLE_READY);
-    handle->info.context = home;
     handle->completion.run = dispatch_run;
     handle->completion.take_locked = NULL;
     handle->parcel.open_locked = dispatch_hand_over;
     handle->parcel.discard = dispatch_discard;
-    if (home != handle->owner && hg_queue_post_to(handle->info.hg_class, handle->target_context, &handle->parcel))
+    if (handle->target_context != handle->owner->id &&
+        hg_queue_post_to(handle->info.hg_class, handle->target_context, &handle->parcel))
         return;
     /* Here, or the other context has just gone: then somebody must answer, and that is us. */
-    handle->info.context = handle->owner;
     handle->completion.take_locked = dispatch_take_locked;
     hg_queue_push_locked(handle->owner, &handle->completion);
 }

@@ -418,7 +418,7 @@ static void receive_accept(void *arg, struct na_route *route)
     struct hg_context *context = ((const struct hg_port *)arg)->context;
 
     context->counters.route_up++;
-    if (context->unposted || context->closing)
+    if (hg_context_refuses(context))
         na_route_close(route);
 }
 

@@ -161,20 +161,18 @@ static void respond_submit(struct hg_handle *handle)
 
 bool hg_respond_instead_locked(struct hg_handle *handle)
 {
-    bool refused;
-
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
         return false;
     }
-    refused = handle->status != HG_SUCCESS;
-    if (!refused)
+    /* Otherwise whoever refused the request has set its status, and said why. */
+    if (handle->status == HG_SUCCESS) {
         handle->status = HG_OTHER_ERROR;
-    util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "%s RPC id %#llx %s; %s is answered instead",
-                     refused ? "the handle of" : "the handler of", (unsigned long long)handle->info.id,
-                     refused ? "was refused by the handle-create callback"
-                             : "dropped its last reference without answering",
-                     HG_Error_to_string((hg_return_t)handle->status));
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "the handler of RPC id %#llx dropped its last reference without answering; HG_OTHER_ERROR is "
+                         "answered instead",
+                         (unsigned long long)handle->info.id);
+    }
     hg_handle_ref(handle);
     handle->callback = NULL;
     handle->encoded.size = 0;

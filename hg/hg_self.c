@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_context.h"
 #include "hg/hg_dispatch.h"
 #include "hg/hg_error.h"
 #include "hg/hg_handle.h"
@@ -145,7 +146,7 @@ static void self_open_request(struct hg_parcel *parcel, struct hg_context *conte
     hg_return_t status;
     bool fresh;
 
-    handle = context->closing || context->unposted ? NULL : hg_handle_get_locked(context, true, &fresh);
+    handle = hg_context_refuses(context) ? NULL : hg_handle_get_locked(context, true, &fresh);
     status = handle == NULL ? HG_CANCELED : (hg_return_t)hg_dispatch_find_rpc(context, message->header.rpc_id, handle);
     if (status != HG_SUCCESS) {
         if (handle != NULL)

@@ -41,10 +41,12 @@ void hg_stats_of_context_locked(const struct hg_context *context, struct qs_coun
     out->bulk_bytes = context->bulk.counters.bytes;
 }
 
-void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out)
+/* The sum over all contexts, and how many received requests have handles that somebody still holds. */
+static void stats_sum(struct hg_class *hg_class, struct qs_counters *out, uint64_t *active)
 {
     unsigned int i;
 
+    *active = 0;
     util_lock_take(&hg_class->context_lock);
     *out = hg_class->closed_counters;
     for (i = 0; i < NA_CONTEXTS_MAX; i++) {
@@ -55,10 +57,18 @@ void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out)
             continue;
         util_lock_take(&context->lock);
         hg_stats_of_context_locked(context, &counters);
+        *active += context->handles_count[1] - context->handles_idle_count[1];
         util_lock_drop(&context->lock);
         hg_stats_add(out, &counters);
     }
     util_lock_drop(&hg_class->context_lock);
+}
+
+void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out)
+{
+    uint64_t active;
+
+    stats_sum(hg_class, out, &active);
 }
 
 hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters *out, size_t out_size)
@@ -75,35 +85,16 @@ hg_return_t qs_class_get_counters(const hg_class_t *hg_class, struct qs_counters
     return HG_SUCCESS;
 }
 
-/* Requests that have been received and are not finished. */
-static uint64_t stats_active(struct hg_class *hg_class)
-{
-    uint64_t count = 0;
-    unsigned int i;
-
-    util_lock_take(&hg_class->context_lock);
-    for (i = 0; i < NA_CONTEXTS_MAX; i++) {
-        struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)i);
-
-        if (context == NULL)
-            continue;
-        util_lock_take(&context->lock);
-        count += context->handles_count[1] - context->handles_idle_count[1];
-        util_lock_drop(&context->lock);
-    }
-    util_lock_drop(&hg_class->context_lock);
-    return count;
-}
-
 hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_counters *diag_counters)
 {
     struct qs_counters counters;
+    uint64_t active;
 
     if (hg_fork_stops(hg_class, "HG_Class_get_counters"))
         return HG_FAULT;
     if (hg_class == NULL || diag_counters == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Class_get_counters: a NULL argument");
-    hg_stats_read((hg_class_t *)(uintptr_t)hg_class, &counters);
+    stats_sum((hg_class_t *)(uintptr_t)hg_class, &counters, &active);
     *diag_counters = (struct hg_diag_counters){
         .rpc_req_sent_count = counters.rpc_req_sent,
         .rpc_req_recv_count = counters.rpc_req_recv,
@@ -111,7 +102,7 @@ hg_return_t HG_Class_get_counters(const hg_class_t *hg_class, struct hg_diag_cou
         .rpc_resp_recv_count = counters.rpc_resp_recv,
         .rpc_req_extra_count = counters.overflow_in,
         .rpc_resp_extra_count = counters.overflow_out,
-        .rpc_req_recv_active_count = stats_active((hg_class_t *)(uintptr_t)hg_class),
+        .rpc_req_recv_active_count = active,
         .rpc_multi_recv_copy_count = counters.rpc_req_recv,
         .bulk_count = counters.bulk_ops,
     };

@@ -273,7 +273,8 @@ HG_PUBLIC void *HG_Class_get_data(const hg_class_t *hg_class) HG_WARN_UNUSED_RES
  * \param hg_class [IN] the class; to be set before its first context
  * \param callback [IN] called by the thread that creates the handle, at the target in HG_Trigger() before the handler.
  *                      With a return value other than HG_SUCCESS HG_Create() fails, and a request is answered with it
- *                      in the handler's place; the handle is then announced again with its next request. NULL for none.
+ *                      in the handler's place, or dropped with a line in the log if nobody waits for an answer; the
+ *                      handle is then announced again with its next request. NULL for none.
  * \param arg [IN]      passed on to the callback
  *
  * \return HG_SUCCESS or HG_INVALID_ARG

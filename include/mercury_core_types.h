@@ -153,7 +153,7 @@ struct hg_diag_counters {
     uint64_t rpc_resp_recv_count;       /**< responses received */
     uint64_t rpc_req_extra_count;       /**< requests larger than an eager message */
     uint64_t rpc_resp_extra_count;      /**< responses larger than an eager message */
-    uint64_t rpc_req_recv_active_count; /**< requests received and not yet finished */
+    uint64_t rpc_req_recv_active_count; /**< requests received whose handles are still held */
     uint64_t rpc_multi_recv_copy_count; /**< requests copied out of a receive buffer */
     uint64_t bulk_count;                /**< bulk transfers started */
 };

@@ -4,9 +4,11 @@
  * The life of handles: references, reuse, reset, destruction at odd times, data attached to them.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "hg/hg_context.h"
 #include "tests/contract/hg_contract.h"
+#include "tests/support/support_log.h"
 
 static void handle_has_one_reference_and_two_in_flight(void)
 {
@@ -298,6 +300,31 @@ static void create_callback_that_fails_at_the_target_answers_in_the_handlers_pla
     hg_pair_close(&pair);
 }
 
+/* Nobody waits for an answer: the log tells. */
+static void create_callback_that_fails_for_a_oneway_call_is_logged(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    unsigned int left = 1;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_OK(HG_Class_set_handle_create_callback(pair.target.hg_class, refuse_with_reason, &left));
+    HG_Set_log_func(support_log_line);
+    HG_Set_log_level("warning");
+    hg_pair_call_start(&pair, &call, HG_PAIR_QUIET, &in);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    HG_PAIR_UNTIL(&pair, left == 0);
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(strstr(support_log_text(), "callback refused a request") != NULL);
+    SUPPORT_CHECK(strstr(support_log_text(), "HG_NOMEM") != NULL);
+    SUPPORT_CHECK(atomic_load(&pair.quiet_count) == 0);
+    HG_Set_log_level("error");
+    HG_Set_log_func(NULL);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
 static void data_of_a_handle_at_the_target_stays_for_later_requests_and_is_freed_once(void)
 {
     struct hg_pair_blob in = {0};
@@ -427,6 +454,7 @@ const struct support_case hg_life_cases[] = {
     SUPPORT_CASE(create_callback_sees_each_handle_of_the_target_once),
     SUPPORT_CASE(create_callback_that_fails_makes_the_creation_fail),
     SUPPORT_CASE(create_callback_that_fails_at_the_target_answers_in_the_handlers_place),
+    SUPPORT_CASE(create_callback_that_fails_for_a_oneway_call_is_logged),
     SUPPORT_CASE(data_of_a_handle_at_the_target_stays_for_later_requests_and_is_freed_once),
     SUPPORT_CASE(handle_of_the_target_is_free_again_when_answered_and_destroyed),
     SUPPORT_CASE(info_of_a_handle_says_what_it_is_for),
