@@ -42,6 +42,14 @@ uint64_t util_clock_deadline_ms(uint64_t timeout_ms)
     return util_clock_deadline_ns(timeout_ms * UTIL_CLOCK_NS_PER_MS);
 }
 
+void util_clock_sleep_ns(uint64_t rest_ns)
+{
+    struct timespec rest = {.tv_sec = (time_t)(rest_ns / UTIL_CLOCK_NS_PER_S),
+                            .tv_nsec = (long)(rest_ns % UTIL_CLOCK_NS_PER_S)};
+
+    (void)nanosleep(&rest, NULL);
+}
+
 int util_clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns, int max_ms)
 {
     uint64_t rest_ms;

@@ -30,6 +30,9 @@ void util_clock_replace(uint64_t (*now)(void));
 uint64_t util_clock_deadline_ms(uint64_t timeout_ms);
 uint64_t util_clock_deadline_ns(uint64_t timeout_ns);
 
+/* Sleeps in real time, whatever the clock in force; a signal ends it early. */
+void util_clock_sleep_ns(uint64_t rest_ns);
+
 /* Milliseconds from now_ns to deadline_ns, rounded up and limited to max_ms, as poll(2) wants
  * them: 0 when the deadline has passed, max_ms when there is none. */
 int util_clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns, int max_ms);

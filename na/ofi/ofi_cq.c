@@ -6,9 +6,8 @@
  * One turn reads one batch of completions and gives each to the operation that it belongs to, good
  * or bad; then come connection events, routes that change, and receive buffers to be posted again.
  * The event queue of the class is read when a sleep ended, while connections are being made, and
- * otherwise only now and then, since reading it makes libfabric poll its sockets once more: with a
- * reading every 16 idle turns, a call at window 1 over tcp took 1 % longer. Callers serialise per
- * context.
+ * otherwise only now and then, since reading it makes libfabric poll its sockets once more
+ * (docs/performance.md). Callers serialise per context.
  */
 #include "na/ofi/ofi_cq.h"
 
@@ -26,9 +25,10 @@
 
 enum {
     BATCH = 32,
-    EVENTS_IDLE_TURNS = 16, /* the clock is asked once in so many turns without completions */
-    EVENTS_BUSY_TURNS = 64, /* and once in so many turns with them */
-    EVENTS_NS = 100 * 1000, /* the event queue is read when so much time has passed */
+    EVENTS_IDLE_TURNS = 4,       /* the clock is asked once in so many turns without completions */
+    EVENTS_BUSY_TURNS = 64,      /* and once in so many turns with them */
+    EVENTS_NS = 100 * 1000,      /* the event queue is read when so much time has passed */
+    EVENTS_ALL_TURNS = 16 * 1024 /* or so many turns, should the clock stand still */
 };
 
 static void cq_entry(struct ofi_context *context, const struct fi_cq_data_entry *entry)
@@ -108,22 +108,19 @@ static int cq_read(struct ofi_context *context)
     return (int)count;
 }
 
-/* Whether the event queue has not been read for a while. */
-static bool cq_events_old(struct ofi_context *context)
+/* Whether the event queue has not been read for a while, by whichever context. */
+static bool cq_events_old(const struct ofi_context *context)
 {
-    uint64_t now_ns = util_clock_now_ns();
+    uint64_t read_ns = atomic_load_explicit(&context->owner->cm.read_ns, memory_order_relaxed);
 
-    if (now_ns - context->events_read_ns < EVENTS_NS)
-        return false;
-    context->events_read_ns = now_ns;
-    return true;
+    return util_clock_now_ns() - read_ns >= EVENTS_NS;
 }
 
 static bool cq_events_due(struct ofi_context *context, int completions)
 {
     if (!context->owner->connected)
         return false;
-    if (atomic_load_explicit(&context->owner->cm.due, memory_order_relaxed))
+    if (atomic_load_explicit(&context->owner->cm.due, memory_order_relaxed) || context->turns % EVENTS_ALL_TURNS == 0)
         return true;
     if (completions > 0)
         return context->turns % EVENTS_BUSY_TURNS == 0 && cq_events_old(context);

@@ -12,7 +12,6 @@
 #include "na/ofi/ofi_listen.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "na/ofi/ofi_connect.h"
 #include "na/ofi/ofi_error.h"
@@ -20,15 +19,17 @@
 #include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_wait.h"
 #include "util/util_alloc.h"
+#include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
 
 enum {
     EVENTS_PER_POLL = 64,
-    REQUESTS_MAX = 4096, /* connect requests that may wait for one context */
-    PRIVATE_MAX = 256,   /* what libfabric's socket providers can carry */
-    SETTLE_ROUNDS = 10,
-    SETTLE_REST_NS = 50 * 1000,
+    REQUESTS_MAX = 4096,        /* connect requests that may wait for one context */
+    PRIVATE_MAX = 256,          /* what libfabric's socket providers can carry */
+    SETTLE_ROUNDS = 10,         /* at most, when a class closes */
+    SETTLE_QUIET = 3,           /* of them without a request end it */
+    SETTLE_REST_NS = 50 * 1000, /* between two */
 };
 
 /* An event with room for the private data that comes behind it, which starts at entry.data. */
@@ -90,10 +91,12 @@ int ofi_listen_open(struct ofi_class *owner)
         ret = fi_listen(owner->cm.pep);
     if (ret != 0)
         return listen_fail(owner, ret);
-    owner->cm.listening = owner->base.listens;
     owner->address.size = sizeof(owner->address.storage);
     ret = fi_getname(&owner->cm.pep->fid, owner->address.bytes, &owner->address.size);
-    return ret != 0 ? listen_fail(owner, ret) : 0;
+    if (ret != 0)
+        return listen_fail(owner, ret);
+    owner->cm.listening = owner->base.listens;
+    return 0;
 }
 
 /* --- reading the event queue, under cm.lock -------------------------------------------------------- */
@@ -243,59 +246,13 @@ static bool listen_read_locked(struct ofi_class *owner, struct ofi_context *call
     return true;
 }
 
-/* Reads what nobody has looked at, and refuses who asks for a connection. Other events name endpoints that are no more. */
-static void listen_refuse_unread(struct ofi_class *owner)
-{
-    for (unsigned int i = 0; i < REQUESTS_MAX; i++) {
-        union listen_event event;
-        struct fi_eq_err_entry error = {0};
-        uint32_t kind = 0;
-        ssize_t ret = listen_read_event(owner, &kind, &event);
-
-        if (ret == -FI_EAVAIL && fi_eq_readerr(owner->cm.eq, &error, 0) >= 0)
-            continue;
-        if (ret < (ssize_t)sizeof(event.entry))
-            return;
-        if (kind == FI_CONNREQ)
-            listen_refuse(owner, event.entry.info);
-    }
-}
-
-/* libfabric's socket providers forget connections that they have accepted and whose request was not read by the time their
- * port is closed: the sockets stay open for ever (a TODO in xnet_pep_close, 1.17 to 2.6). Reading accepts connections, too, so
- * requests get a moment to arrive. A stranger who connects and says nothing is not got rid of. */
-static void listen_settle(struct ofi_class *owner)
-{
-    for (unsigned int i = 0; i < SETTLE_ROUNDS; i++) {
-        struct timespec rest = {.tv_nsec = SETTLE_REST_NS};
-
-        listen_refuse_unread(owner);
-        (void)nanosleep(&rest, NULL);
-    }
-    listen_refuse_unread(owner);
-}
-
-void ofi_listen_close(struct ofi_class *owner)
-{
-    if (owner->cm.listening)
-        listen_settle(owner);
-    if (owner->cm.pep != NULL)
-        (void)fi_close(&owner->cm.pep->fid);
-    if (owner->cm.eq != NULL)
-        (void)fi_close(&owner->cm.eq->fid);
-    if (owner->cm.wait_set != NULL)
-        (void)fi_close(&owner->cm.wait_set->fid);
-    owner->cm.pep = NULL;
-    owner->cm.eq = NULL;
-    owner->cm.wait_set = NULL;
-}
-
 void ofi_listen_poll(struct ofi_class *owner, struct ofi_context *caller)
 {
     if (!owner->connected || !util_lock_try(&owner->cm.lock))
         return; /* another context is at it */
     /* Relaxed: set again by whoever wakes after this. */
     atomic_store_explicit(&owner->cm.due, false, memory_order_relaxed);
+    atomic_store_explicit(&owner->cm.read_ns, util_clock_now_ns(), memory_order_relaxed);
     for (int i = 0; i < EVENTS_PER_POLL; i++) {
         if (!listen_read_locked(owner, caller))
             break;
@@ -461,4 +418,60 @@ void ofi_listen_refuse_all(struct ofi_context *context)
         listen_refuse(context->owner, request->info);
         util_free(request);
     }
+}
+
+/* --- closing: no context is left, so nobody else reads the queue ------------------------------------ */
+
+/* Reads what nobody has looked at, and refuses who asks for a connection. Other events name endpoints that are no more.
+ * Gives the number of requests. */
+static unsigned int listen_refuse_unread(struct ofi_class *owner)
+{
+    unsigned int count = 0;
+
+    for (unsigned int i = 0; i < REQUESTS_MAX; i++) {
+        union listen_event event;
+        struct fi_eq_err_entry error = {0};
+        uint32_t kind = 0;
+        ssize_t ret = listen_read_event(owner, &kind, &event);
+
+        if (ret == -FI_EAVAIL && fi_eq_readerr(owner->cm.eq, &error, 0) >= 0)
+            continue;
+        if (ret < (ssize_t)sizeof(event.entry))
+            break;
+        if (kind != FI_CONNREQ)
+            continue;
+        listen_refuse(owner, event.entry.info);
+        count++;
+    }
+    return count;
+}
+
+/* A connection that libfabric has accepted, and whose request has not been read when the port closes, is forgotten
+ * (ofi_provider::forgets_requests). Reading accepts connections, too, so requests get a moment to arrive. A stranger
+ * who connects and says nothing is not got rid of. */
+static void listen_settle(struct ofi_class *owner)
+{
+    unsigned int quiet = 0;
+
+    for (unsigned int i = 0; i < SETTLE_ROUNDS && quiet < SETTLE_QUIET; i++) {
+        if (i > 0)
+            util_clock_sleep_ns(SETTLE_REST_NS);
+        quiet = listen_refuse_unread(owner) > 0 ? 0 : quiet + 1;
+    }
+}
+
+void ofi_listen_close(struct ofi_class *owner)
+{
+    if (owner->cm.listening && owner->provider->forgets_requests)
+        listen_settle(owner);
+    if (owner->cm.pep != NULL)
+        (void)fi_close(&owner->cm.pep->fid);
+    if (owner->cm.eq != NULL)
+        (void)fi_close(&owner->cm.eq->fid);
+    if (owner->cm.wait_set != NULL)
+        (void)fi_close(&owner->cm.wait_set->fid);
+    owner->cm.listening = false;
+    owner->cm.pep = NULL;
+    owner->cm.eq = NULL;
+    owner->cm.wait_set = NULL;
 }

@@ -74,6 +74,7 @@ struct ofi_cm {
     struct fid_wait *wait_set; /* OFI_PROVIDER_WAIT_SET only */
     int eq_fd;                 /* -1 if there is none */
     atomic_bool due;           /* something woke us that only reading the event queue will quiet */
+    _Atomic uint64_t read_ns;  /* when eq was last read; relaxed, as it only says when to read it again */
     bool listening;            /* new peers are welcome; under lock */
 };
 
@@ -183,7 +184,6 @@ struct ofi_context {
     /* Progress. */
     uint32_t turns;
     uint32_t idle_turns;
-    uint64_t events_read_ns; /* when the event queue was last read */
     bool drained;            /* the completion queue was seen empty in this turn */
     uint64_t dropped_frames; /* for routes that are no more */
 };

@@ -35,19 +35,21 @@ struct ofi_provider {
     enum fi_ep_type ep_type;
     enum ofi_provider_wait wait;
     enum ofi_provider_addressing addressing;
-    bool listed;         /* named in messages about unknown protocols and by na_transport_list */
-    bool multi_recv;     /* receive buffers take many frames each where the provider can; otherwise one */
-    bool ordered;        /* frames to one peer keep their order */
-    bool keys_checked;   /* wrong keys, ranges and directions are refused */
-    bool revocable;      /* a closed registration is refused to peers */
-    bool guard_keys;     /* closing a registration does not lock the table of keys: ofi_guard.h does */
-    bool virt_addr;      /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
-    bool death_notice;   /* a peer's end is reported without traffic */
-    uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
-    uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
-    size_t batch_size;   /* na_limits::batch_size */
-    size_t rma_chunk;    /* na_limits::rma_chunk */
-    uint32_t rma_depth;  /* na_limits::rma_depth */
+    bool listed;           /* named in messages about unknown protocols and by na_transport_list */
+    bool multi_recv;       /* receive buffers take many frames each where the provider can; otherwise one */
+    bool ordered;          /* frames to one peer keep their order */
+    bool keys_checked;     /* wrong keys, ranges and directions are refused */
+    bool forgets_requests; /* closing a port leaves the sockets of unread connect requests open (a TODO in libfabric's
+                            * xnet_pep_close, 1.17 to 2.6) */
+    bool revocable;        /* a closed registration is refused to peers */
+    bool guard_keys;       /* closing a registration does not lock the table of keys: ofi_guard.h does */
+    bool virt_addr;        /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
+    bool death_notice;     /* a peer's end is reported without traffic */
+    uint32_t queue_size;   /* asked for as tx and rx size; 0: the provider's default */
+    uint32_t recv_count;   /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
+    size_t batch_size;     /* na_limits::batch_size */
+    size_t rma_chunk;      /* na_limits::rma_chunk */
+    uint32_t rma_depth;    /* na_limits::rma_depth */
 };
 
 /* The row for a protocol on the running library; the default row if none names it. Never NULL. */

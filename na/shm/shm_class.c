@@ -130,8 +130,6 @@ static int class_hold_name(struct shm_class *owner, bool listen)
 
     shm_name_of_class(owner->name, held);
     error = shm_doorbell_bind(held, true, &owner->name_fd);
-    if (error == -EADDRINUSE)
-        return util_detail_set(error, "the shared-memory name %s is in use by another class", owner->name);
     if (error != 0)
         return error;
     error = shm_doorbell_bind(owner->name, !listen, &owner->socket_fd);
@@ -150,11 +148,17 @@ static int class_find_name(struct shm_class *owner, const struct na_config *conf
 
     if (error != 0)
         return error;
-    if (owner->name[0] != '\0')
-        return class_hold_name(owner, config->listen);
+    if (owner->name[0] != '\0') {
+        error = class_hold_name(owner, config->listen);
+        if (error == -EADDRINUSE)
+            (void)util_detail_set(error, "the shared-memory name %s is in use by another class", owner->name);
+        return error;
+    }
     for (uint32_t number = 0; number < NUMBERS_MAX; number++) {
         shm_name_numbered(number, owner->name);
         error = class_hold_name(owner, config->listen);
+        if (error == 0)
+            util_detail_clear(); /* of the names that were taken */
         if (error != -EADDRINUSE)
             return error;
     }

@@ -120,6 +120,43 @@ static void a_class_may_close_before_it_answers_a_newcomer(void)
     }
 }
 
+/* Whoever is never idle looks for newcomers all the same. */
+static void a_newcomer_is_served_beside_busy_traffic(void)
+{
+    struct node busy;
+    struct node server;
+    struct node newcomer;
+    struct na_route *busy_route;
+    struct na_route *route;
+    uint64_t seq = 1;
+
+    node_open(&server, true);
+    node_open(&busy, false);
+    node_open(&newcomer, false);
+    busy_route = node_meet(&busy, &server, na_class_address(server.na_class));
+    route = node_route(&newcomer, na_class_address(server.na_class));
+    /* Two echoes are always under way, so that hardly a turn of the server finds nothing. */
+    node_send_surely(&busy, &server, busy_route, NODE_KIND_ECHO, seq++, 1000);
+    NODE_UNTIL(newcomer.frames > 0, 5000)
+    {
+        uint64_t frames = busy.frames;
+
+        node_send_surely(&busy, &server, busy_route, NODE_KIND_ECHO, seq++, 1000);
+        (void)node_send(&newcomer, route, NODE_KIND_ECHO, 0, 1000);
+        for (unsigned int turn = 0; turn < 200 && busy.frames == frames; turn++) {
+            (void)node_pump(&server);
+            (void)node_pump(&busy);
+        }
+        (void)node_pump(&newcomer);
+    }
+    SUPPORT_CHECK(newcomer.frames > 0);
+    na_route_close(busy_route);
+    na_route_close(route);
+    node_close(&newcomer);
+    node_close(&busy);
+    node_close(&server);
+}
+
 static void silence_ends_within_the_limit(void)
 {
     struct node client;
@@ -485,6 +522,7 @@ static void connections_come_and_go_without_a_trace(void)
 const struct support_case na_connect_cases[] = {
     SUPPORT_CASE(nobody_there_is_told),
     SUPPORT_CASE(a_class_may_close_before_it_answers_a_newcomer),
+    SUPPORT_CASE(a_newcomer_is_served_beside_busy_traffic),
     SUPPORT_CASE(silence_ends_within_the_limit),
     SUPPORT_CASE(who_does_not_listen_is_not_reached),
     SUPPORT_CASE(who_stopped_listening_refuses_newcomers),

@@ -79,6 +79,7 @@ Test(shm_class_name, classes_of_a_process_are_numbered_from_0)
     for (unsigned int i = 0; i < CLASSES; i++) {
         classes[i] = open_class(i % 3 == 0 ? "na+sm" : "shm://", i % 2 == 0);
         check_number(classes[i], i);
+        cr_assert_str_eq(util_detail_get(), "", "names that were taken are no error");
     }
     for (unsigned int i = 0; i < CLASSES; i++)
         na_class_close(classes[i]);
