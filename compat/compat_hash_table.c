@@ -200,22 +200,22 @@ unsigned int hg_hash_table_num_entries(hg_hash_table_t *hash_table)
 /* Moves on to the first entry of the next chain that has one, if the chain in hand has come to its end. */
 static void compat_hash_table_iter_settle(hg_hash_table_iter_t *iter)
 {
-    while (iter->next_entry == NULL && iter->next_chain < iter->hash_table->chain_count)
-        iter->next_entry = iter->hash_table->chains[iter->next_chain++];
+    while (iter->ahead == NULL && iter->chain < iter->table->chain_count)
+        iter->ahead = iter->table->chains[iter->chain++];
 }
 
 void hg_hash_table_iterate(hg_hash_table_t *hash_table, hg_hash_table_iter_t *iter)
 {
     if (iter == NULL)
         return;
-    *iter = (hg_hash_table_iter_t){.hash_table = hash_table};
+    *iter = (hg_hash_table_iter_t){.table = hash_table};
     if (hash_table != NULL)
         compat_hash_table_iter_settle(iter);
 }
 
 int hg_hash_table_iter_has_more(hg_hash_table_iter_t *iterator)
 {
-    return iterator != NULL && iterator->next_entry != NULL;
+    return iterator != NULL && iterator->ahead != NULL;
 }
 
 /* The walk is one entry ahead of what it gave, so that this may be removed. */
@@ -223,10 +223,10 @@ hg_hash_table_value_t hg_hash_table_iter_next(hg_hash_table_iter_t *iterator)
 {
     struct hg_hash_table_entry *entry;
 
-    if (iterator == NULL || iterator->next_entry == NULL)
+    if (iterator == NULL || iterator->ahead == NULL)
         return HG_HASH_TABLE_NULL;
-    entry = iterator->next_entry;
-    iterator->next_entry = entry->next;
+    entry = iterator->ahead;
+    iterator->ahead = entry->next;
     compat_hash_table_iter_settle(iterator);
     return entry->value;
 }

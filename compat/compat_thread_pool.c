@@ -23,14 +23,14 @@ static struct hg_thread_work *compat_thread_pool_take(struct hg_thread_pool *poo
     struct hg_thread_work *work;
 
     hg_thread_mutex_lock(&pool->mutex);
-    while (STAILQ_EMPTY(&pool->queue) && !pool->shutdown) {
-        pool->sleeping_worker_count++;
+    while (STAILQ_EMPTY(&pool->queue) && !pool->closed) {
+        pool->idle++;
         (void)hg_thread_cond_wait(&pool->cond, &pool->mutex);
-        pool->sleeping_worker_count--;
+        pool->idle--;
     }
     work = STAILQ_FIRST(&pool->queue);
     if (work != NULL)
-        STAILQ_REMOVE_HEAD(&pool->queue, entry);
+        STAILQ_REMOVE_HEAD(&pool->queue, queued);
     hg_thread_mutex_unlock(&pool->mutex);
     return work;
 }
@@ -89,7 +89,7 @@ int hg_thread_pool_destroy(hg_thread_pool_t *pool)
     if (pool == NULL)
         return HG_UTIL_SUCCESS;
     hg_thread_mutex_lock(&pool->mutex);
-    pool->shutdown = 1;
+    pool->closed = true;
     (void)hg_thread_cond_broadcast(&pool->cond);
     hg_thread_mutex_unlock(&pool->mutex);
     for (unsigned int i = 0; i < made->thread_count; i++) {

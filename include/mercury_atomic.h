@@ -14,9 +14,9 @@
 
 #ifdef __cplusplus
 #include <atomic>
-typedef std::atomic_int hg_atomic_int32_t;
-typedef std::atomic_long hg_atomic_int64_t;
-/** The memory orders, by names that both languages have. */
+typedef std::atomic<int32_t> hg_atomic_int32_t;
+typedef std::atomic<int64_t> hg_atomic_int64_t;
+/* The memory orders, by names that both languages have; undefined at the end of this file. */
 #define HG_ATOMIC_ACQUIRE    std::memory_order_acquire
 #define HG_ATOMIC_RELEASE    std::memory_order_release
 #define HG_ATOMIC_ACQ_REL    std::memory_order_acq_rel
@@ -28,8 +28,8 @@ typedef std::atomic_long hg_atomic_int64_t;
     }
 #else
 #include <stdatomic.h>
-typedef atomic_int hg_atomic_int32_t;
-typedef atomic_long hg_atomic_int64_t;
+typedef _Atomic int32_t hg_atomic_int32_t;
+typedef _Atomic int64_t hg_atomic_int64_t;
 #define HG_ATOMIC_ACQUIRE     memory_order_acquire
 #define HG_ATOMIC_RELEASE     memory_order_release
 #define HG_ATOMIC_ACQ_REL     memory_order_acq_rel
@@ -153,7 +153,7 @@ static HG_UTIL_INLINE int32_t hg_atomic_and32(hg_atomic_int32_t *ptr, int32_t va
  */
 static HG_UTIL_INLINE bool hg_atomic_cas32(hg_atomic_int32_t *ptr, int32_t compare_value, int32_t swap_value)
 {
-    int expected = compare_value;
+    int32_t expected = compare_value;
 
     return HG_ATOMIC_CALL(atomic_compare_exchange_strong_explicit)(ptr, &expected, swap_value, HG_ATOMIC_ACQ_REL,
                                                                    HG_ATOMIC_ACQUIRE);
@@ -271,7 +271,7 @@ static HG_UTIL_INLINE int64_t hg_atomic_and64(hg_atomic_int64_t *ptr, int64_t va
  */
 static HG_UTIL_INLINE bool hg_atomic_cas64(hg_atomic_int64_t *ptr, int64_t compare_value, int64_t swap_value)
 {
-    long expected = compare_value;
+    int64_t expected = compare_value;
 
     return HG_ATOMIC_CALL(atomic_compare_exchange_strong_explicit)(ptr, &expected, swap_value, HG_ATOMIC_ACQ_REL,
                                                                    HG_ATOMIC_ACQUIRE);
@@ -286,5 +286,10 @@ static HG_UTIL_INLINE void hg_atomic_fence(void)
 #ifdef __cplusplus
 }
 #endif
+
+#undef HG_ATOMIC_ACQUIRE
+#undef HG_ATOMIC_RELEASE
+#undef HG_ATOMIC_ACQ_REL
+#undef HG_ATOMIC_CALL
 
 #endif /* MERCURY_ATOMIC_H */

@@ -26,19 +26,19 @@ typedef void *hg_hash_table_value_t;
 typedef struct hg_hash_table_iter hg_hash_table_iter_t;
 
 struct hg_hash_table_iter {
-    hg_hash_table_t *hash_table;
-    hg_hash_table_entry_t *next_entry;
-    unsigned int next_chain;
+    hg_hash_table_t *table;
+    hg_hash_table_entry_t *ahead; /**< what it gives next, NULL at the end */
+    unsigned int chain;           /**< where to look after that */
 };
 
 /** Hashes a key: equal keys must have equal hashes. Need not be a good hash: the table mixes it. */
-typedef unsigned int (*hg_hash_table_hash_func_t)(hg_hash_table_key_t value);
+typedef unsigned int (*hg_hash_table_hash_func_t)(hg_hash_table_key_t key);
 
 /** Compares two keys: not 0 if they are equal. */
-typedef int (*hg_hash_table_equal_func_t)(hg_hash_table_key_t value1, hg_hash_table_key_t value2);
+typedef int (*hg_hash_table_equal_func_t)(hg_hash_table_key_t key1, hg_hash_table_key_t key2);
 
 /** Frees a key, or a value. Must not use the table. */
-typedef void (*hg_hash_table_key_free_func_t)(hg_hash_table_key_t value);
+typedef void (*hg_hash_table_key_free_func_t)(hg_hash_table_key_t key);
 typedef void (*hg_hash_table_value_free_func_t)(hg_hash_table_value_t value);
 
 #ifdef __cplusplus

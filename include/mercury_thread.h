@@ -3,8 +3,8 @@
 
 /**
  * \file mercury_thread.h
- * Threads, data of their own, and the cores they run on: thin clothes over POSIX threads. Functions that return int give
- * HG_UTIL_SUCCESS or HG_UTIL_FAIL.
+ * Threads, data of their own, and the cores they run on: thin clothes over POSIX threads. Any thread may call them. As with
+ * Mercury's header, a program that includes this one before all others has _GNU_SOURCE defined by it.
  */
 
 #ifndef MERCURY_THREAD_H
@@ -46,6 +46,8 @@ HG_UTIL_PUBLIC void hg_thread_init(hg_thread_t *thread);
  * \param thread [OUT] the thread
  * \param f [IN]       what it runs
  * \param data [IN]    handed to f
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL if the system refuses
  */
 HG_UTIL_PUBLIC int hg_thread_create(hg_thread_t *thread, hg_thread_func_t f, void *data);
 
@@ -60,6 +62,8 @@ HG_UTIL_PUBLIC void hg_thread_exit(hg_thread_ret_t ret);
  * Wait until a thread has ended, and free what it took.
  *
  * \param thread [IN] the thread
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
  */
 HG_UTIL_PUBLIC int hg_thread_join(hg_thread_t thread);
 
@@ -67,16 +71,24 @@ HG_UTIL_PUBLIC int hg_thread_join(hg_thread_t thread);
  * Ask a thread to end at its next cancellation point. It must still be joined.
  *
  * \param thread [IN] the thread
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
  */
 HG_UTIL_PUBLIC int hg_thread_cancel(hg_thread_t thread);
 
-/** Let other threads run. */
+/**
+ * Let other threads run.
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
+ */
 HG_UTIL_PUBLIC int hg_thread_yield(void);
 
 /**
  * Make a key: each thread has a pointer of its own under it, NULL at first.
  *
  * \param key [OUT] the key
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL if there are too many
  */
 HG_UTIL_PUBLIC int hg_thread_key_create(hg_thread_key_t *key);
 
@@ -84,6 +96,8 @@ HG_UTIL_PUBLIC int hg_thread_key_create(hg_thread_key_t *key);
  * Unmake a key. What the pointers point to is the caller's affair.
  *
  * \param key [IN] the key
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
  */
 HG_UTIL_PUBLIC int hg_thread_key_delete(hg_thread_key_t key);
 
@@ -92,6 +106,8 @@ HG_UTIL_PUBLIC int hg_thread_key_delete(hg_thread_key_t key);
  *
  * \param thread [IN]    the thread
  * \param cpu_mask [OUT] the cores
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
  */
 HG_UTIL_PUBLIC int hg_thread_getaffinity(hg_thread_t thread, hg_cpu_set_t *cpu_mask);
 
@@ -100,6 +116,8 @@ HG_UTIL_PUBLIC int hg_thread_getaffinity(hg_thread_t thread, hg_cpu_set_t *cpu_m
  *
  * \param thread [IN]   the thread
  * \param cpu_mask [IN] the cores
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL if no core of the mask is there
  */
 HG_UTIL_PUBLIC int hg_thread_setaffinity(hg_thread_t thread, const hg_cpu_set_t *cpu_mask);
 
@@ -135,7 +153,9 @@ static HG_UTIL_INLINE void *hg_thread_getspecific(hg_thread_key_t key)
  * Set the calling thread's pointer.
  *
  * \param key [IN]   the key
- * \param value [IN] the pointer
+ * \param value [IN] the pointer; what it points to stays the caller's
+ *
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
  */
 static HG_UTIL_INLINE int hg_thread_setspecific(hg_thread_key_t key, const void *value)
 {

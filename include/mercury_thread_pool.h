@@ -16,20 +16,21 @@
 
 typedef struct hg_thread_pool hg_thread_pool_t;
 
-/** A piece of work. It belongs to the poster, who may free or post it again once func has begun. */
+/** A piece of work: the poster sets the first two fields. It belongs to the poster, who may free or post it again once func
+ *  has begun. */
 struct hg_thread_work {
-    hg_thread_func_t func; /**< what to run; what it returns is ignored */
-    void *args;            /**< handed to func */
-    STAILQ_ENTRY(hg_thread_work) entry;
+    hg_thread_func_t func;               /**< what to run; what it returns is ignored */
+    void *args;                          /**< handed to func */
+    STAILQ_ENTRY(hg_thread_work) queued; /**< the pool's */
 };
 
-/** A pool. Its fields are for hg_thread_pool_post() alone. */
+/** A pool. Its fields are the library's: they are here for hg_thread_pool_post() to be inline. */
 struct hg_thread_pool {
-    unsigned int sleeping_worker_count;
-    STAILQ_HEAD(hg_thread_pool_queue, hg_thread_work) queue;
-    int shutdown;
     hg_thread_mutex_t mutex; /**< of all fields */
-    hg_thread_cond_t cond;   /**< there is work, or shutdown has begun */
+    hg_thread_cond_t cond;   /**< there is work, or the pool has been closed */
+    STAILQ_HEAD(hg_thread_pool_queue, hg_thread_work) queue;
+    unsigned int idle; /**< workers that wait for cond */
+    bool closed;       /**< no more work is taken */
 };
 
 #ifdef __cplusplus
@@ -52,7 +53,8 @@ HG_UTIL_PUBLIC int hg_thread_pool_init(unsigned int thread_count, hg_thread_pool
  *
  * \param pool [IN] the pool; NULL is allowed
  *
- * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL
+ * \return HG_UTIL_SUCCESS, or HG_UTIL_FAIL when a thread could not be waited for: then the pool's memory stays, as the
+ *         thread may still use it
  */
 HG_UTIL_PUBLIC int hg_thread_pool_destroy(hg_thread_pool_t *pool);
 
@@ -72,10 +74,10 @@ static HG_UTIL_INLINE int hg_thread_pool_post(hg_thread_pool_t *pool, struct hg_
     if (pool == NULL || work == NULL || work->func == NULL)
         return HG_UTIL_FAIL;
     hg_thread_mutex_lock(&pool->mutex);
-    open = pool->shutdown == 0;
+    open = !pool->closed;
     if (open) {
-        STAILQ_INSERT_TAIL(&pool->queue, work, entry);
-        if (pool->sleeping_worker_count > 0)
+        STAILQ_INSERT_TAIL(&pool->queue, work, queued);
+        if (pool->idle > 0)
             (void)hg_thread_cond_signal(&pool->cond);
     }
     hg_thread_mutex_unlock(&pool->mutex);

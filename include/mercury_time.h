@@ -4,7 +4,7 @@
 /**
  * \file mercury_time.h
  * Times and lengths of time, in seconds and nanoseconds. The clock is monotonic: it counts from an arbitrary moment, and
- * never goes back.
+ * never goes back. Any thread may call these functions.
  */
 
 #ifndef MERCURY_TIME_H

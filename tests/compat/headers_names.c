@@ -16,7 +16,7 @@
 #include "mercury_request.h"
 #include "mercury_string_object.h"
 
-#include <stdio.h>
+#include "names.h"
 
 /* mercury.h - Version, errors, protocol query  (4) */
 static hg_return_t (*const volatile take_HG_Version_get)(unsigned int *major_p, unsigned int *minor_p,
@@ -296,16 +296,6 @@ static int (*const volatile take_hg_request_waitall)(int count, hg_request_t *re
 static void (*const volatile take_hg_request_set_data)(hg_request_t *request, void *data) = hg_request_set_data;
 static void *(*const volatile take_hg_request_get_data)(hg_request_t *request) = hg_request_get_data;
 
-struct compat_name {
-    const char *name;
-    bool there;
-};
-
-#define COMPAT_NAME(function)              \
-    {                                      \
-#function, take_##function != NULL \
-    }
-
 int main(void)
 {
     const struct compat_name names[] = {
@@ -460,15 +450,6 @@ int main(void)
         COMPAT_NAME(hg_request_set_data),
         COMPAT_NAME(hg_request_get_data),
     };
-    size_t count = sizeof(names) / sizeof(names[0]);
-    size_t missing = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!names[i].there) {
-            fprintf(stderr, "missing: %s\n", names[i].name);
-            missing++;
-        }
-    }
-    printf("%zu functions, %zu missing\n", count, missing);
-    return missing == 0 ? 0 : 1;
+    return compat_names_report(names, sizeof(names) / sizeof(names[0]));
 }

@@ -19,7 +19,7 @@
 #include "mercury_time.h"
 #include "mercury_util_config.h"
 
-#include <stdio.h>
+#include "names.h"
 
 /* mercury_thread.h */
 static void (*const volatile take_hg_thread_init)(hg_thread_t *thread) = hg_thread_init;
@@ -157,17 +157,9 @@ COMPAT_IS(HG_UTIL_VERSION_MAJOR == 4 && HG_UTIL_VERSION_MINOR == 1 && HG_UTIL_VE
 COMPAT_IS(sizeof(hg_atomic_int32_t) == 4 && sizeof(hg_atomic_int64_t) == 8);
 COMPAT_IS(sizeof(hg_time_t) == sizeof(struct timespec));
 
-#define COMPAT_NAME(name)          \
-    {                              \
-#name, take_##name != NULL \
-    }
-
 int main(void)
 {
-    const struct {
-        const char *name;
-        bool there;
-    } names[] = {
+    const struct compat_name names[] = {
         COMPAT_NAME(hg_thread_init),
         COMPAT_NAME(hg_thread_create),
         COMPAT_NAME(hg_thread_exit),
@@ -253,15 +245,6 @@ int main(void)
         COMPAT_NAME(hg_hash_table_iter_next),
         COMPAT_NAME(hg_hash_string),
     };
-    size_t count = sizeof(names) / sizeof(names[0]);
-    size_t missing = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!names[i].there) {
-            fprintf(stderr, "missing: %s\n", names[i].name);
-            missing++;
-        }
-    }
-    printf("%zu functions, %zu missing\n", count, missing);
-    return missing == 0 ? 0 : 1;
+    return compat_names_report(names, sizeof(names) / sizeof(names[0]));
 }

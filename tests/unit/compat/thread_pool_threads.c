@@ -165,7 +165,7 @@ static void closing_waits_for_what_is_queued(void)
         bool closing;
 
         hg_thread_mutex_lock(&closer.pool->mutex);
-        closing = closer.pool->shutdown != 0;
+        closing = closer.pool->closed;
         hg_thread_mutex_unlock(&closer.pool->mutex);
         if (closing)
             break;
