@@ -25,20 +25,26 @@ static hg_return_t summed(const struct hg_cb_info *info)
 
 int main(int argc, char **argv)
 {
-    const char *address = argc > 1 ? argv[1] : "";
-    hg_size_t size = (hg_size_t)(argc > 2 ? strtoul(argv[2], NULL, 0) : 1000) * sizeof(int32_t);
-    int32_t *numbers = calloc(1, size + sizeof(int32_t));
     char protocol[32];
     struct result result = {.done = false};
     sum_in_t in = {.label = "from 1 to n", .factor = 2};
     hg_addr_t target;
     hg_handle_t handle;
 
+    if (argc < 2) {
+        fprintf(stderr, "usage: origin ADDRESS [COUNT], with the address that the target printed\n");
+        return EXIT_FAILURE;
+    }
+    const char *address = argv[1];
+    hg_size_t size = (hg_size_t)(argc > 2 ? strtoul(argv[2], NULL, 0) : 1000) * sizeof(int32_t);
+    int32_t *numbers = calloc(1, size + sizeof(int32_t));
+    if (numbers == NULL)
+        check(HG_NOMEM, "allocate the numbers");
     for (size_t i = 0; i < size / sizeof(int32_t); i++)
         numbers[i] = (int32_t)i + 1;
     snprintf(protocol, sizeof(protocol), "%.*s", (int)strcspn(address, ":"), address);
     hg_class_t *hg_class = HG_Init(protocol, false);
-    hg_context_t *context = HG_Context_create(hg_class);
+    hg_context_t *context = hg_class == NULL ? NULL : HG_Context_create(hg_class);
     if (context == NULL)
         check(HG_OTHER_ERROR, "start");
 

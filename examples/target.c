@@ -63,7 +63,7 @@ static hg_return_t sum(hg_handle_t handle)
 int main(int argc, char **argv)
 {
     hg_class_t *hg_class = HG_Init(argc > 1 ? argv[1] : "tcp", true);
-    hg_context_t *context = HG_Context_create(hg_class);
+    hg_context_t *context = hg_class == NULL ? NULL : HG_Context_create(hg_class);
 
     if (context == NULL || MERCURY_REGISTER(hg_class, "sum", sum_in_t, sum_out_t, sum) == 0)
         check(HG_OTHER_ERROR, "start");
