@@ -643,8 +643,7 @@ static void handler_pulls_works_pushes_and_answers(void)
     hg_id_t id;
 
     hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
-    id = HG_Register_name(pair.target.hg_class, "transform", hg_proc_hg_bulk_t, NULL, transform);
-    SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "transform", hg_proc_hg_bulk_t, NULL, NULL));
+    id = hg_pair_register_both(&pair, "transform", hg_proc_hg_bulk_t, NULL, transform);
     for (unsigned int i = 0; i < COUNT; i++) {
         hg_size_t size = 1 + (hg_size_t)i * i * 400;
 

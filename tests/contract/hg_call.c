@@ -174,8 +174,7 @@ static void rpc_without_a_handler_ends_with_invalid_arg(void)
     hg_id_t id;
 
     hg_pair_open(&pair, NULL);
-    id = HG_Register_name(pair.origin.hg_class, "no handler", NULL, NULL, NULL);
-    SUPPORT_CHECK(id == HG_Register_name(pair.target.hg_class, "no handler", NULL, NULL, NULL));
+    id = hg_pair_register_both(&pair, "no handler", NULL, NULL, NULL);
     hg_pair_call_start_id(&pair, &call, id, NULL);
     HG_PAIR_FINISH(&call, HG_INVALID_ARG);
     hg_pair_close(&pair);

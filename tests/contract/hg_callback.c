@@ -95,8 +95,7 @@ static void callbacks_run_in_trigger_only_and_their_return_values_are_ignored(vo
     hg_id_t id;
 
     hg_pair_open(&pair, NULL);
-    id = HG_Register_name(pair.target.hg_class, "transfers", hg_proc_hg_bulk_t, NULL, transfer_handler);
-    SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "transfers", hg_proc_hg_bulk_t, NULL, NULL));
+    id = hg_pair_register_both(&pair, "transfers", hg_proc_hg_bulk_t, NULL, transfer_handler);
     HG_PAIR_OK(HG_Bulk_create(pair.origin.hg_class, 1, &base, &size, HG_BULK_READ_ONLY, &bulk));
     hg_pair_address(pair.target.hg_class, text);
     HG_PAIR_OK(HG_Addr_lookup1(pair.origin.contexts[0], looked_up, pair.origin.hg_class, text, HG_OP_ID_IGNORE));

@@ -21,9 +21,8 @@ static hg_return_t count_context(hg_handle_t handle)
 
 static hg_id_t register_counter(struct hg_pair *pair)
 {
-    hg_id_t id = HG_Register_name(pair->target.hg_class, "which context", NULL, NULL, count_context);
+    hg_id_t id = hg_pair_register_both(pair, "which context", NULL, NULL, count_context);
 
-    SUPPORT_CHECK(id == HG_Register_name(pair->origin.hg_class, "which context", NULL, NULL, NULL));
     return id;
 }
 
@@ -195,8 +194,7 @@ static void one_context_works_while_the_other_is_not_driven(void)
         support_suite_skip("its further contexts are reached through context 0");
     hg_pair_open(&pair, &(struct hg_pair_options){.target_contexts = 2, .origin_contexts = 2, .silent_target = true});
     lonely = (struct lonely){.pair = &pair};
-    id = HG_Register_name(pair.target.hg_class, "pull", hg_proc_hg_bulk_t, hg_proc_uint32_t, pull_handler);
-    SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "pull", hg_proc_hg_bulk_t, hg_proc_uint32_t, NULL));
+    id = hg_pair_register_both(&pair, "pull", hg_proc_hg_bulk_t, hg_proc_uint32_t, pull_handler);
     SUPPORT_CHECK(pthread_create(&lonely.thread, NULL, drive_second, &lonely) == 0);
     pull_through(&pair, id, 100);
     pull_through(&pair, id, 100000);

@@ -172,8 +172,7 @@ static void nested_calls_do_not_lock_each_other_out(void)
     hg_id_t id;
 
     hg_pair_open(&pair, NULL);
-    id = HG_Register_name(pair.target.hg_class, "nested", NULL, NULL, nested_handler);
-    SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "nested", NULL, NULL, NULL));
+    id = hg_pair_register_both(&pair, "nested", NULL, NULL, nested_handler);
     for (unsigned int i = 0; i < COUNT; i++) {
         hg_pair_call_begin(&pair, &calls[i], HG_PAIR_EMPTY);
         HG_PAIR_OK(HG_Reset(calls[i].handle, HG_ADDR_NULL, id));

@@ -264,22 +264,26 @@ static void create_callback_that_fails_makes_the_creation_fail(void)
     hg_pair_close(&pair);
 }
 
+struct refusals {
+    unsigned int left;
+};
+
 static hg_return_t refuse_with_reason(hg_handle_t handle, void *arg)
 {
-    unsigned int *left = arg;
+    struct refusals *refusals = arg;
 
     (void)handle;
-    return (*left)-- > 0 ? HG_NOMEM : HG_SUCCESS;
+    return refusals->left-- > 0 ? HG_NOMEM : HG_SUCCESS;
 }
 
 /* The handler never sees a handle without the data that the callback should have attached. */
 static void create_callback_that_fails_at_the_target_answers_in_the_handlers_place(void)
 {
-    unsigned int left = 2;
+    struct refusals refusals = {.left = 2};
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    HG_PAIR_OK(HG_Class_set_handle_create_callback(pair.target.hg_class, refuse_with_reason, &left));
+    HG_PAIR_OK(HG_Class_set_handle_create_callback(pair.target.hg_class, refuse_with_reason, &refusals));
     for (unsigned int i = 0; i < 2; i++) {
         struct hg_pair_blob in = {0};
         struct hg_pair_call call;
@@ -305,16 +309,16 @@ static void create_callback_that_fails_for_a_oneway_call_is_logged(void)
 {
     struct hg_pair_blob in = {0};
     struct hg_pair_call call;
-    unsigned int left = 1;
+    struct refusals refusals = {.left = 1};
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
-    HG_PAIR_OK(HG_Class_set_handle_create_callback(pair.target.hg_class, refuse_with_reason, &left));
+    HG_PAIR_OK(HG_Class_set_handle_create_callback(pair.target.hg_class, refuse_with_reason, &refusals));
     HG_Set_log_func(support_log_line);
     HG_Set_log_level("warning");
     hg_pair_call_start(&pair, &call, HG_PAIR_QUIET, &in);
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    HG_PAIR_UNTIL(&pair, left == 0);
+    HG_PAIR_UNTIL(&pair, refusals.left == 0);
     hg_pair_settle(&pair);
     SUPPORT_CHECK(strstr(support_log_text(), "callback refused a request") != NULL);
     SUPPORT_CHECK(strstr(support_log_text(), "HG_NOMEM") != NULL);

@@ -196,9 +196,8 @@ static hg_return_t count_transfer(const struct hg_cb_info *info)
 /* Sends the descriptor of a handle to the target, which keeps it. */
 static void send_to_keep(struct hg_pair *pair, struct hg_pair_call *call, hg_bulk_t bulk)
 {
-    hg_id_t id = HG_Register_name(pair->target.hg_class, "keep it", hg_proc_hg_bulk_t, NULL, keep_decoded);
+    hg_id_t id = hg_pair_register_both(pair, "keep it", hg_proc_hg_bulk_t, NULL, keep_decoded);
 
-    SUPPORT_CHECK(id == HG_Register_name(pair->origin.hg_class, "keep it", hg_proc_hg_bulk_t, NULL, NULL));
     kept_handle = HG_HANDLE_NULL;
     hg_pair_call_start_id(pair, call, id, &bulk);
     HG_PAIR_UNTIL(pair, kept_handle != HG_HANDLE_NULL);

@@ -128,8 +128,7 @@ static void answer_to_a_oneway_call_is_not_supported(void)
     hg_id_t id;
 
     hg_pair_open(&pair, NULL);
-    id = HG_Register_name(pair.origin.hg_class, "one-way here", NULL, NULL, NULL);
-    SUPPORT_CHECK(id == HG_Register_name(pair.target.hg_class, "one-way here", NULL, NULL, answer_anyway));
+    id = hg_pair_register_both(&pair, "one-way here", NULL, NULL, answer_anyway);
     HG_PAIR_OK(HG_Registered_disable_response(pair.origin.hg_class, id, HG_TRUE));
     hg_pair_call_start_id(&pair, &call, id, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
@@ -156,8 +155,7 @@ static void setting_of_the_target_alone_leaves_the_answer_owed(void)
     hg_id_t id;
 
     hg_pair_open(&pair, NULL);
-    id = HG_Register_name(pair.target.hg_class, "one-way there", NULL, NULL, answer_as_asked);
-    SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "one-way there", NULL, NULL, NULL));
+    id = hg_pair_register_both(&pair, "one-way there", NULL, NULL, answer_as_asked);
     HG_PAIR_OK(HG_Registered_disable_response(pair.target.hg_class, id, HG_TRUE));
     hg_pair_call_start_id(&pair, &call, id, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));

@@ -329,8 +329,7 @@ static void release_input_early_lets_input_be_got_once(void)
 
         init.release_input_early = (uint8_t)early;
         hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
-        id = HG_Register_name(pair.target.hg_class, "twice", hg_pair_proc_blob, hg_proc_uint32_t, get_input_twice);
-        SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "twice", hg_pair_proc_blob, hg_proc_uint32_t, NULL));
+        id = hg_pair_register_both(&pair, "twice", hg_pair_proc_blob, hg_proc_uint32_t, get_input_twice);
         hg_pair_call_start_id(&pair, &call, id, &in);
         HG_PAIR_OK(hg_pair_call_wait(&call));
         HG_PAIR_OK(HG_Get_output(call.handle, &out));
@@ -613,8 +612,7 @@ static void no_bulk_eager_reads_what_is_there_at_the_transfer(void)
 
         init.no_bulk_eager = (uint8_t)no_eager;
         hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
-        id = HG_Register_name(pair.target.hg_class, "kept", hg_proc_hg_bulk_t, NULL, keep_handle);
-        SUPPORT_CHECK(id == HG_Register_name(pair.origin.hg_class, "kept", hg_proc_hg_bulk_t, NULL, NULL));
+        id = hg_pair_register_both(&pair, "kept", hg_proc_hg_bulk_t, NULL, keep_handle);
         HG_PAIR_OK(HG_Bulk_create(pair.origin.hg_class, 1, &buf, &size, HG_BULK_READ_ONLY, &bulk));
         kept = HG_HANDLE_NULL;
         hg_pair_call_start_id(&pair, &call, id, &bulk);

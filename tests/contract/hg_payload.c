@@ -168,9 +168,8 @@ static hg_return_t hold_failing(hg_handle_t handle)
 
 static hg_id_t register_failing(struct hg_pair *pair)
 {
-    hg_id_t id = HG_Register_name(pair->target.hg_class, "procs that fail", proc_of_code, proc_of_code, hold_failing);
+    hg_id_t id = hg_pair_register_both(pair, "procs that fail", proc_of_code, proc_of_code, hold_failing);
 
-    SUPPORT_CHECK(id == HG_Register_name(pair->origin.hg_class, "procs that fail", proc_of_code, proc_of_code, NULL));
     failing_held = HG_HANDLE_NULL;
     return id;
 }

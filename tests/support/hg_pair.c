@@ -201,6 +201,15 @@ void hg_pair_register(struct hg_pair *pair, struct hg_side *side)
     HG_PAIR_OK(HG_Registered_disable_response(hg_class, side->ids[HG_PAIR_QUIET], HG_TRUE));
 }
 
+hg_id_t hg_pair_register_both(struct hg_pair *pair, const char *name, hg_proc_cb_t in, hg_proc_cb_t out,
+                              hg_rpc_cb_t handler)
+{
+    hg_id_t id = HG_Register_name(pair->target.hg_class, name, in, out, handler);
+
+    SUPPORT_CHECK(id != 0 && id == HG_Register_name(pair->origin.hg_class, name, in, out, NULL));
+    return id;
+}
+
 /* --- life ---------------------------------------------------------------------------------------- */
 
 const char *hg_pair_uri(void)

@@ -122,6 +122,9 @@ void hg_pair_close_origin(struct hg_pair *pair);
 void hg_pair_close_target(struct hg_pair *pair);
 
 void hg_pair_register(struct hg_pair *pair, struct hg_side *side);
+/* A further RPC, served by the target alone. */
+hg_id_t hg_pair_register_both(struct hg_pair *pair, const char *name, hg_proc_cb_t in, hg_proc_cb_t out,
+                              hg_rpc_cb_t handler);
 
 #define HG_PAIR_TEXT 512U
 /* The address of a class, as text. */
