@@ -38,6 +38,7 @@ is_version() { [ "$(cat "$work/cmake/version")" = "2.4.1 2.4" ]; }
 needs_quicksilver() { ldd "$1" | grep -q "libquicksilver.so.0 => $here/$libdir/"; }
 
 pkg() { PKG_CONFIG_PATH=$here/$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root pkg-config "$@"; }
+pkg_says() { local word=$1; shift; pkg "$@" | grep -qw -- "$word"; }
 # By the linker's names alone, as Mercury's libraries are called.
 builds_by_name() {
     ${CC:-cc} "$consumer/consumer.c" -o "$work/by_name" -I"$here/$includedir" -L"$here/$libdir" "$@" &&
@@ -67,7 +68,9 @@ check "-lmercury -lna -lmercury_util, too" builds_by_name -lmercury -lna -lmercu
 
 check "pkg-config knows Mercury" pkg --exact-version=2.4.1 mercury
 check "and its utility library" pkg --exact-version=4.1.0 mercury_util
-for name in mercury mercury_util quicksilver; do
+check "and its network abstraction" pkg --exact-version=6.0.0 na
+check "and that locks need the thread library" pkg_says -pthread --libs mercury_util
+for name in mercury mercury_util na quicksilver; do
     check "$name.pc: builds the program" builds_by_pkg "$name"
     check "$name.pc: which runs" answers "$work/by_pkg"
     check "$name.pc: builds it with all libraries named" builds_by_pkg --static "$name"
@@ -87,6 +90,7 @@ check "headers have a folder of their own" plans "$prefix/$includedir/quicksilve
 check "and no other" plans_not "$prefix/$includedir/mercury"
 check "no mercury.pc" plans_not mercury.pc
 check "no mercury_util.pc" plans_not mercury_util.pc
+check "no na.pc" plans_not na.pc
 check "no CMake package" plans_not mercury-config
 check "no library of Mercury's name" plans_not libmercury
 check "no library named na" plans_not libna
