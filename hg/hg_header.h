@@ -32,6 +32,8 @@
  *     +  u32  CRC-32C of the payload bytes in this message, with HG_MESSAGE_CHECKED_PAYLOAD; else 0
  *     +  u32  CRC-32C of all bytes of the header in front of this one
  *
+ * What a later version adds comes behind all of these, or a receiver that skips it would misread them.
+ *
  * Pure functions, any thread.
  */
 

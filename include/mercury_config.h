@@ -40,27 +40,31 @@ typedef hg_uint8_t hg_bool_t;
 #define HG_VERSION_PATCH 1
 
 #if defined(__GNUC__) || defined(__clang__)
-#define HG_ATTR_ABI_IMPORT         __attribute__((visibility("default")))
-#define HG_ATTR_ABI_EXPORT         __attribute__((visibility("default")))
-#define HG_ATTR_ABI_HIDDEN         __attribute__((visibility("hidden")))
-#define HG_ATTR_WARN_UNUSED_RESULT __attribute__((warn_unused_result))
-#define HG_ATTR_UNUSED             __attribute__((unused))
-#define HG_ATTR_PACKED(x)          x __attribute__((packed))
-#define HG_ATTR_FALLTHROUGH        __attribute__((fallthrough))
-#define HG_ATTR_PRINTF(fmt, args)  __attribute__((format(printf, fmt, args)))
-#define HG_ATTR_CONSTRUCTOR        __attribute__((constructor))
-#define HG_ATTR_DESTRUCTOR         __attribute__((destructor))
-#define HG_INLINE                  __inline__
+#define HG_ATTR_ABI_IMPORT              __attribute__((visibility("default")))
+#define HG_ATTR_ABI_EXPORT              __attribute__((visibility("default")))
+#define HG_ATTR_ABI_HIDDEN              __attribute__((visibility("hidden")))
+#define HG_ATTR_WARN_UNUSED_RESULT      __attribute__((warn_unused_result))
+#define HG_ATTR_UNUSED                  __attribute__((unused))
+#define HG_ATTR_ALIGNED(x, a)           x __attribute__((aligned(a)))
+#define HG_ATTR_PACKED(x)               x __attribute__((packed))
+#define HG_ATTR_FALLTHROUGH             __attribute__((fallthrough))
+#define HG_ATTR_PRINTF(fmt, args)       __attribute__((format(printf, fmt, args)))
+#define HG_ATTR_CONSTRUCTOR             __attribute__((constructor))
+#define HG_ATTR_CONSTRUCTOR_PRIORITY(x) __attribute__((constructor(x)))
+#define HG_ATTR_DESTRUCTOR              __attribute__((destructor))
+#define HG_INLINE                       __inline__
 #else
 #define HG_ATTR_ABI_IMPORT
 #define HG_ATTR_ABI_EXPORT
 #define HG_ATTR_ABI_HIDDEN
 #define HG_ATTR_WARN_UNUSED_RESULT
 #define HG_ATTR_UNUSED
-#define HG_ATTR_PACKED(x) x
+#define HG_ATTR_ALIGNED(x, a) x
+#define HG_ATTR_PACKED(x)     x
 #define HG_ATTR_FALLTHROUGH
 #define HG_ATTR_PRINTF(fmt, args)
 #define HG_ATTR_CONSTRUCTOR
+#define HG_ATTR_CONSTRUCTOR_PRIORITY(x)
 #define HG_ATTR_DESTRUCTOR
 #define HG_INLINE inline
 #endif

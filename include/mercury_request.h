@@ -11,14 +11,7 @@
 #ifndef MERCURY_REQUEST_H
 #define MERCURY_REQUEST_H
 
-#include "mercury_config.h"
-
-#ifndef HG_UTIL_SUCCESS
-#define HG_UTIL_SUCCESS 0
-#endif
-#ifndef HG_UTIL_FAIL
-#define HG_UTIL_FAIL (-1)
-#endif
+#include "mercury_util_config.h"
 
 /** How to make progress; shared by many requests. */
 typedef struct hg_request_class hg_request_class_t;

@@ -24,17 +24,14 @@
 #define HG_UTIL_VERSION_PATCH 0
 
 /** What the utility functions return. */
-#ifndef HG_UTIL_SUCCESS
 #define HG_UTIL_SUCCESS 0
-#endif
-#ifndef HG_UTIL_FAIL
-#define HG_UTIL_FAIL (-1)
-#endif
+#define HG_UTIL_FAIL    (-1)
 
 #define HG_UTIL_INLINE  HG_INLINE
 #define HG_UTIL_PUBLIC  HG_PUBLIC
 #define HG_UTIL_PRIVATE HG_PRIVATE
 
+#define HG_UTIL_ALIGNED(x, a)     HG_ATTR_ALIGNED(x, a)
 #define HG_UTIL_PRINTF(fmt, args) HG_ATTR_PRINTF(fmt, args)
 
 #endif /* MERCURY_UTIL_CONFIG_H */
