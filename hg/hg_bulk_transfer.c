@@ -24,6 +24,7 @@
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
+#include "hg/hg_nested.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "mercury_bulk.h"
@@ -49,6 +50,7 @@ struct hg_bulk_transfer {
     hg_cb_t callback;
     void *arg;
     hg_return_t ret;
+    struct hg_nested parent; /* the request that it serves */
 };
 
 /* What a submit was asked for. */
@@ -168,13 +170,17 @@ static void bulk_op_run(struct hg_completion *completion)
         .ret = op->ret,
     };
     hg_cb_t callback = op->callback;
+    struct hg_nested parent = op->parent;
+    const struct hg_nested *outer;
 
     /* Back to the pool first: a callback that submits the next transfer finds a warm one. */
     util_lock_take(&context->lock);
     util_pool_put(&context->bulk_ops, op);
     util_lock_drop(&context->lock);
+    outer = hg_nested_swap(parent.context != NULL ? &parent : NULL);
     if (callback != NULL)
         (void)callback(&info);
+    (void)hg_nested_swap(outer);
     bulk_handle_unref(origin);
     bulk_handle_unref(local);
 }
@@ -273,6 +279,7 @@ static int bulk_submit_locked(struct bulk_request *request)
     op->local = request->args.local;
     op->callback = request->callback;
     op->arg = request->arg;
+    hg_nested_now(&op->parent);
     util_list_init(&op->completion.link);
     op->completion.take_locked = NULL;
     op->completion.run = bulk_op_run;

@@ -131,6 +131,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_list_init(&context->handles_idle_origin);
     util_list_init(&context->handles_idle_target);
     util_list_init(&context->handles_all);
+    hg_serving_init(&context->serving_self);
     util_map_init(&context->session_map, 0);
     util_bufs_init(&context->bufs);
     util_wheel_init(&context->wheel, util_clock_now_ns());
@@ -210,6 +211,7 @@ static void context_free(struct hg_context *context)
     util_pool_fini(&context->rma_pool);
     util_bufs_fini(&context->bufs);
     util_map_fini(&context->session_map);
+    hg_serving_fini(&context->serving_self);
     util_free(context->session_slots);
     util_free(context->call_slots);
     (void)pthread_cond_destroy(&context->cond);

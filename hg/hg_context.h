@@ -18,6 +18,7 @@
 #include "bulk/bulk_transfer.h"
 #include "hg/hg_class.h"
 #include "hg/hg_queue.h"
+#include "hg/hg_serving.h"
 #include "util/util_buf.h"
 #include "util/util_hash.h"
 #include "util/util_pool.h"
@@ -82,9 +83,10 @@ struct hg_context {
     struct util_list handles_idle_origin; /**< cached handles */
     struct util_list handles_idle_target;
     uint32_t handles_idle_count[2];
-    uint32_t handles_count[2];    /**< origin and target, idle or not */
-    struct util_list handles_all; /**< idle or not */
-    struct util_bufs bufs;        /**< received payloads */
+    uint32_t handles_count[2];      /**< origin and target, idle or not */
+    struct util_list handles_all;   /**< idle or not */
+    struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
+    struct util_bufs bufs;          /**< received payloads */
     struct util_wheel wheel;
     struct bulk_env bulk;
     struct util_pool rma_pool;

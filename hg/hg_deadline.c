@@ -29,15 +29,32 @@ static uint64_t deadline_timeout_us(const struct hg_handle *handle)
     return timeout_us;
 }
 
+/* Until when the request that the call serves is waited for; the handle can opt out of it. */
+static uint64_t deadline_of_parent_ns(const struct hg_handle *handle)
+{
+    if (handle->parent.deadline_ns == UINT64_MAX || handle->timeout_us == UINT64_MAX ||
+        hg_nested_over_locked(handle->owner, &handle->parent))
+        return UINT64_MAX;
+    return handle->parent.deadline_ns;
+}
+
 void hg_deadline_begin_locked(struct hg_handle *handle)
 {
     struct hg_context *owner = handle->owner;
     uint64_t timeout_us = deadline_timeout_us(handle);
+    uint64_t latest_ns = deadline_of_parent_ns(handle);
 
     handle->deadline_ns = UINT64_MAX;
-    if (timeout_us == 0 || timeout_us >= UINT64_MAX / UTIL_CLOCK_NS_PER_US)
-        return;
+    handle->begun_ns = 0;
+    if (timeout_us == 0 || timeout_us >= UINT64_MAX / UTIL_CLOCK_NS_PER_US) {
+        if (latest_ns == UINT64_MAX)
+            return; /* nobody needs the clock */
+        timeout_us = UINT64_MAX / UTIL_CLOCK_NS_PER_US;
+    }
+    handle->begun_ns = util_clock_now_ns();
     handle->deadline_ns = util_clock_deadline_ns(timeout_us * UTIL_CLOCK_NS_PER_US);
+    if (latest_ns < handle->deadline_ns)
+        handle->deadline_ns = latest_ns;
     util_timer_arm(&owner->wheel, &handle->timer, handle->deadline_ns);
     /* A thread that sleeps on a later time must wake earlier. Relaxed: both are written under the lock we hold. */
     if (atomic_load_explicit(&owner->armed, memory_order_relaxed) && handle->deadline_ns < owner->armed_until_ns)
@@ -50,18 +67,28 @@ void hg_deadline_end_locked(struct hg_handle *handle)
         util_timer_disarm(&handle->owner->wheel, &handle->timer);
 }
 
-uint32_t hg_deadline_remaining_us(const struct hg_handle *handle)
+uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns)
 {
-    uint64_t now_ns;
     uint64_t left_us;
 
     if (handle->deadline_ns == UINT64_MAX)
         return 0;
-    now_ns = util_clock_now_ns();
     left_us = handle->deadline_ns > now_ns ? (handle->deadline_ns - now_ns) / UTIL_CLOCK_NS_PER_US : 0;
     if (left_us == 0)
         return 1;
     return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
+}
+
+uint64_t hg_deadline_from_remaining(uint32_t remaining_us)
+{
+    if (remaining_us == 0 || remaining_us == UINT32_MAX)
+        return UINT64_MAX;
+    return util_clock_deadline_ns(remaining_us * UTIL_CLOCK_NS_PER_US);
+}
+
+bool hg_deadline_passed(const struct hg_handle *handle)
+{
+    return handle->deadline_ns != UINT64_MAX && util_clock_now_ns() >= handle->deadline_ns;
 }
 
 void hg_deadline_fired(struct util_timer *timer)
@@ -92,4 +119,21 @@ hg_return_t qs_handle_set_timeout(hg_handle_t handle, uint64_t timeout_us)
         return hg_error_set(HG_BUSY, "qs_handle_set_timeout: a call is in progress");
     handle->timeout_us = timeout_us;
     return HG_SUCCESS;
+}
+
+uint64_t qs_handle_remaining(hg_handle_t handle)
+{
+    uint64_t deadline_ns = UINT64_MAX;
+    uint64_t now_ns;
+
+    if (handle == NULL || hg_fork_stops_handle(handle, "qs_handle_remaining"))
+        return UINT64_MAX;
+    util_lock_take(&handle->owner->lock);
+    if (hg_handle_state(handle) != HG_HANDLE_IDLE)
+        deadline_ns = handle->deadline_ns;
+    util_lock_drop(&handle->owner->lock);
+    if (deadline_ns == UINT64_MAX)
+        return UINT64_MAX;
+    now_ns = util_clock_now_ns();
+    return deadline_ns > now_ns ? (deadline_ns - now_ns) / UTIL_CLOCK_NS_PER_US : 0;
 }

@@ -10,18 +10,26 @@
 #ifndef HG_HG_DEADLINE_H
 #define HG_HG_DEADLINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/util_timer.h"
 
 struct hg_handle;
 
-/** Decides the deadline of a call that begins now (handle, else RPC, else class) and arms the timer. */
+/** Decides the deadline of a call that begins now (handle, else RPC, else class; not beyond that of the request which it
+ *  serves) and arms the timer. */
 void hg_deadline_begin_locked(struct hg_handle *handle);
 void hg_deadline_end_locked(struct hg_handle *handle);
 
-/** What is left, for the wire: 0 none, else at least 1 us, saturating. */
-uint32_t hg_deadline_remaining_us(const struct hg_handle *handle);
+/** What is left at @p now_ns, for the wire: 0 none, else at least 1 us; UINT32_MAX: so much or more. */
+uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns);
+
+/** What came off the wire: the point in time, or UINT64_MAX. */
+uint64_t hg_deadline_from_remaining(uint32_t remaining_us);
+
+/** Whether the handle has a deadline, and it has passed. Any thread that holds the handle. */
+bool hg_deadline_passed(const struct hg_handle *handle);
 
 /** The timer's function: the call ends with HG_TIMEOUT. */
 void hg_deadline_fired(struct util_timer *timer);

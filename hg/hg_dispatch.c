@@ -14,12 +14,12 @@
 
 #include "hg/hg_addr.h"
 #include "hg/hg_context.h"
+#include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_respond.h"
-#include "util/util_clock.h"
 #include "util/util_log.h"
 
 int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle)
@@ -68,8 +68,7 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
     handle->target_context = header->target_context;
     handle->tag = header->tag;
     handle->no_response = (header->flags & HG_MESSAGE_NO_RESPONSE) != 0;
-    if (header->remaining_us != 0)
-        handle->deadline_ns = util_clock_deadline_ns(header->remaining_us * UTIL_CLOCK_NS_PER_US);
+    handle->deadline_ns = hg_deadline_from_remaining(header->remaining_us);
     return handle;
 }
 
@@ -270,6 +269,32 @@ static hg_return_t dispatch_tell(struct hg_handle *handle)
     return ret;
 }
 
+/* Whether the handler is to run at all, now that its turn has come. */
+static hg_return_t dispatch_admit(struct hg_handle *handle, hg_rpc_cb_t callback)
+{
+    if (callback == NULL)
+        return HG_INVALID_ARG; /* registered anew meanwhile */
+    if (hg_deadline_passed(handle)) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "a request for RPC id %#llx does not run: its time was over before its turn came",
+                         (unsigned long long)handle->info.id);
+        return HG_TIMEOUT;
+    }
+    return dispatch_tell(handle);
+}
+
+/* Runs the handler. What it begins serves this request, until it has answered. */
+static void dispatch_serve(struct hg_handle *handle, hg_rpc_cb_t callback)
+{
+    const struct hg_nested *outer;
+    struct hg_nested nested;
+
+    hg_nested_of(handle, &nested);
+    outer = hg_nested_swap(&nested);
+    (void)callback(handle);
+    (void)hg_nested_swap(outer);
+}
+
 static void dispatch_run(struct hg_completion *completion)
 {
     struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
@@ -280,12 +305,13 @@ static void dispatch_run(struct hg_completion *completion)
         (void)dispatch_take(handle);
         util_lock_drop(&handle->owner->lock);
     }
-    /* Without a callback: registered anew meanwhile. */
-    handle->status = (uint32_t)(callback == NULL ? HG_INVALID_ARG : dispatch_tell(handle));
-    if (handle->status == HG_SUCCESS)
-        (void)callback(handle);
-    else
+    handle->status = (uint32_t)dispatch_admit(handle, callback);
+    if (handle->status == HG_SUCCESS) {
+        dispatch_serve(handle, callback);
+    } else {
+        handle->refused = true;
         hg_handle_unref(handle); /* the last reference: answered with the status */
+    }
 }
 
 /* Opened by the context that the origin meant: only now is it sure which one that is. */
@@ -304,6 +330,7 @@ static void dispatch_discard(struct hg_parcel *parcel)
     util_lock_take(&handle->owner->lock);
     (void)dispatch_take(handle);
     handle->status = HG_CANCELED; /* what unref answers, as to one that comes later */
+    handle->refused = true;
     hg_handle_unref_locked(handle);
     util_lock_drop(&handle->owner->lock);
 }
@@ -311,6 +338,7 @@ static void dispatch_discard(struct hg_parcel *parcel)
 void hg_dispatch_ready_locked(struct hg_handle *handle)
 {
     util_list_remove(&handle->link);
+    hg_serving_add(hg_handle_serving(handle), handle);
     hg_handle_move(handle, HG_HANDLE_READY);
     handle->completion.run = dispatch_run;
     handle->completion.take_locked = NULL;

@@ -21,8 +21,10 @@
 #include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_payload.h"
+#include "hg/hg_result.h"
 #include "hg/hg_self.h"
 #include "mercury.h"
+#include "util/util_clock.h"
 
 /* The request has been put into the outbox whole: it counts against the window, and waits for its end. */
 static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
@@ -40,12 +42,13 @@ static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
 
 int hg_forward_send_locked(struct hg_handle *handle)
 {
+    uint64_t now_ns = handle->deadline_ns == UINT64_MAX ? 0 : util_clock_now_ns();
     struct hg_header header = {
         .type = HG_MESSAGE_REQUEST,
         .flags = handle->no_response ? HG_MESSAGE_NO_RESPONSE : 0,
         .tag = handle->tag,
         .rpc_id = handle->info.id,
-        .remaining_us = hg_deadline_remaining_us(handle),
+        .remaining_us = hg_deadline_remaining_us(handle, now_ns),
         .target_context = handle->info.context_id,
         .origin_context = handle->owner->id,
     };
@@ -54,6 +57,10 @@ int hg_forward_send_locked(struct hg_handle *handle)
     bool begun = handle->encoded.sent > 0;
     int error;
 
+    if (now_ns >= handle->deadline_ns && !begun) {
+        hg_deadline_fired(&handle->timer); /* it has waited too long to be of use to the target */
+        return 0;
+    }
     hg_payload_view(handle, &payload);
     error = hg_fragment_send(handle, &header, &payload, &frame_number);
     /* It counts against the window from its first fragment on, as the target counts. */
@@ -120,6 +127,11 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     handle->callback_arg = arg;
     handle->release_tag = 0;
     handle->no_response = atomic_load_explicit(&handle->rpc->no_response, memory_order_relaxed);
+    handle->ended = false;
+    handle->cause = 0;
+    handle->attempts = 1;
+    if (!handle->parent_set)
+        hg_nested_now(&handle->parent);
     hg_handle_ref(handle);
     hg_deadline_begin_locked(handle);
     hg_handle_move(handle, HG_HANDLE_WAITING);
@@ -181,12 +193,43 @@ static void forward_run(struct hg_completion *completion)
         .ret = handle->ret,
     };
 
+    struct hg_nested parent = handle->parent;
+    const struct hg_nested *outer;
+
+    /* The callback goes on with what the call was for. */
+    outer = hg_nested_swap(parent.context != NULL ? &parent : NULL);
     if (handle->callback != NULL)
         (void)handle->callback(&info);
+    (void)hg_nested_swap(outer);
     hg_handle_unref(handle);
 }
 
+/* What is known of a call that ends without an answer, from how far it has come. */
+static enum qs_outcome forward_outcome(const struct hg_handle *handle)
+{
+    const struct hg_session *session = handle->session;
+    bool pieces = handle->encoded.sent > 0;
+
+    switch (hg_handle_state(handle)) {
+    case HG_HANDLE_WAITING:
+        /* The target runs nothing of which it has pieces only. */
+        return pieces ? QS_OUTCOME_NOT_EXECUTED : QS_OUTCOME_NOT_SENT;
+    case HG_HANDLE_PULLING:
+        return QS_OUTCOME_EXECUTED;
+    default:
+        /* The frame, or the last one, has not been taken, and will not be. */
+        if (session != NULL && session->state == HG_SESSION_ENDED && handle->frame_number >= session->outbox.sent)
+            return pieces ? QS_OUTCOME_NOT_EXECUTED : QS_OUTCOME_NOT_SENT;
+        return QS_OUTCOME_UNKNOWN;
+    }
+}
+
 void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret)
+{
+    hg_handle_complete_as_locked(handle, ret, forward_outcome(handle));
+}
+
+void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome)
 {
     struct hg_context *owner = handle->owner;
     uint64_t release_tag = handle->release_tag;
@@ -202,6 +245,7 @@ void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret)
     hg_deadline_end_locked(handle);
     util_list_remove(&handle->link);
     handle->ret = ret;
+    hg_result_note_locked(handle, outcome);
     hg_handle_move(handle, HG_HANDLE_COMPLETED);
     handle->completion.take_locked = forward_take_locked;
     handle->completion.run = forward_run;

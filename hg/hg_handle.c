@@ -204,6 +204,9 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->deadline_ns = UINT64_MAX;
     handle->to_self = false;
     handle->status = 0;
+    handle->refused = false;
+    handle->ended = false;
+    handle->parent_set = false;
     handle->release_tag = 0;
     if (!handle_is_kept(handle)) {
         hg_handle_destroy(handle);

@@ -27,6 +27,7 @@
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_header.h"
+#include "hg/hg_nested.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "util/util_timer.h"
@@ -97,6 +98,17 @@ struct hg_handle {
     struct hg_overflow_exposure *exposure; /**< owned: our payload, for the peer to pull */
     struct hg_overflow_pull *pull;         /**< the peer's payload, being pulled; owned by the transfer */
     uint32_t status;                       /**< target: what the response carries */
+    bool refused;                          /**< target: its handler did not run, which the answer says */
+    bool parent_set;                       /**< origin: parent is the user's word */
+    struct hg_nested parent;               /**< origin: the request that this call serves */
+
+    /* What is known of the last call; origin. */
+    bool ended; /**< there is one */
+    enum qs_outcome outcome;
+    int cause;         /**< negative errno value behind ret, or 0 */
+    uint32_t attempts; /**< also while it is under way */
+    uint64_t begun_ns; /**< 0 where nobody asked the clock */
+    uint64_t ended_ns; /**< the same */
 
     /* Completion. */
     hg_cb_t callback;
@@ -138,6 +150,12 @@ void hg_handle_drop_received_locked(struct hg_handle *handle);
 /** Points the handle to no session. */
 void hg_handle_drop_session_locked(struct hg_handle *handle);
 
+/** Where a received request is from READY until it is answered. */
+static inline struct hg_serving *hg_handle_serving(struct hg_handle *handle)
+{
+    return handle->session != NULL ? &handle->session->serving : &handle->owner->serving_self;
+}
+
 /** Makes a move of the table above; asserts that it is one. */
 void hg_handle_move(struct hg_handle *handle, enum hg_handle_state to);
 const char *hg_handle_state_text(enum hg_handle_state state);
@@ -149,7 +167,9 @@ static inline enum hg_handle_state hg_handle_state(const struct hg_handle *handl
 }
 
 /** Ends a call at the origin with @p ret: leaves every queue and table, then the completion queue. Needs the lock; the
- *  state is WAITING, SENT or PULLING. */
+ *  state is WAITING, SENT or PULLING. What is known of it follows from how far it has come. */
 void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret);
+/** The same, where more is known. */
+void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome);
 
 #endif

@@ -39,6 +39,8 @@ static hg_return_t handle_aim(struct hg_handle *handle, hg_addr_t addr, hg_id_t 
     }
     handle->info.context_id = 0;
     handle->timeout_us = 0;
+    handle->ended = false;
+    handle->parent_set = false;
     return HG_SUCCESS;
 }
 

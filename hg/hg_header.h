@@ -16,7 +16,7 @@
  *   request:
  *    16  u64  RPC id
  *   request with HG_MESSAGE_TERMS:
- *     +  u32  remaining time, us        0: no deadline; saturates
+ *     +  u32  remaining time, us        0: no limit; UINT32_MAX: so much or more
  *     +  u8   target context id
  *     +  u8   origin context id
  *     +  u16  zero

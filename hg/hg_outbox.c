@@ -230,5 +230,8 @@ void hg_outbox_clear(struct hg_session *session)
         outbox->refused = frame->next;
         na_frame_put(session->port->na, frame);
     }
-    hg_outbox_init(outbox);
+    /* The counts stay: they tell which frames were taken. */
+    outbox->open = NULL;
+    outbox->refused_tail = &outbox->refused;
+    outbox->refused_count = 0;
 }

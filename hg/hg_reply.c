@@ -51,6 +51,12 @@ static void reply_stale(struct hg_session *session, const struct hg_header *head
         hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
 }
 
+/* What an answer says about its call. */
+static enum qs_outcome reply_outcome(const struct hg_header *header)
+{
+    return header->type == HG_MESSAGE_NACK ? QS_OUTCOME_NOT_EXECUTED : QS_OUTCOME_EXECUTED;
+}
+
 /* Whether this handle waits for such a reply. A request whose pieces have not all left may be refused already. */
 static bool reply_awaited(const struct hg_handle *handle, const struct hg_header *header)
 {
@@ -71,7 +77,7 @@ static void reply_damaged(struct hg_handle *handle, const struct hg_header *head
     util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "an output from %s was damaged on its way",
                      session->addr->text);
     hg_session_ref(session);
-    hg_handle_complete_locked(handle, HG_CHECKSUM_ERROR);
+    hg_handle_complete_as_locked(handle, HG_CHECKSUM_ERROR, reply_outcome(header));
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
     hg_session_unref(session);
@@ -95,7 +101,7 @@ int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *
         int error = hg_receive_reserve(handle, header);
 
         if (error == -ENOMEM) {
-            hg_handle_complete_locked(handle, HG_NOMEM);
+            hg_handle_complete_as_locked(handle, HG_NOMEM, reply_outcome(header));
             return 0;
         }
         if (error != 0)
@@ -108,6 +114,6 @@ int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         reply_pull(handle, header);
     else
-        hg_handle_complete_locked(handle, reply_status(header->status));
+        hg_handle_complete_as_locked(handle, reply_status(header->status), reply_outcome(header));
     return 0;
 }

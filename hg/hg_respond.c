@@ -77,7 +77,7 @@ int hg_respond_send_locked(struct hg_handle *handle)
 {
     struct hg_session *session = handle->session;
     struct hg_header header = {
-        .type = HG_MESSAGE_RESPONSE,
+        .type = handle->refused ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE,
         .tag = handle->tag,
         .status = handle->status,
     };
@@ -161,6 +161,8 @@ static void respond_submit(struct hg_handle *handle)
 
 bool hg_respond_instead_locked(struct hg_handle *handle)
 {
+    hg_serving_remove(hg_handle_serving(handle), handle);
+    handle->owner->counters.expired += handle->refused && handle->status == HG_TIMEOUT;
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
         return false;
@@ -218,6 +220,8 @@ hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *ou
         handle->callback_arg = arg;
         handle->status = HG_SUCCESS;
         hg_handle_ref(handle);
+        hg_nested_answered(handle);
+        hg_serving_remove(hg_handle_serving(handle), handle);
         hg_handle_move(handle, HG_HANDLE_RESPONDING);
         respond_submit(handle);
     }

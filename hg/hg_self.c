@@ -26,6 +26,7 @@ struct hg_self_message {
     struct hg_class *hg_class; /* borrowed */
     struct hg_header header;
     uint8_t origin; /* the context that waits for the response */
+    uint64_t deadline_ns;
     size_t size;
     size_t eager_size;
     void *payload; /* owned until a handle adopts it */
@@ -91,7 +92,9 @@ static void self_open_response(struct hg_parcel *parcel, struct hg_context *cont
         hg_handle_drop_received_locked(handle);
         self_adopt(handle, message);
         context->counters.rpc_resp_recv++;
-        hg_handle_complete_locked(handle, (hg_return_t)message->header.status);
+        hg_handle_complete_as_locked(handle, (hg_return_t)message->header.status,
+                                     message->header.type == HG_MESSAGE_NACK ? QS_OUTCOME_NOT_EXECUTED
+                                                                             : QS_OUTCOME_EXECUTED);
     } else {
         context->counters.stale_frames++;
     }
@@ -106,6 +109,7 @@ static void self_discard(struct hg_parcel *parcel)
 /* Makes the message of a request the answer to it. */
 static void self_turn_round(struct hg_self_message *message, hg_return_t status)
 {
+    message->header.type = HG_MESSAGE_NACK;
     message->header.status = (uint32_t)status;
     message->size = 0;
     message->eager_size = 0;
@@ -161,6 +165,7 @@ static void self_open_request(struct hg_parcel *parcel, struct hg_context *conte
     handle->target_context = context->id;
     handle->tag = message->header.tag;
     handle->to_self = true;
+    handle->deadline_ns = message->deadline_ns;
     handle->no_response = (message->header.flags & HG_MESSAGE_NO_RESPONSE) != 0;
     self_adopt(handle, message);
     self_free(message);
@@ -177,6 +182,7 @@ int hg_self_forward_locked(struct hg_handle *handle)
     if (message == NULL)
         return -ENOMEM;
     message->origin = owner->id;
+    message->deadline_ns = handle->deadline_ns;
     message->header.flags = handle->no_response ? HG_MESSAGE_NO_RESPONSE : 0;
     message->header.tag = handle->tag;
     message->header.rpc_id = handle->info.id;
@@ -203,6 +209,7 @@ int hg_self_respond_locked(struct hg_handle *handle)
 
     if (message == NULL)
         return -ENOMEM;
+    message->header.type = handle->refused ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE;
     message->header.tag = handle->tag;
     message->header.status = handle->status;
     message->parcel.open_locked = self_open_response;

@@ -98,6 +98,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     util_list_init(&session->leaving);
     util_list_init(&session->calls);
     util_list_init(&session->receiving);
+    hg_serving_init(&session->serving);
     util_list_init(&session->orphans);
     hg_outbox_init(&session->outbox);
     if (session_slot_get(session) != 0) {
@@ -141,6 +142,7 @@ void hg_session_unref(struct hg_session *session)
     if (--session->refs > 0)
         return;
     hg_addr_unref(session->addr);
+    hg_serving_fini(&session->serving);
     util_free(session->controls);
     util_free(session);
 }
@@ -597,10 +599,12 @@ static void session_end_calls(struct util_list *handles, hg_return_t ret)
     while ((node = util_list_first(handles)) != NULL) {
         struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
 
-        if (handle->target)
+        if (handle->target) {
             hg_respond_failed_locked(handle, ret);
-        else
+        } else {
+            handle->cause = handle->session->error;
             hg_handle_complete_locked(handle, ret);
+        }
     }
 }
 

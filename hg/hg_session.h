@@ -31,6 +31,7 @@
 
 #include "hg/hg_frame.h"
 #include "hg/hg_outbox.h"
+#include "hg/hg_serving.h"
 #include "mercury_types.h"
 #include "na/na.h"
 #include "util/util_list.h"
@@ -101,6 +102,7 @@ struct hg_session {
     struct util_list leaving;   /**< handles that end when their frame has been taken: one-way calls, responses */
     struct util_list calls;     /**< origin handles that wait for the peer */
     struct util_list receiving; /**< target handles whose fragments or overflow are still coming */
+    struct hg_serving serving;  /**< target handles that are READY or RUNNING */
     struct util_list orphans;   /**< exposed inputs of calls that ended early, until the peer lets go (hg_overflow.h) */
     uint32_t orphan_count;
     uint64_t refused_tag; /**< of the last request that was refused at its first fragment: the others are dropped */

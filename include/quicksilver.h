@@ -26,11 +26,20 @@
 extern "C" {
 #endif
 
-/** \name Time-outs of calls
+/** \name Time limits of calls
  * A call that is not answered in time ends with HG_TIMEOUT in its callback. The most special setting counts: that of
  * the handle, else that of the RPC, else that of the class; by default there is none and a call waits for ever. A
  * setting counts for calls forwarded after it. All times are microseconds, 0 removes the setting, and UINT64_MAX means
  * "no time-out" where a more general setting would apply.
+ *
+ * The limit counts from the forward on, waiting included, and travels with the call as the time that is left, so that the
+ * clocks of the two hosts do not matter. A target does not begin to run what has expired: its handler is not called. A reply
+ * that has arrived counts, also when its limit has passed by the time that HG_Progress() comes to read it.
+ *
+ * A call that a handler makes before it has answered gets no more time than is left for the call that it serves, unless its
+ * own handle says UINT64_MAX. That holds for calls made in the handler's function and, from there on, in the callbacks of
+ * calls and bulk transfers that were begun in it; a call that another thread makes for it, or a user-level thread which the
+ * handler started, is told by qs_handle_set_parent() what it serves.
  * \{ */
 
 /**
@@ -63,6 +72,70 @@ HG_PUBLIC hg_return_t qs_registered_set_timeout(hg_class_t *hg_class, hg_id_t id
  * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while a call is in progress
  */
 HG_PUBLIC hg_return_t qs_handle_set_timeout(hg_handle_t handle, uint64_t timeout_us);
+
+/**
+ * Get the time that is left for a call: at the target, before its origin gives up; at the origin, before it ends. Any
+ * thread.
+ *
+ * \param handle [IN] a received request, or a call in progress
+ *
+ * \return microseconds, 0 if the limit has passed; UINT64_MAX if there is none, if no call is in progress, or for NULL
+ */
+HG_PUBLIC uint64_t qs_handle_remaining(hg_handle_t handle) HG_WARN_UNUSED_RESULT;
+
+/**
+ * Say which received request the next calls of a handle serve, until HG_Reset() clears it: they get no more time than is left
+ * for that one. It takes the place of what the library knows by itself (see above).
+ *
+ * \param handle [IN] the handle of a call to make, without a call in progress
+ * \param parent [IN] the received request, or HG_HANDLE_NULL: the calls serve nobody. Needed for this call only
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while a call is in progress
+ */
+HG_PUBLIC hg_return_t qs_handle_set_parent(hg_handle_t handle, hg_handle_t parent);
+
+/** \}
+ * \name Results of calls
+ * \{ */
+
+/** What is known of a call that has ended. */
+enum qs_outcome {
+    QS_OUTCOME_UNKNOWN = 0,      /**< it may have been executed, or may still be */
+    QS_OUTCOME_NOT_SENT = 1,     /**< it never left this process: not executed, and will not be */
+    QS_OUTCOME_NOT_EXECUTED = 2, /**< the target did not execute it, and will not */
+    QS_OUTCOME_EXECUTED = 3,     /**< the target's handler has run and has answered, or has ended without */
+};
+
+/** The result of a call. New fields are added at the end. */
+struct qs_result {
+    hg_return_t ret;         /**< what its callback was told */
+    enum qs_outcome outcome; /**< EXECUTED after HG_SUCCESS, but for one-way calls: their success is UNKNOWN */
+    uint32_t attempts;       /**< how often it was sent, or tried to */
+    uint64_t elapsed_us;     /**< from the forward to its end, where it had a time limit; else 0 */
+    const char *detail;      /**< one sentence that says what happened; valid until the thread's next call into the
+                                library */
+};
+
+/**
+ * Get the result of a handle's last call. Valid from its callback on, until the handle is forwarded again, reset or
+ * destroyed. Any thread.
+ *
+ * \param handle [IN]      the handle that was forwarded
+ * \param result [OUT]     where to
+ * \param result_size [IN] sizeof(struct qs_result) as the caller was compiled; more than the library knows is zeroed
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_NOENTRY if no call of the handle has ended
+ */
+HG_PUBLIC hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result *result, size_t result_size);
+
+/**
+ * Get the name of an outcome, for example "NOT_SENT".
+ *
+ * \param outcome [IN] the outcome
+ *
+ * \return a constant string
+ */
+HG_PUBLIC const char *qs_outcome_text(enum qs_outcome outcome) HG_WARN_UNUSED_RESULT;
 
 /** \}
  * \name Errors
@@ -168,6 +241,7 @@ struct qs_counters {
     uint64_t wakeups;         /**< times that a sleeping thread was woken by another */
     uint64_t sleeps;          /**< times that a thread in progress went to sleep */
     uint64_t checksum_errors; /**< frames, headers and payloads that were damaged on their way */
+    uint64_t expired;         /**< requests received whose time was over before their handler could run */
 };
 
 /**

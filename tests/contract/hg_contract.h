@@ -16,6 +16,7 @@ extern const struct support_case hg_callback_cases[];
 extern const struct support_case hg_cancel_cases[];
 extern const struct support_case hg_context_cases[];
 extern const struct support_case hg_flow_cases[];
+extern const struct support_case hg_deadline_cases[];
 extern const struct support_case hg_fork_cases[];
 extern const struct support_case hg_life_cases[];
 extern const struct support_case hg_memory_cases[];
@@ -27,6 +28,7 @@ extern const struct support_case hg_overflow_cases[];
 extern const struct support_case hg_payload_cases[];
 extern const struct support_case hg_progress_cases[];
 extern const struct support_case hg_register_cases[];
+extern const struct support_case hg_result_cases[];
 extern const struct support_case hg_self_cases[];
 extern const struct support_case hg_timeout_cases[];
 

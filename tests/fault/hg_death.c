@@ -135,7 +135,13 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
         hg_process_end(&target, SIGKILL);
         begin_us = support_suite_now_us();
         for (unsigned int i = 0; i < COUNT; i++) {
+            struct qs_result result;
+
             SUPPORT_CHECK(hg_pair_call_wait(&calls[i]) != HG_SUCCESS);
+            HG_PAIR_OK(qs_handle_get_result(calls[i].handle, &result, sizeof(result)));
+            /* Their handlers had run, which nobody can know here. */
+            SUPPORT_CHECK(round == 0 || result.outcome == QS_OUTCOME_UNKNOWN);
+            SUPPORT_CHECK(strstr(result.detail, "the connection failed") != NULL);
             hg_pair_call_end(&calls[i]);
         }
         printf("# %u calls ended %llu us after the death\n", (unsigned int)COUNT,
