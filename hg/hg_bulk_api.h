@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "mercury_types.h"
+#include "util/util_list.h"
 
 struct hg_context;
 
@@ -21,6 +22,10 @@ void hg_bulk_api_init(struct hg_context *context);
 void hg_bulk_api_fini(struct hg_context *context);
 /** In a forked child: no operation id leads to a context. */
 void hg_bulk_api_forget_all(void);
+
+/** Cancels the operations of a list that bulk transfers are in as long as the request that they serve is not answered. Needs
+ *  the context's lock. */
+void hg_bulk_api_cancel_all_locked(struct util_list *transfers);
 
 /** Notes which context of its owner sent the descriptor of a handle that was just decoded: transfers take the route
  *  to that context, since only there somebody is known to make progress. NULL is allowed. */

@@ -20,10 +20,12 @@
 #include "bulk/bulk_transfer.h"
 #include "hg/hg_addr.h"
 #include "hg/hg_bulk_api.h"
+#include "hg/hg_cancel.h"
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
+#include "hg/hg_handle.h"
 #include "hg/hg_nested.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
@@ -50,7 +52,8 @@ struct hg_bulk_transfer {
     hg_cb_t callback;
     void *arg;
     hg_return_t ret;
-    struct hg_nested parent; /* the request that it serves */
+    struct hg_nested parent;      /* the request that it serves */
+    struct util_list parent_link; /* in the transfers of its handle, if it shall end with it */
 };
 
 /* What a submit was asked for. */
@@ -123,6 +126,14 @@ static hg_op_id_t bulk_id_pack(const struct hg_context *context, uint64_t serial
     return serial == 0 ? HG_OP_ID_NULL : (hg_op_id_t)(uintptr_t)id;
 }
 
+void hg_bulk_api_cancel_all_locked(struct util_list *transfers)
+{
+    struct util_list *node;
+
+    while ((node = util_list_pop(transfers)) != NULL)
+        bulk_transfer_cancel(&util_container_of(node, struct hg_bulk_transfer, parent_link)->transfer);
+}
+
 hg_return_t HG_Bulk_cancel(hg_op_id_t op_id)
 {
     uint64_t id = (uintptr_t)op_id;
@@ -191,6 +202,7 @@ static void bulk_op_done(struct bulk_transfer *transfer, int error)
     struct hg_bulk_transfer *op = util_container_of(transfer, struct hg_bulk_transfer, transfer);
 
     op->ret = hg_error_from(error);
+    util_list_remove(&op->parent_link);
     hg_queue_push_locked(op->context, &op->completion);
 }
 
@@ -238,6 +250,22 @@ static int bulk_find_route_locked(struct bulk_request *request)
     return 0;
 }
 
+/* A transfer with the memory of whoever waits for the request that it serves ends with that: the memory is handed back. */
+static int bulk_join_parent_locked(const struct bulk_request *request, struct hg_bulk_transfer *op)
+{
+    struct hg_handle *parent;
+
+    if (op->parent.context == NULL)
+        return 0;
+    parent = hg_nested_find_locked(request->context, &op->parent);
+    if (parent == NULL || (parent->info.addr != request->addr && !hg_cancel_nested_wanted(request->context->hg_class)))
+        return 0;
+    if (qs_handle_cancelled(parent))
+        return util_detail_set(-ECANCELED, "bulk transfer: the call that it serves has been cancelled");
+    util_list_push(&parent->transfers, &op->parent_link);
+    return 0;
+}
+
 /* Starts the transfer of an operation; on an error nothing is under way. */
 static int bulk_start_locked(struct bulk_request *request, struct hg_bulk_transfer *op)
 {
@@ -280,14 +308,18 @@ static int bulk_submit_locked(struct bulk_request *request)
     op->callback = request->callback;
     op->arg = request->arg;
     hg_nested_now(&op->parent);
+    util_list_init(&op->parent_link);
     util_list_init(&op->completion.link);
     op->completion.take_locked = NULL;
     op->completion.run = bulk_op_run;
     /* Before the start: a copy is on the completion queue when it returns. */
     bulk_handle_ref(op->origin);
     bulk_handle_ref(op->local);
-    error = bulk_start_locked(request, op);
+    error = bulk_join_parent_locked(request, op);
+    if (error == 0)
+        error = bulk_start_locked(request, op);
     if (error != 0) {
+        util_list_remove(&op->parent_link);
         bulk_handle_unref(op->origin);
         bulk_handle_unref(op->local);
         util_pool_put(&context->bulk_ops, op);

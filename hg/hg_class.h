@@ -63,6 +63,7 @@ struct hg_class {
     size_t user_offset[2];       /**< bytes in front of the encoded data that are the user's own: input, output */
     _Atomic uint64_t timeout_us; /**< of calls that have no limit of their own; 0: none */
     atomic_bool batching;        /**< several messages in one frame */
+    atomic_bool cancel_nested;   /**< calls end with the request that they serve */
     uint16_t message_flags;      /**< what every message carries: HG_MESSAGE_CHECKED and so on */
     uint32_t context_max;
 

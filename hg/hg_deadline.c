@@ -8,9 +8,9 @@
 
 #include "hg/hg_deadline.h"
 
+#include "hg/hg_cancel.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
-#include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
@@ -96,7 +96,7 @@ void hg_deadline_fired(struct util_timer *timer)
     struct hg_handle *handle = util_container_of(timer, struct hg_handle, timer);
 
     handle->owner->counters.timeouts++;
-    hg_forward_abort_locked(handle, HG_TIMEOUT);
+    hg_cancel_call_locked(handle, HG_TIMEOUT);
 }
 
 hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)

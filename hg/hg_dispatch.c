@@ -272,6 +272,8 @@ static hg_return_t dispatch_tell(struct hg_handle *handle)
 /* Whether the handler is to run at all, now that its turn has come. */
 static hg_return_t dispatch_admit(struct hg_handle *handle, hg_rpc_cb_t callback)
 {
+    if (handle->cancel.withdrawn)
+        return HG_CANCELED;
     if (callback == NULL)
         return HG_INVALID_ARG; /* registered anew meanwhile */
     if (hg_deadline_passed(handle)) {

@@ -26,7 +26,7 @@ void hg_dispatch_ready_locked(struct hg_handle *handle);
 /** Looks up the RPC: HG_SUCCESS and handle->rpc, or what to answer. */
 int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle);
 
-/** The origin no longer waits: takes the request back if it has not begun to run. */
+/** The origin no longer waits for a request that has not been received whole, or is not here at all: drops what there is. */
 void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag);
 
 #endif

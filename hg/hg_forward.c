@@ -2,7 +2,7 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * The origin's way out: HG_Forward, HG_Cancel, and how a call ends here. The input is encoded before the
+ * The origin's way out: HG_Forward, and how a call ends here. The input is encoded before the
  * lock is taken and before anything is changed, so a call that is refused leaves no trace. Every call that was
  * taken ends in hg_handle_complete_locked, once, whoever ends it: a response, a time-out, a cancel, the end of
  * its session.
@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_cancel.h"
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
@@ -135,12 +136,18 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     hg_handle_ref(handle);
     hg_deadline_begin_locked(handle);
     hg_handle_move(handle, HG_HANDLE_WAITING);
+    if (!hg_cancel_join_locked(handle)) {
+        handle->owner->counters.cancels++;
+        hg_handle_complete_locked(handle, HG_CANCELED);
+        return HG_SUCCESS;
+    }
     error = forward_submit(handle);
     if (error == 0)
         return HG_SUCCESS;
     /* Taken back: as if it had never been. The count cannot reach 0, since the caller has a reference. */
     hg_context_slot_put(handle->owner, handle->tag);
     hg_deadline_end_locked(handle);
+    util_list_remove(&handle->parent_link);
     atomic_store_explicit(&handle->state, HG_HANDLE_IDLE, memory_order_relaxed);
     (void)atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_relaxed);
     return hg_error_from(error);
@@ -243,6 +250,7 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     hg_context_slot_put(owner, handle->tag);
     handle->tag = 0;
     hg_deadline_end_locked(handle);
+    util_list_remove(&handle->parent_link);
     util_list_remove(&handle->link);
     handle->ret = ret;
     hg_result_note_locked(handle, outcome);
@@ -253,39 +261,4 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     /* Last, because it may send, and thereby end other handles of the session. */
     if (release_tag != 0)
         hg_session_control(handle->session, HG_MESSAGE_RELEASE, release_tag);
-}
-
-void hg_forward_abort_locked(struct hg_handle *handle, hg_return_t ret)
-{
-    enum hg_handle_state state = hg_handle_state(handle);
-    struct hg_session *session = handle->session;
-    uint64_t tag = handle->tag;
-    bool tell =
-        session != NULL && (state == HG_HANDLE_SENT || (state == HG_HANDLE_WAITING && handle->encoded.sent > 0));
-
-    if (tell && handle->exposure != NULL)
-        hg_overflow_orphan_locked(handle, tag);
-    hg_handle_complete_locked(handle, ret);
-    if (tell)
-        hg_session_control(session, HG_MESSAGE_CANCEL, tag);
-}
-
-hg_return_t HG_Cancel(hg_handle_t handle)
-{
-    struct hg_context *owner;
-    enum hg_handle_state state;
-
-    if (hg_fork_stops_handle(handle, "HG_Cancel"))
-        return HG_FAULT;
-    if (handle == NULL)
-        return hg_error_set(HG_INVALID_ARG, "HG_Cancel: a NULL argument");
-    owner = handle->owner;
-    util_lock_take(&owner->lock);
-    state = hg_handle_state(handle);
-    if (state == HG_HANDLE_WAITING || state == HG_HANDLE_SENT || state == HG_HANDLE_PULLING) {
-        owner->counters.cancels++;
-        hg_forward_abort_locked(handle, HG_CANCELED);
-    }
-    util_lock_drop(&owner->lock);
-    return HG_SUCCESS;
 }

@@ -17,7 +17,4 @@ struct hg_handle;
  *  error that its callback will tell. -EAGAIN: no room, it goes on waiting. */
 int hg_forward_send_locked(struct hg_handle *handle);
 
-/** Ends a call early (state WAITING, SENT or PULLING) with @p ret, and tells the target that nobody waits any more. */
-void hg_forward_abort_locked(struct hg_handle *handle, hg_return_t ret);
-
 #endif

@@ -73,6 +73,10 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     handle->deadline_ns = UINT64_MAX;
     util_list_init(&handle->link);
     util_list_init(&handle->idle_link);
+    util_list_init(&handle->children);
+    util_list_init(&handle->transfers);
+    util_list_init(&handle->parent_link);
+    util_list_init(&handle->cancel.completion.link);
     util_list_init(&handle->completion.link);
     util_timer_init(&handle->timer, hg_deadline_fired);
     util_list_push(&context->handles_all, &handle->all_link);
@@ -205,6 +209,9 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->to_self = false;
     handle->status = 0;
     handle->refused = false;
+    handle->cancel.callback = NULL;
+    handle->cancel.withdrawn = false;
+    atomic_store_explicit(&handle->cancel.is, false, memory_order_relaxed);
     handle->ended = false;
     handle->parent_set = false;
     handle->release_tag = 0;

@@ -72,6 +72,16 @@ struct hg_handle_received {
     uint32_t last_offset; /**< of the last fragment, once it has come */
 };
 
+/** What a handler learns of a cancel. */
+struct hg_handle_cancel {
+    atomic_bool is;          /**< written under the owner's lock */
+    bool withdrawn;          /**< before the handler began to run: it does not */
+    qs_cancel_cb_t callback; /**< the user's, or NULL */
+    void *arg;
+    struct hg_completion completion;
+    struct hg_parcel parcel; /**< where owner and info.context differ */
+};
+
 struct hg_handle {
     struct hg_info info; /**< what HG_Get_info() shows; addr is a reference */
 
@@ -98,6 +108,10 @@ struct hg_handle {
     struct hg_overflow_exposure *exposure; /**< owned: our payload, for the peer to pull */
     struct hg_overflow_pull *pull;         /**< the peer's payload, being pulled; owned by the transfer */
     uint32_t status;                       /**< target: what the response carries */
+    struct hg_handle_cancel cancel;        /**< target */
+    struct util_list children;             /**< target: calls that end with it, by parent_link */
+    struct util_list transfers;            /**< target: bulk transfers that do */
+    struct util_list parent_link;          /**< origin: in the children of the request that it serves */
     bool refused;                          /**< target: its handler did not run, which the answer says */
     bool parent_set;                       /**< origin: parent is the user's word */
     struct hg_nested parent;               /**< origin: the request that this call serves */

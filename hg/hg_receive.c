@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
 #include "hg/hg_dispatch.h"
 #include "hg/hg_fragment.h"
@@ -144,7 +145,7 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
     case HG_MESSAGE_NACK:
         return hg_reply_receive_locked(session, header, payload);
     case HG_MESSAGE_CANCEL:
-        hg_dispatch_cancelled_locked(session, header->tag);
+        hg_cancel_received_locked(session, header->tag);
         return 0;
     case HG_MESSAGE_RELEASE:
         receive_release(session, header->tag);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "hg/hg_cancel.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_fragment.h"
@@ -161,7 +162,7 @@ static void respond_submit(struct hg_handle *handle)
 
 bool hg_respond_instead_locked(struct hg_handle *handle)
 {
-    hg_serving_remove(hg_handle_serving(handle), handle);
+    hg_cancel_answered_locked(handle);
     handle->owner->counters.expired += handle->refused && handle->status == HG_TIMEOUT;
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
@@ -221,7 +222,7 @@ hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *ou
         handle->status = HG_SUCCESS;
         hg_handle_ref(handle);
         hg_nested_answered(handle);
-        hg_serving_remove(hg_handle_serving(handle), handle);
+        hg_cancel_answered_locked(handle);
         hg_handle_move(handle, HG_HANDLE_RESPONDING);
         respond_submit(handle);
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
 #include "hg/hg_dispatch.h"
 #include "hg/hg_error.h"
@@ -219,4 +220,30 @@ int hg_self_respond_locked(struct hg_handle *handle)
         self_free(message);
     owner->counters.rpc_resp_sent++;
     return error;
+}
+
+/* Opens a cancel: parcels keep their order, so the request has been opened before it. */
+static void self_open_cancel(struct hg_parcel *parcel, struct hg_context *context)
+{
+    struct hg_self_message *message = util_container_of(parcel, struct hg_self_message, parcel);
+
+    hg_cancel_self_locked(context, message->header.tag, message->origin);
+    self_free(message);
+}
+
+void hg_self_cancel_locked(const struct hg_handle *handle)
+{
+    struct hg_context *owner = handle->owner;
+    struct hg_self_message *message = util_calloc(1, sizeof(*message));
+
+    if (message == NULL)
+        return; /* the target goes on for nobody */
+    message->hg_class = owner->hg_class;
+    message->origin = owner->id;
+    message->header.type = HG_MESSAGE_CANCEL;
+    message->header.tag = handle->tag;
+    message->parcel.open_locked = self_open_cancel;
+    message->parcel.discard = self_discard;
+    if (self_post(owner, handle->info.context_id, message) != 0)
+        self_free(message);
 }

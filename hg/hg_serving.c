@@ -84,6 +84,12 @@ void hg_serving_remove(struct hg_serving *serving, struct hg_handle *handle)
     serving->count--;
 }
 
+uint32_t hg_serving_buckets(struct hg_serving *serving, struct util_list **buckets)
+{
+    *buckets = serving->buckets == NULL ? &serving->first : serving->buckets;
+    return serving->mask + 1;
+}
+
 struct hg_handle *hg_serving_find(const struct hg_serving *serving, uint64_t tag, uint8_t origin_context)
 {
     util_list_each (node, serving_bucket(serving, tag)) {

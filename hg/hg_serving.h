@@ -32,6 +32,9 @@ void hg_serving_fini(struct hg_serving *serving);
 void hg_serving_add(struct hg_serving *serving, struct hg_handle *handle);
 void hg_serving_remove(struct hg_serving *serving, struct hg_handle *handle);
 
+/** All lists of the set, for who walks it; their number. */
+uint32_t hg_serving_buckets(struct hg_serving *serving, struct util_list **buckets);
+
 /** The request with this tag of the origin's context @p origin_context, or NULL. */
 struct hg_handle *hg_serving_find(const struct hg_serving *serving, uint64_t tag, uint8_t origin_context);
 

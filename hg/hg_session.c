@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_forward.h"
@@ -641,5 +642,6 @@ void hg_session_end(struct hg_session *session, int error)
     session->route = NULL;
     hg_overflow_free_orphans_locked(session);
     session->control_count = 0;
+    hg_cancel_session_locked(session);
     hg_session_unref(session);
 }

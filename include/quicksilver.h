@@ -85,7 +85,7 @@ HG_PUBLIC uint64_t qs_handle_remaining(hg_handle_t handle) HG_WARN_UNUSED_RESULT
 
 /**
  * Say which received request the next calls of a handle serve, until HG_Reset() clears it: they get no more time than is left
- * for that one. It takes the place of what the library knows by itself (see above).
+ * for that one, and end with HG_CANCELED when it is cancelled. It takes the place of what the library knows by itself (see above).
  *
  * \param handle [IN] the handle of a call to make, without a call in progress
  * \param parent [IN] the received request, or HG_HANDLE_NULL: the calls serve nobody. Needed for this call only
@@ -136,6 +136,51 @@ HG_PUBLIC hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result 
  * \return a constant string
  */
 HG_PUBLIC const char *qs_outcome_text(enum qs_outcome outcome) HG_WARN_UNUSED_RESULT;
+
+/** \}
+ * \name Cancelling
+ * HG_Cancel() ends a call at its origin at once, as does its time limit, and tells the target. A request whose handler has
+ * not begun to run then never runs. One that runs can ask, or be called; it must still be answered or destroyed, and its
+ * answer is dropped. A handler learns the same way that its origin's process has gone.
+ *
+ * Bulk transfers that were begun in a handler (see qs_handle_set_parent() for what that means) with the memory of the origin
+ * that cancels end with HG_CANCELED, since that memory is handed back. Calls that a handler makes go on, unless the class says
+ * otherwise or they were told by qs_handle_set_parent() what they serve.
+ * \{ */
+
+/** Called when nobody waits any more for the answer to a received request: once, by HG_Trigger() of its context. */
+typedef void (*qs_cancel_cb_t)(hg_handle_t handle, void *arg);
+
+/**
+ * Say whether nobody waits any more for the answer to a received request. Any thread.
+ *
+ * \param handle [IN] the received request, not destroyed yet
+ *
+ * \return true if its origin has cancelled it, has given up, or has gone; false else, and for NULL
+ */
+HG_PUBLIC bool qs_handle_cancelled(hg_handle_t handle) HG_WARN_UNUSED_RESULT;
+
+/**
+ * Ask to be called when nobody waits any more for the answer to a received request. It is not called after HG_Respond().
+ *
+ * \param handle [IN]   the received request, not answered yet
+ * \param callback [IN] the function, or NULL for none; the handle is valid in it
+ * \param arg [IN]      handed to it
+ *
+ * \return HG_SUCCESS, HG_CANCELED if that is so already, HG_INVALID_ARG, or HG_BUSY if the request has been answered
+ */
+HG_PUBLIC hg_return_t qs_handle_set_cancel_callback(hg_handle_t handle, qs_cancel_cb_t callback, void *arg);
+
+/**
+ * Say whether the calls and bulk transfers that are begun in handlers of a class end with HG_CANCELED when the request that
+ * they serve is cancelled. Off by default: a program written for Mercury does not expect that.
+ *
+ * \param hg_class [IN]      the class
+ * \param cancel_nested [IN] true for on
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_cancel_nested(hg_class_t *hg_class, bool cancel_nested);
 
 /** \}
  * \name Errors
@@ -241,6 +286,7 @@ struct qs_counters {
     uint64_t wakeups;         /**< times that a sleeping thread was woken by another */
     uint64_t sleeps;          /**< times that a thread in progress went to sleep */
     uint64_t checksum_errors; /**< frames, headers and payloads that were damaged on their way */
+    uint64_t cancelled;       /**< requests received for whose answers nobody waits any more */
     uint64_t expired;         /**< requests received whose time was over before their handler could run */
 };
 

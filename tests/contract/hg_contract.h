@@ -14,6 +14,7 @@ extern const struct support_case hg_bulk_cases[];
 extern const struct support_case hg_call_cases[];
 extern const struct support_case hg_callback_cases[];
 extern const struct support_case hg_cancel_cases[];
+extern const struct support_case hg_cancelled_cases[];
 extern const struct support_case hg_context_cases[];
 extern const struct support_case hg_flow_cases[];
 extern const struct support_case hg_deadline_cases[];

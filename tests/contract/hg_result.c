@@ -8,7 +8,7 @@
 
 #include "tests/contract/hg_contract.h"
 
-enum { LIMIT_US = 30000 };
+enum { LIMIT_US = 100000 };
 
 static struct qs_result result_of(hg_handle_t handle)
 {
@@ -78,6 +78,7 @@ static void calls_without_an_answer_may_have_been_executed(void)
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
     hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
     HG_PAIR_OK(qs_handle_set_timeout(call.handle, LIMIT_US));
     hg_pair_call_forward(&call, &in);

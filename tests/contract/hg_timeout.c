@@ -108,9 +108,11 @@ static void handle_is_reusable_after_a_timeout_and_the_late_reply_is_dropped(voi
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
     hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
-    HG_PAIR_OK(qs_handle_set_timeout(call.handle, TIMEOUT_US));
+    HG_PAIR_OK(qs_handle_set_timeout(call.handle, TIMEOUT_US * 20)); /* it must arrive meanwhile */
     hg_pair_call_forward(&call, &late);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_TIMEOUT);
     /* The same place in the table of calls, one generation later: the reply to the first is not taken for it. */
     HG_PAIR_OK(qs_handle_set_timeout(call.handle, 0));
