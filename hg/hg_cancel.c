@@ -209,7 +209,8 @@ void hg_cancel_session_locked(struct hg_session *session)
         util_list_each_safe (node, next, &buckets[i]) {
             struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
 
-            if (!handle->no_response)
+            /* Nor is one given up whose origin may ask again. */
+            if (!handle->no_response && handle->once.origin == NULL)
                 cancel_request(handle);
         }
     }

@@ -20,6 +20,7 @@
 #include "hg/hg_header.h"
 #include "hg/hg_leaks.h"
 #include "hg/hg_options.h"
+#include "hg/hg_retry.h"
 #include "hg/hg_sm.h"
 #include "hg/hg_stats.h"
 #include "na/na_uri.h"
@@ -88,6 +89,8 @@ static void class_set_options(struct hg_class *hg_class, const struct hg_init_in
     hg_class->message_flags = class_message_flags(options->checksum_level);
     hg_class->context_max = hg_options_context_max(options);
     atomic_init(&hg_class->batching, true);
+    atomic_init(&hg_class->retry_percent, HG_RETRY_PERCENT);
+    atomic_init(&hg_class->retry_per_second, HG_RETRY_PER_SECOND);
 }
 
 static int class_addr_format(enum na_addr_format format)
@@ -184,6 +187,7 @@ static void class_free(struct hg_class *hg_class)
     hg_flusher_fini(&hg_class->flusher);
     hg_addr_unref(hg_class->self);
     hg_rpc_table_fini(&hg_class->rpcs);
+    hg_once_fini(&hg_class->once);
     bulk_owner_fini(&hg_class->bulks);
     na_class_close(hg_class->transports[BULK_TRANSPORT_SM].na);
     na_class_close(hg_class->na);
@@ -204,6 +208,7 @@ static struct hg_class *class_create(const struct hg_init_info *options)
         util_free(hg_class);
         return NULL;
     }
+    hg_once_init(&hg_class->once);
     util_lock_init(&hg_class->addr_lock);
     util_lock_init(&hg_class->context_lock);
     util_lock_init(&hg_class->post_lock);

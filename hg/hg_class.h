@@ -17,6 +17,7 @@
 
 #include "bulk/bulk_owner.h"
 #include "hg/hg_flusher.h"
+#include "hg/hg_once.h"
 #include "hg/hg_rpc.h"
 #include "mercury.h"
 #include "na/na.h"
@@ -69,7 +70,10 @@ struct hg_class {
 
     /* Tables. */
     struct hg_rpc_table rpcs;
-    struct util_lock addr_lock; /**< addr_buckets and the death of addresses */
+    _Atomic uint32_t retry_percent;    /**< repetitions that a peer's calls earn: of each hundred; */
+    _Atomic uint32_t retry_per_second; /*   and in any case */
+    struct hg_once once;               /**< requests that run at most once */
+    struct util_lock addr_lock;        /**< addr_buckets and the death of addresses */
     struct util_list addr_buckets[HG_CLASS_ADDR_BUCKETS];
     struct util_lock
         context_lock;           /**< creation and destruction of contexts, closed_counters; taken before their locks */

@@ -22,6 +22,7 @@
 #include "hg/hg_options.h"
 #include "hg/hg_port.h"
 #include "hg/hg_progress.h"
+#include "hg/hg_retry.h"
 #include "hg/hg_session.h"
 #include "hg/hg_stats.h"
 #include "mercury.h"
@@ -132,6 +133,8 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_list_init(&context->handles_idle_target);
     util_list_init(&context->handles_all);
     hg_serving_init(&context->serving_self);
+    util_list_init(&context->retrying);
+    util_map_init(&context->retry_peers, 0);
     util_map_init(&context->session_map, 0);
     util_bufs_init(&context->bufs);
     util_wheel_init(&context->wheel, util_clock_now_ns());
@@ -215,6 +218,7 @@ static void context_free(struct hg_context *context)
     util_bufs_fini(&context->bufs);
     util_map_fini(&context->session_map);
     hg_serving_fini(&context->serving_self);
+    hg_retry_fini(context);
     util_free(context->session_slots);
     util_free(context->call_slots);
     (void)pthread_cond_destroy(&context->cond);
@@ -393,6 +397,7 @@ static void context_end_sessions(struct hg_context *context)
     while ((node = util_list_first(&context->sessions)) != NULL)
         hg_session_end(util_container_of(node, struct hg_session, link), -ECANCELED);
     context_end_self_calls(context);
+    hg_retry_end_pauses_locked(context, HG_CANCELED);
     bulk_env_cancel_all(&context->bulk);
     util_lock_drop(&context->lock);
 }

@@ -84,6 +84,8 @@ struct hg_context {
     struct util_list handles_idle_target;
     uint32_t handles_idle_count[2];
     uint32_t handles_count[2];      /**< origin and target, idle or not */
+    struct util_list retrying;      /**< calls between two attempts */
+    struct util_map retry_peers;    /**< by address: struct hg_retry_peer */
     struct util_list handles_all;   /**< idle or not */
     struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
     struct util_bufs bufs;          /**< received payloads */

@@ -38,9 +38,18 @@ static uint64_t deadline_of_parent_ns(const struct hg_handle *handle)
     return handle->parent.deadline_ns;
 }
 
-void hg_deadline_begin_locked(struct hg_handle *handle)
+void hg_deadline_arm_locked(struct hg_handle *handle, struct util_timer *timer, uint64_t deadline_ns)
 {
     struct hg_context *owner = handle->owner;
+
+    util_timer_arm(&owner->wheel, timer, deadline_ns);
+    /* A thread that sleeps on a later time must wake earlier. Relaxed: both are written under the lock we hold. */
+    if (atomic_load_explicit(&owner->armed, memory_order_relaxed) && deadline_ns < owner->armed_until_ns)
+        na_wake(owner->na);
+}
+
+void hg_deadline_begin_locked(struct hg_handle *handle)
+{
     uint64_t timeout_us = deadline_timeout_us(handle);
     uint64_t latest_ns = deadline_of_parent_ns(handle);
 
@@ -55,10 +64,7 @@ void hg_deadline_begin_locked(struct hg_handle *handle)
     handle->deadline_ns = util_clock_deadline_ns(timeout_us * UTIL_CLOCK_NS_PER_US);
     if (latest_ns < handle->deadline_ns)
         handle->deadline_ns = latest_ns;
-    util_timer_arm(&owner->wheel, &handle->timer, handle->deadline_ns);
-    /* A thread that sleeps on a later time must wake earlier. Relaxed: both are written under the lock we hold. */
-    if (atomic_load_explicit(&owner->armed, memory_order_relaxed) && handle->deadline_ns < owner->armed_until_ns)
-        na_wake(owner->na);
+    hg_deadline_arm_locked(handle, &handle->timer, handle->deadline_ns);
 }
 
 void hg_deadline_end_locked(struct hg_handle *handle)

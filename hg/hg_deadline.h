@@ -20,6 +20,8 @@ struct hg_handle;
 /** Decides the deadline of a call that begins now (handle, else RPC, else class; not beyond that of the request which it
  *  serves) and arms the timer. */
 void hg_deadline_begin_locked(struct hg_handle *handle);
+/** Arms a timer of the handle, and wakes whoever would sleep beyond it. */
+void hg_deadline_arm_locked(struct hg_handle *handle, struct util_timer *timer, uint64_t deadline_ns);
 void hg_deadline_end_locked(struct hg_handle *handle);
 
 /** What is left at @p now_ns, for the wire: 0 none, else at least 1 us; UINT32_MAX: so much or more. */

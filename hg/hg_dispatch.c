@@ -17,9 +17,11 @@
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_once.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_respond.h"
+#include "util/util_alloc.h"
 #include "util/util_log.h"
 
 int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle)
@@ -156,6 +158,73 @@ static void dispatch_received(struct hg_handle *handle, const struct hg_header *
         dispatch_pulled(handle, error);
 }
 
+/* The request in @handle has come before and has not been answered: its answer goes to where it came from now. */
+static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session, uint64_t tag)
+{
+    struct hg_session *before = handle->session;
+
+    hg_serving_remove(&before->serving, handle);
+    /* What was not taken up before will be as a request of this session. */
+    if (hg_handle_state(handle) == HG_HANDLE_READY)
+        hg_session_taken(before);
+    else
+        hg_session_taken(session);
+    hg_session_control(before, HG_MESSAGE_RELEASE, handle->tag); /* the input came with the attempt before */
+    hg_session_ref(session);
+    handle->session = session;
+    handle->tag = tag;
+    hg_serving_add(&session->serving, handle);
+    hg_session_unref(before);
+}
+
+/* An earlier attempt of which not all has arrived: nothing is lost by beginning anew. */
+static void dispatch_restart(struct hg_handle *handle)
+{
+    hg_session_taken(handle->session);
+    hg_receive_abandon_locked(handle);
+}
+
+/* Answers a request that has come before, or cannot be told from one that has. */
+static void dispatch_repeated(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
+                              const struct hg_once_found *found)
+{
+    struct hg_header answer = *header;
+
+    if (found->verdict == HG_ONCE_RUNNING) {
+        hg_handle_unref_locked(handle);
+        dispatch_rejoin(found->handle, session, header->tag);
+        return;
+    }
+    if (found->verdict == HG_ONCE_ANSWERED && hg_respond_again_locked(handle, found) == 0) {
+        hg_session_taken(session);
+        return;
+    }
+    hg_handle_unref_locked(handle);
+    if (found->executed)
+        answer.type = HG_MESSAGE_RESPONSE;
+    dispatch_refuse(session, &answer, found->verdict == HG_ONCE_ANSWERED ? HG_AGAIN : found->status);
+}
+
+/* Whether a request that is to run at most once is to run now, for which it then has its place. */
+static bool dispatch_is_new(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
+{
+    struct hg_once_found found;
+
+    if ((header->flags & HG_MESSAGE_SEQUENCED) == 0)
+        return true;
+    hg_once_look_up(session, header, handle, &found);
+    if (found.verdict == HG_ONCE_RUNNING && hg_handle_state(found.handle) == HG_HANDLE_RECEIVING) {
+        dispatch_restart(found.handle);
+        hg_once_look_up(session, header, handle, &found);
+    }
+    if (found.verdict == HG_ONCE_NEW)
+        return true;
+    session->context->counters.repeats += found.verdict != HG_ONCE_REFUSED;
+    dispatch_repeated(session, header, handle, &found);
+    util_free(found.answer);
+    return false;
+}
+
 static int dispatch_begin(struct hg_session *session, const struct hg_header *header, struct hg_handle **handle_out)
 {
     struct hg_context *context = session->context;
@@ -187,6 +256,8 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
         dispatch_refuse(session, header, status);
         return 0;
     }
+    if (!dispatch_is_new(session, header, handle))
+        return 0;
     hg_handle_move(handle, HG_HANDLE_RECEIVING);
     util_list_push(&session->receiving, &handle->link);
     *handle_out = handle;
@@ -242,6 +313,7 @@ static bool dispatch_take(struct hg_handle *handle)
 
     if (session != NULL)
         hg_session_taken(session);
+    hg_nested_of(handle, &handle->parent);
     hg_handle_move(handle, HG_HANDLE_RUNNING);
     return true;
 }
@@ -288,10 +360,9 @@ static hg_return_t dispatch_admit(struct hg_handle *handle, hg_rpc_cb_t callback
 /* Runs the handler. What it begins serves this request, until it has answered. */
 static void dispatch_serve(struct hg_handle *handle, hg_rpc_cb_t callback)
 {
+    struct hg_nested nested = handle->parent; /* of its own: the handle may be gone when it is put back */
     const struct hg_nested *outer;
-    struct hg_nested nested;
 
-    hg_nested_of(handle, &nested);
     outer = hg_nested_swap(&nested);
     (void)callback(handle);
     (void)hg_nested_swap(outer);

@@ -23,6 +23,7 @@
 #include "hg/hg_overflow.h"
 #include "hg/hg_payload.h"
 #include "hg/hg_result.h"
+#include "hg/hg_retry.h"
 #include "hg/hg_self.h"
 #include "mercury.h"
 #include "util/util_clock.h"
@@ -62,6 +63,8 @@ int hg_forward_send_locked(struct hg_handle *handle)
         hg_deadline_fired(&handle->timer); /* it has waited too long to be of use to the target */
         return 0;
     }
+    if (handle->retry.peer != NULL)
+        hg_retry_fill_header(handle, &header);
     hg_payload_view(handle, &payload);
     error = hg_fragment_send(handle, &header, &payload, &frame_number);
     /* It counts against the window from its first fragment on, as the target counts. */
@@ -84,8 +87,7 @@ static bool forward_can_leave(const struct hg_session *session)
            session->outbox.refused == NULL;
 }
 
-/* Hands the encoded call to its session, or to this class itself. An error leaves the call as it was. */
-static int forward_submit(struct hg_handle *handle)
+int hg_forward_submit_locked(struct hg_handle *handle)
 {
     struct hg_context *owner = handle->owner;
     struct hg_session *session = handle->session;
@@ -109,7 +111,7 @@ static int forward_submit(struct hg_handle *handle)
         hg_handle_drop_session_locked(handle);
         return util_detail_set(-EAGAIN, "HG_Forward: the call cannot leave now (NA_NO_RETRY)");
     }
-    util_list_push(&session->waiting_requests, &handle->link);
+    hg_retry_queue_locked(handle);
     hg_session_kick(session);
     return 0;
 }
@@ -141,12 +143,15 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
         hg_handle_complete_locked(handle, HG_CANCELED);
         return HG_SUCCESS;
     }
-    error = forward_submit(handle);
+    error = hg_retry_begin_locked(handle);
+    if (error == 0)
+        error = hg_forward_submit_locked(handle);
     if (error == 0)
         return HG_SUCCESS;
     /* Taken back: as if it had never been. The count cannot reach 0, since the caller has a reference. */
     hg_context_slot_put(handle->owner, handle->tag);
     hg_deadline_end_locked(handle);
+    hg_retry_end_locked(handle);
     util_list_remove(&handle->parent_link);
     atomic_store_explicit(&handle->state, HG_HANDLE_IDLE, memory_order_relaxed);
     (void)atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_relaxed);
@@ -211,8 +216,7 @@ static void forward_run(struct hg_completion *completion)
     hg_handle_unref(handle);
 }
 
-/* What is known of a call that ends without an answer, from how far it has come. */
-static enum qs_outcome forward_outcome(const struct hg_handle *handle)
+enum qs_outcome hg_forward_outcome(const struct hg_handle *handle)
 {
     const struct hg_session *session = handle->session;
     bool pieces = handle->encoded.sent > 0;
@@ -233,7 +237,7 @@ static enum qs_outcome forward_outcome(const struct hg_handle *handle)
 
 void hg_handle_complete_locked(struct hg_handle *handle, hg_return_t ret)
 {
-    hg_handle_complete_as_locked(handle, ret, forward_outcome(handle));
+    hg_handle_complete_as_locked(handle, ret, hg_forward_outcome(handle));
 }
 
 void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome)
@@ -253,6 +257,9 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     util_list_remove(&handle->parent_link);
     util_list_remove(&handle->link);
     handle->ret = ret;
+    /* An earlier attempt may have done what this one has not. */
+    if (handle->retry.peer != NULL && handle->retry.unsure && outcome != QS_OUTCOME_EXECUTED)
+        outcome = QS_OUTCOME_UNKNOWN;
     hg_result_note_locked(handle, outcome);
     hg_handle_move(handle, HG_HANDLE_COMPLETED);
     handle->completion.take_locked = forward_take_locked;
@@ -261,4 +268,5 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     /* Last, because it may send, and thereby end other handles of the session. */
     if (release_tag != 0)
         hg_session_control(handle->session, HG_MESSAGE_RELEASE, release_tag);
+    hg_retry_end_locked(handle);
 }

@@ -14,7 +14,7 @@
 #include "hg/hg_proc_crc.h"
 #include "util/util_bytes.h"
 
-#define FRAME_HELLO_FIXED_SIZE 40U
+#define FRAME_HELLO_FIXED_SIZE 48U
 #define FRAME_CHECK_OFFSET     10U
 
 static void frame_encode_prefix(unsigned char *out, uint8_t version)
@@ -88,6 +88,8 @@ void hg_frame_encode_hello(const struct hg_frame_hello *hello, unsigned char *ou
     util_bytes_put16(out + 34, (uint16_t)class_size);
     util_bytes_put16(out + 36, (uint16_t)route_size);
     util_bytes_put16(out + 38, 0);
+    util_bytes_put32(out + 40, hello->records_epoch);
+    util_bytes_put32(out + 44, 0);
     memcpy(out + FRAME_HELLO_FIXED_SIZE, hello->class_address, class_size);
     memcpy(out + FRAME_HELLO_FIXED_SIZE + class_size, hello->route_address, route_size);
     memset(out + used, 0, size - used);
@@ -130,6 +132,7 @@ static size_t frame_decode_hello(const unsigned char *bytes, size_t size, struct
     hello->window = util_bytes_get32(bytes + 28);
     hello->context = bytes[32];
     hello->target_context = bytes[33];
+    hello->records_epoch = util_bytes_get32(bytes + 40);
     if (!frame_copy_address(hello->class_address, bytes + FRAME_HELLO_FIXED_SIZE, class_size) ||
         !frame_copy_address(hello->route_address, bytes + FRAME_HELLO_FIXED_SIZE + class_size, route_size))
         return 0;

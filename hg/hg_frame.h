@@ -33,7 +33,9 @@
  *    34  u16  length of the sender's class address
  *    36  u16  length of the sender's route address, 0 where routes are connections
  *    38  u16  zero
- *    40  the two addresses, without terminators, then zeros up to a multiple of 8
+ *    40  u32  records epoch of the sender's class: grows when it forgets what it has executed for somebody
+ *    44  u32  zero
+ *    48  the two addresses, without terminators, then zeros up to a multiple of 8
  *
  * Pure functions, any thread.
  */
@@ -64,7 +66,7 @@
 #define HG_FRAME_REFUSAL_SIZE 8U
 
 /** The largest hello that is ever written. */
-#define HG_FRAME_HELLO_MAX (40U + 2U * NA_ADDRESS_MAX)
+#define HG_FRAME_HELLO_MAX (48U + 2U * NA_ADDRESS_MAX)
 
 struct hg_frame_header {
     uint16_t flags;
@@ -82,6 +84,7 @@ struct hg_frame_hello {
     uint32_t session_key;
     uint32_t features;
     uint32_t window;
+    uint32_t records_epoch;
     uint8_t context;
     uint8_t target_context;
     char class_address[NA_ADDRESS_MAX];

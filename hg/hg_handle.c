@@ -27,10 +27,11 @@
 
 /* From each state, the states that may follow. */
 static const unsigned int handle_moves[HG_HANDLE_STATES] __attribute__((unused)) = {
-    [HG_HANDLE_IDLE] = MOVE(HG_HANDLE_WAITING) | MOVE(HG_HANDLE_RECEIVING) | MOVE(HG_HANDLE_READY),
+    [HG_HANDLE_IDLE] =
+        MOVE(HG_HANDLE_WAITING) | MOVE(HG_HANDLE_RECEIVING) | MOVE(HG_HANDLE_READY) | MOVE(HG_HANDLE_RESPONDING),
     [HG_HANDLE_WAITING] = MOVE(HG_HANDLE_SENT) | MOVE(HG_HANDLE_COMPLETED),
-    [HG_HANDLE_SENT] = MOVE(HG_HANDLE_PULLING) | MOVE(HG_HANDLE_COMPLETED),
-    [HG_HANDLE_PULLING] = MOVE(HG_HANDLE_COMPLETED),
+    [HG_HANDLE_SENT] = MOVE(HG_HANDLE_WAITING) | MOVE(HG_HANDLE_PULLING) | MOVE(HG_HANDLE_COMPLETED),
+    [HG_HANDLE_PULLING] = MOVE(HG_HANDLE_WAITING) | MOVE(HG_HANDLE_COMPLETED),
     [HG_HANDLE_COMPLETED] = MOVE(HG_HANDLE_IDLE),
     [HG_HANDLE_RECEIVING] = MOVE(HG_HANDLE_READY) | MOVE(HG_HANDLE_IDLE),
     [HG_HANDLE_READY] = MOVE(HG_HANDLE_RUNNING) | MOVE(HG_HANDLE_IDLE),
@@ -79,6 +80,7 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     util_list_init(&handle->cancel.completion.link);
     util_list_init(&handle->completion.link);
     util_timer_init(&handle->timer, hg_deadline_fired);
+    util_timer_init(&handle->retry.timer, hg_retry_fired);
     util_list_push(&context->handles_all, &handle->all_link);
     context->handles_count[target]++;
     return handle;
@@ -195,6 +197,8 @@ static bool handle_is_kept(const struct hg_handle *handle)
 static void handle_recycle_locked(struct hg_handle *handle)
 {
     assert(hg_handle_state(handle) == HG_HANDLE_IDLE);
+    if (handle->once.origin != NULL)
+        hg_once_forget(handle);
     hg_handle_drop_received_locked(handle);
     hg_handle_drop_session_locked(handle);
     hg_overflow_free_locked(handle);
@@ -214,6 +218,7 @@ static void handle_recycle_locked(struct hg_handle *handle)
     atomic_store_explicit(&handle->cancel.is, false, memory_order_relaxed);
     handle->ended = false;
     handle->parent_set = false;
+    handle->retry.asked_set = false;
     handle->release_tag = 0;
     if (!handle_is_kept(handle)) {
         hg_handle_destroy(handle);

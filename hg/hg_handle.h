@@ -14,7 +14,7 @@
  *     target   IDLE -> RECEIVING -> READY -> RUNNING -> RESPONDING -> RESPONDED -> IDLE
  *
  * A call may go from every state between IDLE and COMPLETED straight to COMPLETED (cancel, time-out, end of the
- * session). The state is written under the owner context's lock.
+ * session), or back to WAITING for another attempt. A repeated request that was answered goes straight to RESPONDING. The state is written under the owner context's lock.
  */
 
 #ifndef HG_HG_HANDLE_H
@@ -28,7 +28,9 @@
 #include "hg/hg_context.h"
 #include "hg/hg_header.h"
 #include "hg/hg_nested.h"
+#include "hg/hg_once.h"
 #include "hg/hg_queue.h"
+#include "hg/hg_retry.h"
 #include "hg/hg_session.h"
 #include "util/util_timer.h"
 
@@ -113,8 +115,10 @@ struct hg_handle {
     struct util_list transfers;            /**< target: bulk transfers that do */
     struct util_list parent_link;          /**< origin: in the children of the request that it serves */
     bool refused;                          /**< target: its handler did not run, which the answer says */
+    struct hg_once_place once;             /**< target */
+    struct hg_retry retry;                 /**< origin */
     bool parent_set;                       /**< origin: parent is the user's word */
-    struct hg_nested parent;               /**< origin: the request that this call serves */
+    struct hg_nested parent;               /**< origin: the request that this call serves; target: what serves it */
 
     /* What is known of the last call; origin. */
     bool ended; /**< there is one */

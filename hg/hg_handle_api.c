@@ -41,6 +41,7 @@ static hg_return_t handle_aim(struct hg_handle *handle, hg_addr_t addr, hg_id_t 
     handle->timeout_us = 0;
     handle->ended = false;
     handle->parent_set = false;
+    handle->retry.asked_set = false;
     return HG_SUCCESS;
 }
 

@@ -20,6 +20,7 @@
 #define HEADER_STATUS_SIZE   8U
 #define HEADER_FRAGMENT_SIZE 8U
 #define HEADER_RELEASE_SIZE  8U
+#define HEADER_SEQUENCE_SIZE 24U
 #define HEADER_CHECK_SIZE    8U
 
 static bool header_has_status(const struct hg_header *header)
@@ -30,6 +31,11 @@ static bool header_has_status(const struct hg_header *header)
 static bool header_has_release_tag(const struct hg_header *header)
 {
     return header->type == HG_MESSAGE_RESPONSE && (header->flags & HG_MESSAGE_MORE_DATA) != 0;
+}
+
+static bool header_has_sequence(uint8_t type, uint16_t flags)
+{
+    return type == HG_MESSAGE_REQUEST && (flags & HG_MESSAGE_SEQUENCED) != 0;
 }
 
 static bool header_has_terms(uint8_t type, uint16_t flags)
@@ -62,6 +68,8 @@ static size_t header_parts_size(const struct hg_header *header, uint16_t flags)
         size += HEADER_FRAGMENT_SIZE;
     if (header_has_release_tag(header))
         size += HEADER_RELEASE_SIZE;
+    if (header_has_sequence(header->type, flags))
+        size += HEADER_SEQUENCE_SIZE;
     if ((flags & HG_MESSAGE_CHECKED) != 0)
         size += HEADER_CHECK_SIZE;
     return size;
@@ -83,6 +91,17 @@ static unsigned char *header_encode_request(const struct hg_header *header, uint
     at[5] = header->origin_context;
     util_bytes_put16(at + 6, 0);
     return at + HEADER_TERMS_SIZE;
+}
+
+static unsigned char *header_encode_sequence(const struct hg_header *header, unsigned char *at)
+{
+    util_bytes_put64(at, header->sequence);
+    util_bytes_put32(at + 8, header->behind);
+    util_bytes_put32(at + 12, header->epoch);
+    util_bytes_put16(at + 16, header->attempt);
+    util_bytes_put16(at + 18, 0);
+    util_bytes_put32(at + 20, 0);
+    return at + HEADER_SEQUENCE_SIZE;
 }
 
 size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
@@ -112,6 +131,8 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
         util_bytes_put64(at, header->release_tag);
         at += HEADER_RELEASE_SIZE;
     }
+    if (header_has_sequence(header->type, flags))
+        at = header_encode_sequence(header, at);
     if ((flags & HG_MESSAGE_CHECKED) != 0) {
         util_bytes_put32(at, header->payload_check);
         util_bytes_put32(at + 4, hg_proc_crc_32c(out, size - 4));
@@ -143,6 +164,13 @@ static void header_decode_parts(const unsigned char *at, struct hg_header *heade
     if (header_has_release_tag(header)) {
         header->release_tag = util_bytes_get64(at);
         at += HEADER_RELEASE_SIZE;
+    }
+    if (header_has_sequence(header->type, header->flags)) {
+        header->sequence = util_bytes_get64(at);
+        header->behind = util_bytes_get32(at + 8);
+        header->epoch = util_bytes_get32(at + 12);
+        header->attempt = util_bytes_get16(at + 16);
+        at += HEADER_SEQUENCE_SIZE;
     }
     if ((header->flags & HG_MESSAGE_CHECKED) != 0)
         header->payload_check = util_bytes_get32(at);
@@ -187,6 +215,9 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     if ((decoded.flags & HG_MESSAGE_FRAGMENT) != 0 &&
         (decoded.offset > decoded.total_size || decoded.payload_size > decoded.total_size - decoded.offset ||
          decoded.payload_size == 0))
+        return -EBADMSG;
+    if (header_has_sequence(decoded.type, decoded.flags) &&
+        (decoded.behind >= HG_HEADER_BEHIND_MAX || decoded.sequence <= decoded.behind || decoded.attempt == 0))
         return -EBADMSG;
     decoded.flags &= (uint16_t)~HG_MESSAGE_TERMS;
     *header = decoded;

@@ -28,6 +28,13 @@
  *     +  u32  offset of this piece
  *   response with HG_MESSAGE_MORE_DATA:
  *     +  u64  tag to be named in the release message
+ *   request with HG_MESSAGE_SEQUENCED:
+ *     +  u64  sequence number           of the calls of one origin context that run at most once at this target, from 1 on
+ *     +  u32  how many numbers back the oldest one is whose call has not ended (below HG_HEADER_BEHIND_MAX)
+ *     +  u32  records epoch             as the target's hello said when the call was sent first
+ *     +  u16  attempt                   1: sent for the first time
+ *     +  u16  zero
+ *     +  u32  zero
  *   with HG_MESSAGE_CHECKED:
  *     +  u32  CRC-32C of the payload bytes in this message, with HG_MESSAGE_CHECKED_PAYLOAD; else 0
  *     +  u32  CRC-32C of all bytes of the header in front of this one
@@ -66,8 +73,14 @@ enum hg_message_type {
  *  sets it, the decoder takes it away. */
 #define HG_MESSAGE_TERMS 32U
 
+/** Request: it runs at most once, however often it comes. */
+#define HG_MESSAGE_SEQUENCED 64U
+
 /** The largest header that is ever written. */
-#define HG_HEADER_MAX 48U
+#define HG_HEADER_MAX 72U
+
+/** Sequence numbers that may be under way at once. */
+#define HG_HEADER_BEHIND_MAX 256U
 
 struct hg_header {
     uint8_t type;
@@ -78,10 +91,14 @@ struct hg_header {
     uint32_t remaining_us; /**< request, as the next two: 0 costs nothing on the wire */
     uint8_t target_context;
     uint8_t origin_context;
-    uint32_t status;        /**< response, nack, end */
-    uint32_t total_size;    /**< fragment */
-    uint32_t offset;        /**< fragment */
-    uint64_t release_tag;   /**< response with more data */
+    uint32_t status;      /**< response, nack, end */
+    uint32_t total_size;  /**< fragment */
+    uint32_t offset;      /**< fragment */
+    uint64_t release_tag; /**< response with more data */
+    uint64_t sequence;    /**< sequenced, as the next three */
+    uint32_t behind;
+    uint32_t epoch;
+    uint16_t attempt;
     uint32_t payload_check; /**< checked: CRC-32C of the payload, or 0; that of the header is not shown */
 };
 

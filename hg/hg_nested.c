@@ -100,7 +100,10 @@ hg_return_t qs_handle_set_parent(hg_handle_t handle, hg_handle_t parent)
         return hg_error_set(HG_BUSY, "qs_handle_set_parent: a call is in progress");
     handle->parent_set = true;
     handle->parent = (struct hg_nested){.deadline_ns = UINT64_MAX};
-    if (parent != HG_HANDLE_NULL)
-        hg_nested_of(parent, &handle->parent);
+    if (parent == HG_HANDLE_NULL)
+        return HG_SUCCESS;
+    util_lock_take(&parent->owner->lock);
+    hg_nested_of(parent, &handle->parent);
+    util_lock_drop(&parent->owner->lock);
     return HG_SUCCESS;
 }

@@ -15,6 +15,7 @@
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_receive.h"
+#include "hg/hg_retry.h"
 #include "util/util_log.h"
 
 /* A status from the wire, made safe. */
@@ -27,7 +28,7 @@ static void reply_pulled(struct hg_handle *handle, int error)
 {
     if (error != 0)
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "an output could not be pulled: %d", error);
-    hg_handle_complete_locked(handle, hg_error_from(error));
+    hg_retry_or_complete_locked(handle, hg_error_from(error), QS_OUTCOME_EXECUTED);
 }
 
 static void reply_pull(struct hg_handle *handle, const struct hg_header *header)
@@ -77,7 +78,7 @@ static void reply_damaged(struct hg_handle *handle, const struct hg_header *head
     util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "an output from %s was damaged on its way",
                      session->addr->text);
     hg_session_ref(session);
-    hg_handle_complete_as_locked(handle, HG_CHECKSUM_ERROR, reply_outcome(header));
+    hg_retry_or_complete_locked(handle, HG_CHECKSUM_ERROR, reply_outcome(header));
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
     hg_session_unref(session);
@@ -114,6 +115,6 @@ int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         reply_pull(handle, header);
     else
-        hg_handle_complete_as_locked(handle, reply_status(header->status), reply_outcome(header));
+        hg_retry_or_complete_locked(handle, reply_status(header->status), reply_outcome(header));
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "hg/hg_respond.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "hg/hg_cancel.h"
 #include "hg/hg_error.h"
@@ -20,6 +21,7 @@
 #include "hg/hg_payload.h"
 #include "hg/hg_self.h"
 #include "mercury.h"
+#include "util/util_alloc.h"
 #include "util/util_log.h"
 
 static void respond_run(struct hg_completion *completion)
@@ -164,6 +166,8 @@ bool hg_respond_instead_locked(struct hg_handle *handle)
 {
     hg_cancel_answered_locked(handle);
     handle->owner->counters.expired += handle->refused && handle->status == HG_TIMEOUT;
+    if (handle->once.origin != NULL && !handle->refused)
+        hg_once_answered(handle, handle->status == HG_SUCCESS ? HG_OTHER_ERROR : handle->status, NULL);
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
         return false;
@@ -202,6 +206,43 @@ static hg_return_t respond_check(hg_handle_t handle)
     return HG_SUCCESS;
 }
 
+/* The answer is kept for those who may ask again. */
+static void respond_remember(struct hg_handle *handle)
+{
+    struct hg_outbox_payload payload;
+
+    hg_payload_view(handle, &payload);
+    hg_once_answered(handle, HG_SUCCESS, &payload);
+}
+
+int hg_respond_again_locked(struct hg_handle *handle, const struct hg_once_found *found)
+{
+    const unsigned char *answer = found->answer;
+    size_t tail_size = found->answer_size - found->answer_eager;
+
+    if (hg_payload_reserve(handle) != HG_SUCCESS)
+        return -ENOMEM;
+    util_free(handle->encoded.extra);
+    handle->encoded = (struct hg_handle_encoded){
+        .buf = handle->encoded.buf,
+        .buf_size = handle->encoded.buf_size,
+        .size = found->answer_eager,
+        .extra = tail_size > 0 ? util_malloc(tail_size) : NULL,
+        .extra_size = tail_size,
+    };
+    if (tail_size > 0 && handle->encoded.extra == NULL)
+        return -ENOMEM;
+    if (found->answer_eager > 0)
+        memcpy(handle->encoded.buf, answer, found->answer_eager);
+    if (tail_size > 0)
+        memcpy(handle->encoded.extra, answer + found->answer_eager, tail_size);
+    handle->status = (uint32_t)found->status;
+    handle->callback = NULL;
+    hg_handle_move(handle, HG_HANDLE_RESPONDING);
+    respond_submit(handle);
+    return 0;
+}
+
 hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *out_struct)
 {
     struct hg_context *owner;
@@ -223,6 +264,8 @@ hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *ou
         hg_handle_ref(handle);
         hg_nested_answered(handle);
         hg_cancel_answered_locked(handle);
+        if (handle->once.origin != NULL)
+            respond_remember(handle);
         hg_handle_move(handle, HG_HANDLE_RESPONDING);
         respond_submit(handle);
     }

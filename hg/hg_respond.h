@@ -17,6 +17,7 @@
 
 struct hg_handle;
 struct hg_header;
+struct hg_once_found;
 struct hg_session;
 
 /** Puts the response of a handle in state RESPONDING into its session's outbox; -EAGAIN: no room yet. */
@@ -33,6 +34,10 @@ void hg_respond_released_locked(struct hg_session *session, uint64_t tag);
 
 /** The last reference went while an answer is owed: answers with an error. True when that took a reference. */
 bool hg_respond_instead_locked(struct hg_handle *handle);
+
+/** Answers a repeated request, in a handle of its own (state IDLE), as it was answered before. 0: the handle's reference is
+ *  the answer's; -ENOMEM. */
+int hg_respond_again_locked(struct hg_handle *handle, const struct hg_once_found *found);
 
 /** Answers a request that has no handle, with a status and no payload. */
 void hg_respond_status_locked(struct hg_session *session, const struct hg_header *request, hg_return_t status);

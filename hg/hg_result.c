@@ -7,6 +7,7 @@
 
 #include "hg/hg_result.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,8 @@ static void result_reason(const struct hg_handle *handle, char text[RESULT_TEXT_
 
     if (handle->ret == HG_SUCCESS)
         (void)snprintf(text, RESULT_TEXT_MAX, "%s", handle->no_response ? "sent, no answer is wanted" : "answered");
+    else if (handle->cause == -ESTALE)
+        (void)snprintf(text, RESULT_TEXT_MAX, "the target was restarted between two attempts");
     else if (handle->cause != 0)
         (void)snprintf(text, RESULT_TEXT_MAX, "the connection failed: %s", strerror(-handle->cause));
     else if (handle->ret == HG_CANCELED && handle->outcome != QS_OUTCOME_NOT_EXECUTED)

@@ -284,6 +284,26 @@ hg_return_t HG_Register(hg_class_t *hg_class, hg_id_t id, hg_proc_cb_t in_proc_c
     return hg_error_from(hg_rpc_add(&hg_class->rpcs, id, NULL, in_proc_cb, out_proc_cb, rpc_cb));
 }
 
+hg_return_t qs_registered_set_method(hg_class_t *hg_class, hg_id_t id, enum qs_method method,
+                                     const struct qs_retry *retry)
+{
+    struct hg_rpc *rpc = NULL;
+    hg_return_t ret = rpc_get(hg_class, id, "qs_registered_set_method", &rpc);
+
+    if (hg_fork_stops(hg_class, "qs_registered_set_method"))
+        return HG_FAULT;
+    if (ret != HG_SUCCESS)
+        return ret;
+    if ((unsigned int)method > QS_METHOD_AT_MOST_ONCE)
+        return hg_error_set(HG_INVALID_ARG, "qs_registered_set_method: there is no method %d", (int)method);
+    util_lock_take(&hg_class->rpcs.lock);
+    rpc->retry = retry != NULL ? *retry : (struct qs_retry){0};
+    atomic_store_explicit(&rpc->retry_set, retry != NULL, memory_order_relaxed);
+    atomic_store_explicit(&rpc->method, method, memory_order_relaxed);
+    util_lock_drop(&hg_class->rpcs.lock);
+    return HG_SUCCESS;
+}
+
 hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
 {
     struct hg_rpc *rpc = NULL;
@@ -298,6 +318,8 @@ hg_return_t HG_Deregister(hg_class_t *hg_class, hg_id_t id)
     util_lock_take(&hg_class->rpcs.lock);
     atomic_store_explicit(&rpc->registered, false, memory_order_release);
     atomic_store_explicit(&rpc->no_response, false, memory_order_relaxed);
+    atomic_store_explicit(&rpc->retry_set, false, memory_order_relaxed);
+    atomic_store_explicit(&rpc->method, QS_METHOD_ONCE, memory_order_relaxed);
     atomic_store_explicit(&rpc->timeout_us, 0, memory_order_relaxed);
     data = atomic_exchange(&rpc->data, NULL);
     data_free = rpc->data_free;

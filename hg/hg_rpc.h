@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "mercury_types.h"
+#include "quicksilver.h"
 #include "util/util_lock.h"
 
 struct hg_rpc {
@@ -28,9 +29,12 @@ struct hg_rpc {
     atomic_bool no_response;
     atomic_bool registered;      /**< false after HG_Deregister */
     _Atomic uint64_t timeout_us; /**< QS_TIMEOUT_UNSET-like: 0 means "as the class says" */
-    void *_Atomic data;          /**< the user's */
-    void (*data_free)(void *);   /**< under the table's lock, as is */
-    char *name;                  /**< owned; NULL: registered by its number only, or not any more */
+    _Atomic(enum qs_method) method;
+    struct qs_retry retry; /**< under the table's lock; read only where method is not ONCE or retry_set */
+    atomic_bool retry_set;
+    void *_Atomic data;        /**< the user's */
+    void (*data_free)(void *); /**< under the table's lock, as is */
+    char *name;                /**< owned; NULL: registered by its number only, or not any more */
 };
 
 struct hg_rpc_slots {

@@ -22,6 +22,7 @@
 #include "hg/hg_overflow.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_respond.h"
+#include "hg/hg_retry.h"
 #include "hg/hg_sm.h"
 #include "util/util_alloc.h"
 #include "util/util_clock.h"
@@ -95,6 +96,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     util_list_init(&session->link);
     util_list_init(&session->due_link);
     util_list_init(&session->waiting_requests);
+    util_list_init(&session->waiting_once);
     util_list_init(&session->waiting_responses);
     util_list_init(&session->leaving);
     util_list_init(&session->calls);
@@ -285,7 +287,7 @@ static void session_move_call(struct hg_handle *handle)
     hg_session_ref(to);
     handle->session = to;
     hg_session_unref(from); /* its own reference is still there */
-    util_list_push(&to->waiting_requests, &handle->link);
+    hg_retry_queue_locked(handle);
     hg_session_kick(to);
 }
 
@@ -312,6 +314,8 @@ void hg_session_go_far(struct hg_session *session)
     UTIL_LOG_DEBUG(UTIL_LOG_AREA_SESSION, "%s is not reached by shared memory", session->addr->text);
     session_unmap(session);
     while ((node = util_list_first(&session->waiting_requests)) != NULL)
+        session_move_call(util_container_of(node, struct hg_handle, link));
+    while ((node = util_list_first(&session->waiting_once)) != NULL)
         session_move_call(util_container_of(node, struct hg_handle, link));
     session_move_transfers(session);
     hg_session_end(session, -ECONNREFUSED);
@@ -376,14 +380,19 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
         return -ESTALE;
     if (hello->peer_incarnation != 0 && hello->peer_incarnation != session->context->hg_class->incarnation)
         return -ESTALE;
-    if (!session->remote_known)
-        session->announce = true; /* answered at once, also when no response is owed */
+    bool first = !session->remote_known;
+
     session->remote_incarnation = hello->incarnation;
     session->remote_features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
+    session->remote_epoch = hello->records_epoch;
     session->remote_known = true;
     session->window = hello->window;
+    if (!first)
+        return 0;
+    session->announce = true; /* answered at once, also when no response is owed */
+    hg_retry_session_known_locked(session);
     return 0;
 }
 
@@ -418,6 +427,7 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     hello->session_key = session->local_key;
     hello->features = (hg_class->message_flags & HG_MESSAGE_CHECKED) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
     hello->window = HG_SESSION_WINDOW;
+    hello->records_epoch = atomic_load_explicit(&hg_class->once.epoch, memory_order_relaxed);
     hello->context = session->context->id;
     hello->target_context = session->target_context;
     (void)snprintf(hello->class_address, sizeof(hello->class_address), "%s", na_class_address(hg_class->na));
@@ -604,7 +614,7 @@ static void session_end_calls(struct util_list *handles, hg_return_t ret)
             hg_respond_failed_locked(handle, ret);
         } else {
             handle->cause = handle->session->error;
-            hg_handle_complete_locked(handle, ret);
+            hg_retry_or_complete_locked(handle, ret, hg_forward_outcome(handle));
         }
     }
 }
@@ -631,6 +641,7 @@ void hg_session_end(struct hg_session *session, int error)
     hg_outbox_clear(session);
     if (session->route != NULL)
         bulk_env_fail_route(&session->context->bulk, session->route, error);
+    session_end_calls(&session->waiting_once, ret);
     session_end_calls(&session->waiting_requests, ret);
     session_end_calls(&session->calls, ret);
     session_end_calls(&session->leaving, ret);

@@ -82,6 +82,7 @@ struct hg_session {
     uint32_t remote_index; /**< the peer's, valid if remote_known */
     uint32_t remote_key;
     uint64_t remote_incarnation; /**< 0 until the hello */
+    uint32_t remote_epoch;       /**< of the peer's records (hg_once.h), in its hello */
     uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */
     bool remote_known;
     bool local_used; /**< the peer has used our id: the hello need not be repeated */
@@ -98,6 +99,7 @@ struct hg_session {
     /* Queues. */
     struct hg_outbox outbox;
     struct util_list waiting_requests;  /**< handles: the window or the outbox is full */
+    struct util_list waiting_once;      /**< handles: the peer's hello or a sequence number is missing (hg_retry.h) */
     struct util_list waiting_responses; /**< handles: the outbox is full */
     struct util_list leaving;   /**< handles that end when their frame has been taken: one-way calls, responses */
     struct util_list calls;     /**< origin handles that wait for the peer */

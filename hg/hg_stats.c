@@ -125,7 +125,8 @@ static const struct {
     STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames),    STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
     STATS_FIELD(cancels),         STATS_FIELD(route_up),        STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
     STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),        STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
-    STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors), STATS_FIELD(cancelled),     STATS_FIELD(expired),
+    STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors), STATS_FIELD(retries),       STATS_FIELD(repeats),
+    STATS_FIELD(cancelled),       STATS_FIELD(expired),
 };
 
 _Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "each counter has its name here");

@@ -138,6 +138,70 @@ HG_PUBLIC hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result 
 HG_PUBLIC const char *qs_outcome_text(enum qs_outcome outcome) HG_WARN_UNUSED_RESULT;
 
 /** \}
+ * \name Retries
+ * A call that fails may be tried again by the library, if its RPC says at its origin what a repetition means there. By
+ * default nothing is repeated, as in Mercury. An attempt that ends because its connection failed, because the target refused it
+ * for lack of room, because it was damaged, or because an attempt's own time is over, is repeated after a pause, as long as
+ * there are attempts, time (see above) and budget left: the pause is a random time between 0 and a bound that doubles
+ * with each attempt. The budget belongs to each peer: a tenth of its calls may be repetitions, and ten a second in any case, so
+ * that repetitions do not keep down a target that is in trouble.
+ *
+ * One-way calls and calls to oneself are tried once.
+ * \{ */
+
+/** What a repetition of a call means. */
+enum qs_method {
+    QS_METHOD_ONCE = 0,       /**< repeated only when it is certain that it has not been executed */
+    QS_METHOD_IDEMPOTENT = 1, /**< to execute it twice is to execute it once: may be repeated whenever it failed */
+    /** May be repeated whenever it failed; the target executes it at most once. It keeps answers of up to 64 KiB until
+     *  their origins are known to have them, and gives them again. What a target that was restarted in between has executed,
+     *  nobody knows: such a call ends with QS_OUTCOME_UNKNOWN rather than run again. */
+    QS_METHOD_AT_MOST_ONCE = 2,
+};
+
+/** How calls are repeated. Zero in a field asks for its default. New fields are added at the end. */
+struct qs_retry {
+    uint32_t attempts_max;       /**< the first one included; 3 by default, 1 with QS_METHOD_ONCE */
+    uint64_t attempt_timeout_us; /**< after which an attempt is given up; none by default */
+    uint64_t pause_us;           /**< the bound of the first pause; 1,000 by default */
+    uint64_t pause_max_us;       /**< the bound of all pauses; 1,000,000 by default */
+};
+
+/**
+ * Say what a repetition of an RPC's calls means. It counts for the calls that a class makes; targets need not be told.
+ *
+ * \param hg_class [IN] the class
+ * \param id [IN]       the RPC
+ * \param method [IN]   the meaning
+ * \param retry [IN]    how they are repeated, or NULL for the defaults; copied
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_NOENTRY if the id is not registered
+ */
+HG_PUBLIC hg_return_t qs_registered_set_method(hg_class_t *hg_class, hg_id_t id, enum qs_method method,
+                                               const struct qs_retry *retry);
+
+/**
+ * Say how the next calls of a handle are repeated, until HG_Reset() clears it. What a repetition means is up to the RPC.
+ *
+ * \param handle [IN] the handle, without a call in progress
+ * \param retry [IN]  how, or NULL for what the RPC says; copied
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while a call is in progress
+ */
+HG_PUBLIC hg_return_t qs_handle_set_retry(hg_handle_t handle, const struct qs_retry *retry);
+
+/**
+ * Set the budget of repetitions that a class has for each of its peers.
+ *
+ * \param hg_class [IN]   the class
+ * \param percent [IN]    how many a hundred calls earn; 10 by default
+ * \param per_second [IN] how many a second earns; 10 by default. Those of 10 seconds and 1,000 calls can be saved up
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_retry_budget(hg_class_t *hg_class, uint32_t percent, uint32_t per_second);
+
+/** \}
  * \name Cancelling
  * HG_Cancel() ends a call at its origin at once, as does its time limit, and tells the target. A request whose handler has
  * not begun to run then never runs. One that runs can ask, or be called; it must still be answered or destroyed, and its
@@ -286,6 +350,8 @@ struct qs_counters {
     uint64_t wakeups;         /**< times that a sleeping thread was woken by another */
     uint64_t sleeps;          /**< times that a thread in progress went to sleep */
     uint64_t checksum_errors; /**< frames, headers and payloads that were damaged on their way */
+    uint64_t retries;         /**< attempts after the first of a call */
+    uint64_t repeats;         /**< requests received that had been received before, and did not run again */
     uint64_t cancelled;       /**< requests received for whose answers nobody waits any more */
     uint64_t expired;         /**< requests received whose time was over before their handler could run */
 };

@@ -284,7 +284,7 @@ static void unknown_type_ends_the_session(void)
 static void unknown_flags_are_ignored(void)
 {
     hg_raw_add_echo(1);
-    raw.body[2] = 0xc0;
+    raw.body[2] = 0x80;
     raw.body[3] = 0xff;
     raw.header.flags = 0xfffc;
     hg_raw_send();

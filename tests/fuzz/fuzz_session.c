@@ -158,7 +158,7 @@ static size_t fuzz_message(struct input *input, unsigned char *out, size_t room)
     size_t used;
 
     header.type = (uint8_t)(1 + kind % 8);
-    header.flags = (uint16_t)(take(input) & 31);
+    header.flags = (uint16_t)(take(input) & (31 | HG_MESSAGE_SEQUENCED));
     header.tag = (kind & 0x80) != 0 ? last_tag : take_number(input);
     header.rpc_id = (kind & 0x40) != 0 ? no_id : victim.target.ids[kind / 8 % HG_PAIR_RPCS];
     header.remaining_us = (uint32_t)take(input);
@@ -167,6 +167,12 @@ static size_t fuzz_message(struct input *input, unsigned char *out, size_t room)
     header.total_size = (uint32_t)take_number(input);
     header.offset = (uint32_t)take_number(input);
     header.release_tag = take_number(input);
+    if ((header.flags & HG_MESSAGE_SEQUENCED) != 0) {
+        header.sequence = take_number(input);
+        header.behind = take(input);
+        header.epoch = take(input) & 3;
+        header.attempt = (uint16_t)(take(input) & 3);
+    }
     header.payload_size = (uint32_t)(take_number(input) % 600);
     if (room < HG_HEADER_MAX + 608)
         return 0;

@@ -452,6 +452,17 @@ static void wire_kill_context(struct wire_context *context)
     }
 }
 
+void fake_wire_cut(const char *address)
+{
+    struct wire_class *class = wire_find(address);
+
+    SUPPORT_CHECK(class != NULL);
+    for (unsigned int i = 0; i < WIRE_CONTEXTS; i++) {
+        if (class->contexts[i] != NULL)
+            wire_kill_context(wire_context(class->contexts[i]));
+    }
+}
+
 void fake_wire_kill(const char *address)
 {
     struct wire_class *class = wire_find(address);

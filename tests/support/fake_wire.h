@@ -55,4 +55,7 @@ void fake_wire_reset(uint64_t seed);
  * more, and its peers are told. The class itself must still be closed. */
 void fake_wire_kill(const char *address);
 
+/* Cuts them as if the network had: both sides are told, and go on. What has arrived before is still seen. */
+void fake_wire_cut(const char *address);
+
 #endif /* FAKE_WIRE_H */

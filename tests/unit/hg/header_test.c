@@ -70,6 +70,25 @@ static const struct hg_header samples[] = {
      .payload_size = 8},
     {.type = HG_MESSAGE_REQUEST, .tag = 1, .rpc_id = 2, .target_context = 255},
     {.type = HG_MESSAGE_REQUEST, .tag = 1, .rpc_id = 2, .origin_context = 1},
+    {.type = HG_MESSAGE_REQUEST,
+     .flags = HG_MESSAGE_SEQUENCED,
+     .tag = 1,
+     .rpc_id = 2,
+     .sequence = 256,
+     .behind = 255,
+     .epoch = 0x12345678,
+     .attempt = 1},
+    {.type = HG_MESSAGE_REQUEST,
+     .flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED,
+     .tag = 2,
+     .rpc_id = 9,
+     .remaining_us = 1,
+     .total_size = 100,
+     .offset = 92,
+     .sequence = UINT64_MAX,
+     .epoch = 1,
+     .attempt = UINT16_MAX,
+     .payload_size = 8},
 };
 enum { SAMPLE_COUNT = sizeof(samples) / sizeof(samples[0]) };
 
@@ -185,6 +204,30 @@ Test(hg_header, lies_are_refused)
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
     bytes[0] = HG_MESSAGE_REQUEST;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), 0);
+}
+
+Test(hg_header, impossible_sequence_numbers_are_refused)
+{
+    static const struct hg_header wrong[] = {
+        {.sequence = 300, .behind = HG_HEADER_BEHIND_MAX, .attempt = 1},
+        {.sequence = 300, .behind = UINT32_MAX, .attempt = 1},
+        {.sequence = 5, .behind = 5, .attempt = 1}, /* the first number is 1 */
+        {.sequence = 0, .behind = 0, .attempt = 1},
+        {.sequence = 5, .behind = 4, .attempt = 0},
+    };
+
+    for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct hg_header header = wrong[i];
+        unsigned char bytes[HG_HEADER_MAX];
+        const unsigned char *payload = NULL;
+        size_t message_size = 0;
+        size_t size;
+
+        header.type = HG_MESSAGE_REQUEST;
+        header.flags = HG_MESSAGE_SEQUENCED;
+        size = hg_header_encode(&header, bytes);
+        cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
+    }
 }
 
 Test(hg_header, pieces_beyond_their_total_are_refused)

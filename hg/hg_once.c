@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/*
+ * Records of requests that run at most once. At any time the numbers under way span less than the ring holds, because
+ * an origin lets no call be HG_HEADER_BEHIND_MAX numbers ahead of the oldest that has not ended; so each number has a
+ * place of its own, and a record in the place of a newer one belongs to a call that its origin has given up.
+ */
+
+#include "hg/hg_once.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "hg/hg_class.h"
+#include "hg/hg_context.h"
+#include "hg/hg_handle.h"
+#include "hg/hg_header.h"
+#include "hg/hg_payload.h"
+#include "hg/hg_session.h"
+#include "util/util_alloc.h"
+#include "util/util_log.h"
+
+#define ONCE_RING_FIRST 8U
+
+enum once_state {
+    ONCE_FREE,
+    ONCE_RUNNING,  /* received, and not answered */
+    ONCE_ANSWERED, /* with its answer, unless that is not kept */
+};
+
+struct once_record {
+    uint64_t sequence;
+    enum once_state state;
+    uint32_t status;
+    bool dropped;             /* there was an answer, which is not kept */
+    struct hg_handle *handle; /* RUNNING; touched under the lock of its owner only */
+    void *answer;             /* owned */
+    size_t size;
+    size_t eager;
+};
+
+struct hg_once_origin {
+    uint64_t incarnation;
+    uint8_t context;
+    struct util_list use_link; /* once->by_use */
+    uint32_t running;          /* places held by handles */
+    uint32_t epoch;            /* when it was first heard of */
+    uint64_t floor;            /* numbers below have ended at their origin */
+    uint32_t ring_size;        /* a power of two up to HG_HEADER_BEHIND_MAX */
+    struct once_record *ring;
+};
+
+void hg_once_init(struct hg_once *once)
+{
+    util_lock_init(&once->lock);
+    util_map_init(&once->origins, 0);
+    util_list_init(&once->by_use);
+    once->count = 0;
+    once->bytes = 0;
+    once->origins_max = HG_ONCE_ORIGINS_MAX;
+    once->bytes_max = HG_ONCE_BYTES_MAX;
+    atomic_init(&once->epoch, 1);
+}
+
+/* --- records ----------------------------------------------------------------------------------------------- */
+
+static void once_drop_answer(struct hg_once *once, struct once_record *record)
+{
+    once->bytes -= record->size;
+    util_free(record->answer);
+    record->answer = NULL;
+    record->size = 0;
+}
+
+static void once_free_record(struct hg_once *once, struct once_record *record)
+{
+    once_drop_answer(once, record);
+    *record = (struct once_record){.state = ONCE_FREE};
+}
+
+static struct once_record *once_place(const struct hg_once_origin *origin, uint64_t sequence)
+{
+    return &origin->ring[sequence & (origin->ring_size - 1)];
+}
+
+/* The record of this very number, or NULL. */
+static struct once_record *once_record(const struct hg_once_origin *origin, uint64_t sequence)
+{
+    struct once_record *record = once_place(origin, sequence);
+
+    return record->state != ONCE_FREE && record->sequence == sequence ? record : NULL;
+}
+
+/* Makes the ring so large that numbers from the floor to @sequence have places of their own. */
+static bool once_grow(struct hg_once_origin *origin, uint64_t sequence)
+{
+    uint64_t need = sequence - origin->floor + 1;
+    uint32_t size = origin->ring_size;
+    struct hg_once_origin grown = *origin;
+
+    while (size < need && size < HG_HEADER_BEHIND_MAX)
+        size *= 2;
+    if (size == origin->ring_size)
+        return true;
+    grown.ring_size = size;
+    grown.ring = util_calloc(size, sizeof(*grown.ring));
+    if (grown.ring == NULL)
+        return false;
+    for (uint32_t i = 0; i < origin->ring_size; i++)
+        if (origin->ring[i].state != ONCE_FREE)
+            *once_place(&grown, origin->ring[i].sequence) = origin->ring[i];
+    util_free(origin->ring);
+    *origin = grown;
+    return true;
+}
+
+/* Numbers below @floor have ended at their origin: nobody will ask for their answers. */
+static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin, uint64_t floor)
+{
+    if (floor <= origin->floor)
+        return;
+    origin->floor = floor;
+    for (uint32_t i = 0; i < origin->ring_size; i++)
+        if (origin->ring[i].state == ONCE_ANSWERED && origin->ring[i].sequence < floor)
+            once_free_record(once, &origin->ring[i]);
+}
+
+/* --- origins ------------------------------------------------------------------------------------------------- */
+
+static uint64_t once_key(uint64_t incarnation, uint8_t context)
+{
+    return incarnation ^ util_hash_u64(context);
+}
+
+static void once_free_origin(struct hg_once *once, struct hg_once_origin *origin)
+{
+    (void)util_map_remove(&once->origins, once_key(origin->incarnation, origin->context));
+    util_list_remove(&origin->use_link);
+    once->count--;
+    for (uint32_t i = 0; i < origin->ring_size; i++)
+        once_drop_answer(once, &origin->ring[i]);
+    util_free(origin->ring);
+    util_free(origin);
+}
+
+void hg_once_fini(struct hg_once *once)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(&once->by_use)) != NULL)
+        once_free_origin(once, util_container_of(node, struct hg_once_origin, use_link));
+    util_map_fini(&once->origins);
+    util_lock_fini(&once->lock);
+}
+
+/* Forgets the origin that was heard of longest ago and has nothing running. What it may still repeat is refused from
+ * now on. */
+static bool once_evict_origin(struct hg_once *once)
+{
+    util_list_each (node, &once->by_use) {
+        struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, use_link);
+
+        if (origin->running > 0)
+            continue;
+        once_free_origin(once, origin);
+        atomic_fetch_add_explicit(&once->epoch, 1, memory_order_relaxed);
+        return true;
+    }
+    return false;
+}
+
+static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t incarnation, uint8_t context)
+{
+    struct hg_once_origin *origin;
+
+    if (once->count >= once->origins_max && !once_evict_origin(once))
+        return NULL;
+    origin = util_calloc(1, sizeof(*origin));
+    if (origin == NULL)
+        return NULL;
+    origin->incarnation = incarnation;
+    origin->context = context;
+    origin->epoch = atomic_load_explicit(&once->epoch, memory_order_relaxed);
+    origin->floor = 1;
+    origin->ring_size = ONCE_RING_FIRST;
+    origin->ring = util_calloc(ONCE_RING_FIRST, sizeof(*origin->ring));
+    if (origin->ring == NULL || util_map_put(&once->origins, once_key(incarnation, context), origin) != 0) {
+        util_free(origin->ring);
+        util_free(origin);
+        return NULL;
+    }
+    once->count++;
+    util_list_push(&once->by_use, &origin->use_link);
+    return origin;
+}
+
+/* Drops answers of those heard of longest ago until there is room for so many bytes more; false when there never is. */
+static bool once_make_room(struct hg_once *once, size_t size)
+{
+    util_list_each (node, &once->by_use) {
+        struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, use_link);
+
+        for (uint32_t i = 0; i < origin->ring_size; i++) {
+            struct once_record *record = &origin->ring[i];
+
+            if (once->bytes + size <= once->bytes_max)
+                return true;
+            record->dropped = record->dropped || record->answer != NULL;
+            once_drop_answer(once, record);
+        }
+    }
+    return once->bytes + size <= once->bytes_max;
+}
+
+/* --- requests ------------------------------------------------------------------------------------------------ */
+
+static void once_refuse(struct hg_once_found *found, hg_return_t status, bool executed)
+{
+    found->verdict = HG_ONCE_REFUSED;
+    found->status = status;
+    found->executed = executed;
+}
+
+/* A request that has been received before. */
+static void once_find_record(const struct hg_session *session, struct once_record *record, struct hg_once_found *found)
+{
+    if (record->state == ONCE_RUNNING) {
+        /* One that another context received cannot be touched from here: the origin may ask once more. */
+        if (record->handle == NULL || record->handle->owner != session->context) {
+            once_refuse(found, HG_AGAIN, false);
+            return;
+        }
+        found->verdict = HG_ONCE_RUNNING;
+        found->handle = record->handle;
+        return;
+    }
+    if (record->dropped) {
+        once_refuse(found, HG_NOMEM, true);
+        return;
+    }
+    found->answer = util_malloc(record->size == 0 ? 1 : record->size);
+    if (found->answer == NULL) {
+        once_refuse(found, HG_AGAIN, false);
+        return;
+    }
+    if (record->size > 0)
+        memcpy(found->answer, record->answer, record->size);
+    found->verdict = HG_ONCE_ANSWERED;
+    found->status = (hg_return_t)record->status;
+    found->answer_size = record->size;
+    found->answer_eager = record->eager;
+}
+
+/* Gives a new request its place. A record that is in it belongs to a call that its origin has given up. */
+static void once_add(struct hg_once *once, struct hg_once_origin *origin, uint64_t sequence, struct hg_handle *handle,
+                     struct hg_once_found *found)
+{
+    struct once_record *record;
+
+    if (!once_grow(origin, sequence)) {
+        once_refuse(found, HG_NOMEM, false);
+        return;
+    }
+    record = once_place(origin, sequence);
+    once_free_record(once, record);
+    *record = (struct once_record){.sequence = sequence, .state = ONCE_RUNNING, .handle = handle};
+    origin->running++;
+    handle->once = (struct hg_once_place){.origin = origin, .sequence = sequence};
+    found->verdict = HG_ONCE_NEW;
+}
+
+static void once_look_up_locked(struct hg_once *once, const struct hg_session *session, const struct hg_header *header,
+                                struct hg_handle *handle, struct hg_once_found *found)
+{
+    uint64_t incarnation = session->remote_incarnation;
+    struct hg_once_origin *origin = util_map_get(&once->origins, once_key(incarnation, session->target_context));
+    struct once_record *record;
+
+    if (origin == NULL)
+        origin = once_create_origin(once, incarnation, session->target_context);
+    if (origin == NULL || origin->incarnation != incarnation || origin->context != session->target_context) {
+        once_refuse(found, HG_NOMEM, false);
+        return;
+    }
+    util_list_remove(&origin->use_link);
+    util_list_push(&once->by_use, &origin->use_link);
+    once_raise_floor(once, origin, header->sequence - header->behind);
+    record = once_record(origin, header->sequence);
+    if (header->sequence < origin->floor)
+        once_refuse(found, HG_CANCELED, false); /* its origin has said that it is over */
+    else if (record != NULL)
+        once_find_record(session, record, found);
+    else if (header->attempt > 1 && header->epoch < origin->epoch)
+        once_refuse(found, HG_NODEV, false); /* it may have run, and have been forgotten */
+    else
+        once_add(once, origin, header->sequence, handle, found);
+}
+
+void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
+                     struct hg_once_found *found)
+{
+    struct hg_once *once = &session->context->hg_class->once;
+
+    *found = (struct hg_once_found){0};
+    util_lock_take(&once->lock);
+    once_look_up_locked(once, session, header, handle, found);
+    util_lock_drop(&once->lock);
+}
+
+/* Takes the handle out of its place. The record, or NULL if another call has it by now. */
+static struct once_record *once_leave(struct hg_handle *handle)
+{
+    struct hg_once_origin *origin = handle->once.origin;
+    struct once_record *record = once_record(origin, handle->once.sequence);
+
+    assert(origin->running > 0);
+    origin->running--;
+    handle->once.origin = NULL;
+    if (record != NULL)
+        record->handle = NULL;
+    return record;
+}
+
+/* A copy of an answer, or NULL: there is none, it is too large, or there is no memory. */
+static void *once_copy(const struct hg_outbox_payload *payload, size_t size)
+{
+    unsigned char *answer = size == 0 || size > HG_ONCE_ANSWER_MAX ? NULL : util_malloc(size);
+
+    if (answer == NULL)
+        return NULL;
+    if (payload->head_size > 0)
+        memcpy(answer, payload->head, payload->head_size);
+    if (payload->tail_size > 0)
+        memcpy(answer + payload->head_size, payload->tail, payload->tail_size);
+    return answer;
+}
+
+/* Keeps @answer, which is @size bytes, if there is room. True: it is the record's now. */
+static bool once_keep(struct hg_once *once, struct once_record *record, void *answer, size_t size, size_t eager)
+{
+    record->dropped = size > 0 && (answer == NULL || !once_make_room(once, size));
+    if (record->dropped || size == 0)
+        return false;
+    record->answer = answer;
+    record->size = size;
+    record->eager = eager;
+    once->bytes += size;
+    return true;
+}
+
+void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload)
+{
+    struct hg_once *once = &handle->info.hg_class->once;
+    struct hg_once_origin *origin = handle->once.origin;
+    size_t size = payload == NULL ? 0 : hg_payload_size(payload);
+    void *answer = once_copy(payload, size);
+    struct once_record *record;
+    bool kept = false;
+
+    util_lock_take(&once->lock);
+    record = once_leave(handle);
+    if (record != NULL && record->sequence < origin->floor) {
+        once_free_record(once, record); /* nobody will ask for it */
+    } else if (record != NULL) {
+        record->state = ONCE_ANSWERED;
+        record->status = status;
+        kept = once_keep(once, record, answer, size, size == 0 ? 0 : payload->head_size);
+    }
+    util_lock_drop(&once->lock);
+    if (!kept)
+        util_free(answer);
+}
+
+void hg_once_forget(struct hg_handle *handle)
+{
+    struct hg_once *once = &handle->info.hg_class->once;
+    struct once_record *record;
+
+    util_lock_take(&once->lock);
+    record = once_leave(handle);
+    if (record != NULL)
+        once_free_record(once, record);
+    util_lock_drop(&once->lock);
+}

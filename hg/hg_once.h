@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_once.h
+ * What a target remembers of requests that run at most once: for each origin context that sends such, a ring of records
+ * by sequence number, with the answer once there is one. Later requests say which records are not needed any more.
+ *
+ * A request whose number is in the ring has been received before. One that is not is new, unless the target has
+ * forgotten something since the origin numbered it: its records epoch tells, and such a request is refused.
+ *
+ * The table belongs to the class and has a lock of its own, which is taken under the lock of a context.
+ */
+
+#ifndef HG_HG_ONCE_H
+#define HG_HG_ONCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mercury_types.h"
+#include "util/util_hash.h"
+#include "util/util_list.h"
+#include "util/util_lock.h"
+
+/** The largest answer that is kept. */
+#define HG_ONCE_ANSWER_MAX (64U * 1024U)
+/** Bytes of answers that a class keeps; beyond them the answers of those heard of longest ago are dropped. */
+#define HG_ONCE_BYTES_MAX (64U * 1024U * 1024U)
+/** Origin contexts that a class keeps records of; beyond them those heard of longest ago are forgotten. */
+#define HG_ONCE_ORIGINS_MAX 16384U
+
+struct hg_handle;
+struct hg_header;
+struct hg_once_origin;
+struct hg_outbox_payload;
+struct hg_session;
+
+struct hg_once {
+    struct util_lock lock;
+    struct util_map origins; /**< by a mixture of incarnation and context id */
+    struct util_list by_use; /**< the same, those heard of longest ago first */
+    uint32_t count;
+    uint32_t origins_max;   /**< HG_ONCE_ORIGINS_MAX, less in tests */
+    size_t bytes_max;       /**< HG_ONCE_BYTES_MAX, less in tests */
+    size_t bytes;           /**< of answers */
+    _Atomic uint32_t epoch; /**< grows when records are forgotten whose calls may still be repeated */
+};
+
+/** A received request's place in the ring. */
+struct hg_once_place {
+    struct hg_once_origin *origin; /**< NULL: the request is of another kind; it stays while there is a place in it */
+    uint64_t sequence;
+};
+
+void hg_once_init(struct hg_once *once);
+void hg_once_fini(struct hg_once *once);
+
+/** What to do with a request. */
+enum hg_once_verdict {
+    HG_ONCE_NEW,      /**< to run; it has a place now */
+    HG_ONCE_RUNNING,  /**< it is here already, in handle, whose owner's lock the caller holds */
+    HG_ONCE_ANSWERED, /**< it was answered: the answer is at hand */
+    HG_ONCE_REFUSED,  /**< not to run, but answered with status */
+};
+
+struct hg_once_found {
+    enum hg_once_verdict verdict;
+    struct hg_handle *handle; /**< RUNNING */
+    hg_return_t status;       /**< ANSWERED, REFUSED */
+    bool executed;            /**< REFUSED: it has run, but its answer is not kept any more */
+    void *answer;             /**< ANSWERED: a copy, owned by the caller */
+    size_t answer_size;
+    size_t answer_eager; /**< of it, the part in front that goes in the message itself; see hg_payload_view() */
+};
+
+/** Looks a request up, and gives it a place in @p handle->once if it is new. Needs the lock of the session's context. */
+void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
+                     struct hg_once_found *found);
+
+/** The request in @p handle has been answered with @p status and, unless it is NULL, @p payload. Its place is given up. */
+void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload);
+
+/** The request in @p handle will not run: as if it had never come. Its place is given up. */
+void hg_once_forget(struct hg_handle *handle);
+
+#endif

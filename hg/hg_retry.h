@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+
+/**
+ * @file hg_retry.h
+ * Repeating calls, at their origin: whether, when, and with which sequence number. A call that is tried once, as all are by
+ * default, costs one load here. Everything needs the lock of the handle's owner.
+ *
+ * Calls that run at most once are numbered, one sequence for each peer of a context. The target must be able to tell a new call
+ * from a repeated one, so such a call leaves only when the target's hello has come, which says who it is and whether it
+ * has forgotten anything; and not more than HG_HEADER_BEHIND_MAX numbers are under way at once. Until then it waits in its
+ * session.
+ */
+
+#ifndef HG_HG_RETRY_H
+#define HG_HG_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hg/hg_header.h"
+#include "mercury_types.h"
+#include "quicksilver.h"
+#include "util/util_timer.h"
+
+/** The budget by default. */
+#define HG_RETRY_PERCENT    10U
+#define HG_RETRY_PER_SECOND 10U
+
+struct hg_addr;
+struct hg_context;
+struct hg_handle;
+struct hg_session;
+
+/** What a context keeps for a peer that it makes repeatable calls to. */
+struct hg_retry_peer {
+    struct hg_addr *addr; /**< a reference */
+    uint64_t tokens;      /**< thousandths of a repetition that may still be made */
+    uint64_t refilled_ns; /**< since when tokens have not grown with time */
+    uint64_t next;        /**< the next sequence number */
+    uint64_t first;       /**< the oldest one whose call has not ended */
+    uint64_t
+        ended[HG_HEADER_BEHIND_MAX / 64U]; /**< a bit for each number from first on, at its place modulo the size */
+    bool blocked;                          /**< a call waits for a number */
+};
+
+/** What a handle knows of its attempts; origin. */
+struct hg_retry {
+    struct qs_retry how;   /**< of this call, with defaults filled in; valid with peer */
+    struct qs_retry asked; /**< by the user for this handle, if asked_set */
+    bool asked_set;
+    bool unsure;                /**< an attempt before this one may have been executed */
+    bool pausing;               /**< the timer is for the end of the pause, not of the attempt */
+    enum qs_method method;      /**< of this call */
+    struct hg_retry_peer *peer; /**< borrowed from the context; NULL: the call is tried once */
+    uint64_t sequence;          /**< AT_MOST_ONCE: its number, 0 until it has one */
+    uint64_t incarnation;       /**< of the target that it was first sent to */
+    uint32_t epoch;             /**< of that target, then */
+    struct util_timer timer;
+};
+
+/** A call begins. -ENOMEM. */
+int hg_retry_begin_locked(struct hg_handle *handle);
+/** It has ended for good, or has been taken back. */
+void hg_retry_end_locked(struct hg_handle *handle);
+
+/** An attempt has ended with @p ret, in state WAITING, SENT or PULLING: begins the next one, or ends the call. */
+void hg_retry_or_complete_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome);
+
+/** Puts a call whose session is known where it waits to be sent. */
+void hg_retry_queue_locked(struct hg_handle *handle);
+
+/** Writes what the target must know about the attempt into the header of its request. */
+void hg_retry_fill_header(const struct hg_handle *handle, struct hg_header *header);
+
+/** The function of hg_retry::timer. */
+void hg_retry_fired(struct util_timer *timer);
+
+/** The peer's hello has come: calls that waited for it go on. */
+void hg_retry_session_known_locked(struct hg_session *session);
+
+/** Ends the calls that are between two attempts; when the context closes. */
+void hg_retry_end_pauses_locked(struct hg_context *context, hg_return_t ret);
+
+/** Frees what is kept for peers. */
+void hg_retry_fini(struct hg_context *context);
+
+#endif
