@@ -89,6 +89,7 @@ static void class_set_options(struct hg_class *hg_class, const struct hg_init_in
     hg_class->message_flags = class_message_flags(options->checksum_level);
     hg_class->context_max = hg_options_context_max(options);
     atomic_init(&hg_class->batching, true);
+    atomic_init(&hg_class->in_flight_max, QS_IN_FLIGHT_DEFAULT);
     atomic_init(&hg_class->retry_percent, HG_RETRY_PERCENT);
     atomic_init(&hg_class->retry_per_second, HG_RETRY_PER_SECOND);
 }

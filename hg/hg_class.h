@@ -70,6 +70,7 @@ struct hg_class {
 
     /* Tables. */
     struct hg_rpc_table rpcs;
+    _Atomic uint32_t in_flight_max;    /**< calls of qs_forward() to one peer; 0: any number */
     _Atomic uint32_t retry_percent;    /**< repetitions that a peer's calls earn: of each hundred; */
     _Atomic uint32_t retry_per_second; /*   and in any case */
     struct hg_once once;               /**< requests that run at most once */

@@ -26,6 +26,8 @@ static uint64_t deadline_timeout_us(const struct hg_handle *handle)
         timeout_us = atomic_load_explicit(&handle->rpc->timeout_us, memory_order_relaxed);
     if (timeout_us == 0)
         timeout_us = atomic_load_explicit(&handle->info.hg_class->timeout_us, memory_order_relaxed);
+    if (timeout_us == 0 && handle->bounded)
+        timeout_us = QS_TIMEOUT_DEFAULT_US;
     return timeout_us;
 }
 

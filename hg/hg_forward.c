@@ -116,15 +116,46 @@ int hg_forward_submit_locked(struct hg_handle *handle)
     return 0;
 }
 
-static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callback, void *arg)
+/* Counts a bounded call as one under way to its peer; -EAGAIN when there are too many. */
+static int forward_count(struct hg_handle *handle)
+{
+    uint32_t most = atomic_load_explicit(&handle->info.hg_class->in_flight_max, memory_order_relaxed);
+    struct hg_retry_peer *peer;
+
+    if (!handle->bounded || most == 0)
+        return 0;
+    peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
+    if (peer == NULL)
+        return -ENOMEM;
+    if (peer->in_flight >= most)
+        return util_detail_set(-EAGAIN, "qs_forward: %u calls to %s are under way already (qs_class_set_in_flight)",
+                               peer->in_flight, handle->info.addr->text);
+    peer->in_flight++;
+    handle->counted = peer;
+    return 0;
+}
+
+static void forward_uncount(struct hg_handle *handle)
+{
+    if (handle->counted != NULL)
+        handle->counted->in_flight--;
+    handle->counted = NULL;
+}
+
+static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callback, void *arg, bool bounded)
 {
     int error;
 
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)
         return hg_error_set(HG_BUSY, "HG_Forward: the handle is %s", hg_handle_state_text(hg_handle_state(handle)));
-    error = hg_context_slot_get(handle->owner, handle, &handle->tag);
-    if (error != 0)
+    handle->bounded = bounded;
+    error = forward_count(handle);
+    if (error == 0)
+        error = hg_context_slot_get(handle->owner, handle, &handle->tag);
+    if (error != 0) {
+        forward_uncount(handle);
         return hg_error_from(error);
+    }
     hg_handle_drop_received_locked(handle);
     handle->callback = callback;
     handle->callback_arg = arg;
@@ -152,36 +183,58 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     hg_context_slot_put(handle->owner, handle->tag);
     hg_deadline_end_locked(handle);
     hg_retry_end_locked(handle);
+    forward_uncount(handle);
     util_list_remove(&handle->parent_link);
     atomic_store_explicit(&handle->state, HG_HANDLE_IDLE, memory_order_relaxed);
     (void)atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_relaxed);
     return hg_error_from(error);
 }
 
-hg_return_t HG_Forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct)
+static hg_return_t forward(struct hg_handle *handle, hg_cb_t callback, void *arg, void *in_struct, bool bounded)
 {
+    const char *function = bounded ? "qs_forward" : "HG_Forward";
     struct hg_context *owner;
     hg_return_t ret;
 
-    if (hg_fork_stops_handle(handle, "HG_Forward"))
+    if (hg_fork_stops_handle(handle, function))
         return HG_FAULT;
     if (handle == NULL || handle->target)
-        return hg_error_set(HG_INVALID_ARG, "HG_Forward: %s",
+        return hg_error_set(HG_INVALID_ARG, "%s: %s", function,
                             handle == NULL ? "the handle is NULL" : "the handle is that of a received request");
     if (handle->info.addr == NULL || handle->rpc == NULL)
-        return hg_error_set(HG_INVALID_ARG, "HG_Forward: the handle has no %s",
+        return hg_error_set(HG_INVALID_ARG, "%s: the handle has no %s", function,
                             handle->info.addr == NULL ? "target address" : "RPC id");
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)
-        return hg_error_set(HG_BUSY, "HG_Forward: the handle is %s", hg_handle_state_text(hg_handle_state(handle)));
+        return hg_error_set(HG_BUSY, "%s: the handle is %s", function, hg_handle_state_text(hg_handle_state(handle)));
     ret = hg_payload_encode(handle, HG_INPUT, in_struct);
     if (ret != HG_SUCCESS)
         return ret;
     owner = handle->owner;
     util_lock_take(&owner->lock);
     hg_overflow_free_locked(handle);
-    ret = forward_begin_locked(handle, callback, arg);
+    ret = forward_begin_locked(handle, callback, arg, bounded);
     util_lock_drop(&owner->lock);
     return ret;
+}
+
+hg_return_t HG_Forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct)
+{
+    return forward(handle, callback, arg, in_struct, false);
+}
+
+hg_return_t qs_forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct)
+{
+    return forward(handle, callback, arg, in_struct, true);
+}
+
+hg_return_t qs_class_set_in_flight(hg_class_t *hg_class, uint32_t count)
+{
+    if (hg_fork_stops(hg_class, "qs_class_set_in_flight"))
+        return HG_FAULT;
+    if (hg_class == NULL)
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_in_flight: a NULL argument");
+    atomic_store_explicit(&hg_class->in_flight_max, count, memory_order_relaxed);
+    return HG_SUCCESS;
 }
 
 /* --- the end of a call ----------------------------------------------------------------------------- */
@@ -254,6 +307,7 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     hg_context_slot_put(owner, handle->tag);
     handle->tag = 0;
     hg_deadline_end_locked(handle);
+    forward_uncount(handle);
     util_list_remove(&handle->parent_link);
     util_list_remove(&handle->link);
     handle->ret = ret;

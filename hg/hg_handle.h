@@ -105,6 +105,8 @@ struct hg_handle {
     struct util_list link;               /**< in one of the session's queues */
     uint64_t frame_number;               /**< the frame that must leave before the handle ends */
     struct util_timer timer;
+    bool bounded;                          /**< origin: by qs_forward() */
+    struct hg_retry_peer *counted;         /**< origin: in whose calls under way it counts; NULL: none */
     uint64_t timeout_us;                   /**< of this handle; 0: as the RPC or the class says */
     uint64_t deadline_ns;                  /**< UINT64_MAX: none */
     struct hg_overflow_exposure *exposure; /**< owned: our payload, for the peer to pull */

@@ -74,7 +74,7 @@ static struct hg_retry_peer *retry_peer_create(struct hg_context *context, struc
     return peer;
 }
 
-static struct hg_retry_peer *retry_peer_get(struct hg_context *context, struct hg_addr *addr)
+struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struct hg_addr *addr)
 {
     struct hg_retry_peer *peer = util_map_get(&context->retry_peers, (uint64_t)(uintptr_t)addr);
 
@@ -282,7 +282,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     if (handle->no_response || (handle->info.addr->self && !handle->info.hg_class->options.no_loopback))
         return 0;
     retry_decide(handle);
-    retry->peer = retry_peer_get(handle->owner, handle->info.addr);
+    retry->peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
     if (retry->peer == NULL)
         return -ENOMEM;
     retry_earn(handle->info.hg_class, retry->peer, retry_tokens_of_calls(handle->info.hg_class, 1));

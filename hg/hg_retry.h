@@ -32,8 +32,9 @@ struct hg_context;
 struct hg_handle;
 struct hg_session;
 
-/** What a context keeps for a peer that it makes repeatable calls to. */
+/** What a context keeps for a peer that it makes repeatable or bounded calls to. */
 struct hg_retry_peer {
+    uint32_t in_flight;   /**< calls of qs_forward() */
     struct hg_addr *addr; /**< a reference */
     uint64_t tokens;      /**< thousandths of a repetition that may still be made */
     uint64_t refilled_ns; /**< since when tokens have not grown with time */
@@ -58,6 +59,9 @@ struct hg_retry {
     uint32_t epoch;             /**< of that target, then */
     struct util_timer timer;
 };
+
+/** What the context keeps for a peer, made if need be; NULL: no memory. */
+struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struct hg_addr *addr);
 
 /** A call begins. -ENOMEM. */
 int hg_retry_begin_locked(struct hg_handle *handle);

@@ -26,7 +26,42 @@
 extern "C" {
 #endif
 
-/** \name Time limits of calls
+/** \name Calls
+ * \{ */
+
+/** The time limit of a qs_forward() for which none is set: 30 s. */
+#define QS_TIMEOUT_DEFAULT_US UINT64_C(30000000)
+/** Calls of qs_forward() that a context may have under way to one peer by default. */
+#define QS_IN_FLIGHT_DEFAULT 1024U
+
+/**
+ * Forward a call as HG_Forward() does, but never without bounds: where no time limit is set for it (see below) it has
+ * one of QS_TIMEOUT_DEFAULT_US, and when too many are under way to its target already it is refused, rather than wait. For new
+ * programs.
+ *
+ * \param handle [IN]    the handle
+ * \param callback [IN]  called by HG_Trigger() when the call has ended, once; not if an error is returned
+ * \param arg [IN]       handed to it
+ * \param in_struct [IN] the input, needed during this call only
+ *
+ * \return HG_SUCCESS, HG_AGAIN if too many calls are under way (nothing was taken: forward it again when one of them has
+ *         ended), or what HG_Forward() returns
+ */
+HG_PUBLIC hg_return_t qs_forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct);
+
+/**
+ * Set how many calls of qs_forward() each context of a class may have under way to one peer. It counts for calls forwarded
+ * after it.
+ *
+ * \param hg_class [IN] the class
+ * \param count [IN]    the number; 0: any
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_in_flight(hg_class_t *hg_class, uint32_t count);
+
+/** \}
+ * \name Time limits of calls
  * A call that is not answered in time ends with HG_TIMEOUT in its callback. The most special setting counts: that of
  * the handle, else that of the RPC, else that of the class; by default there is none and a call waits for ever. A
  * setting counts for calls forwarded after it. All times are microseconds, 0 removes the setting, and UINT64_MAX means

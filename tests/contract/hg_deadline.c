@@ -106,6 +106,38 @@ static void handler_sees_what_is_left(void)
     hg_pair_close(&pair);
 }
 
+static void bounded_call_has_a_limit_by_default(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_handle_t held;
+
+    hg_pair_open(&pair, NULL);
+    for (unsigned int i = 0; i < 2; i++) {
+        uint64_t limit_us = i == 0 ? QS_TIMEOUT_DEFAULT_US : UINT64_C(60000000);
+
+        hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
+        if (i == 1)
+            HG_PAIR_OK(qs_handle_set_timeout(call.handle, limit_us));
+        HG_PAIR_OK(qs_forward(call.handle, hg_pair_call_cb, &call, &in));
+        held = hg_pair_wait_held(&pair);
+        SUPPORT_CHECK(qs_handle_remaining(held) <= limit_us && qs_handle_remaining(held) > limit_us / 4 * 3);
+        hg_pair_respond(held, &in);
+        HG_PAIR_OK(hg_pair_call_wait(&call));
+        /* Forwarded as for Mercury, the same handle has none. */
+        HG_PAIR_OK(qs_handle_set_timeout(call.handle, 0));
+        atomic_store(&call.calls, 0);
+        hg_pair_call_forward(&call, &in);
+        held = hg_pair_wait_held(&pair);
+        SUPPORT_CHECK(qs_handle_remaining(held) == UINT64_MAX);
+        hg_pair_respond(held, &in);
+        HG_PAIR_FINISH(&call, HG_SUCCESS);
+    }
+    HG_PAIR_RET(qs_forward(HG_HANDLE_NULL, NULL, NULL, NULL), HG_INVALID_ARG);
+    hg_pair_close(&pair);
+}
+
 /* --- nested calls ---------------------------------------------------------------------------------------- */
 
 /* How the relay, which serves a call by one of its own, makes it. */
@@ -296,6 +328,7 @@ const struct support_case hg_deadline_cases[] = {
     SUPPORT_CASE(expired_request_does_not_run),
     SUPPORT_CASE(expired_call_to_oneself_does_not_run),
     SUPPORT_CASE(handler_sees_what_is_left),
+    SUPPORT_CASE(bounded_call_has_a_limit_by_default),
     SUPPORT_CASE(nested_call_inherits_what_is_left),
     SUPPORT_CASE(nested_call_ends_with_the_time_of_the_outer_one),
     SUPPORT_CASE(parent_is_checked),

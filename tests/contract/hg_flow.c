@@ -5,6 +5,7 @@
  * lost, and an origin that never reads harms only itself.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/contract/hg_contract.h"
 
@@ -203,7 +204,39 @@ static void batching_can_be_switched_off(void)
     hg_pair_close(&pair);
 }
 
+/* Refused, not delayed; and the refused call leaves no trace. */
+static void bounded_calls_beyond_the_limit_are_refused(void)
+{
+    enum { LIMIT = 10 };
+    struct hg_pair_call calls[LIMIT + 1];
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_RET(qs_class_set_in_flight(NULL, 1), HG_INVALID_ARG);
+    HG_PAIR_OK(qs_class_set_in_flight(pair.origin.hg_class, LIMIT));
+    for (unsigned int i = 0; i <= LIMIT; i++)
+        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_HOLD);
+    for (unsigned int i = 0; i < LIMIT; i++)
+        HG_PAIR_OK(qs_forward(calls[i].handle, hg_pair_call_cb, &calls[i], &in));
+    HG_PAIR_RET(qs_forward(calls[LIMIT].handle, hg_pair_call_cb, &calls[LIMIT], &in), HG_AGAIN);
+    SUPPORT_CHECK(strstr(qs_error_detail(), "10 calls") != NULL);
+    hg_pair_check_works(&pair); /* HG_Forward has no such bound */
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == LIMIT);
+    SUPPORT_CHECK(atomic_load(&calls[LIMIT].calls) == 0);
+    HG_PAIR_OK(HG_Cancel(calls[0].handle));
+    HG_PAIR_FINISH(&calls[0], HG_CANCELED);
+    HG_PAIR_OK(qs_forward(calls[LIMIT].handle, hg_pair_call_cb, &calls[LIMIT], &in));
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == LIMIT + 1);
+    while (hg_pair_answer(&pair))
+        continue;
+    for (unsigned int i = 1; i <= LIMIT; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
+    hg_pair_close(&pair);
+}
+
 const struct support_case hg_flow_cases[] = {
+    SUPPORT_CASE(bounded_calls_beyond_the_limit_are_refused),
     SUPPORT_CASE(unanswered_calls_do_not_delay_the_next),
     SUPPORT_CASE(two_thousand_calls_may_be_unanswered),
     SUPPORT_CASE(calls_beyond_the_window_wait_and_are_not_lost),
