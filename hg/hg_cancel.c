@@ -72,7 +72,7 @@ bool hg_cancel_join_locked(struct hg_handle *handle)
 {
     struct hg_handle *parent;
 
-    if ((!handle->parent_set && !hg_cancel_nested_wanted(handle->info.hg_class)) || handle->parent.context == NULL)
+    if (!handle->parent_set && !hg_cancel_nested_wanted(handle->info.hg_class))
         return true;
     parent = hg_nested_find_locked(handle->owner, &handle->parent);
     if (parent == NULL)

@@ -31,7 +31,7 @@ void hg_cancel_self_locked(struct hg_context *context, uint64_t tag, uint8_t ori
 /** Target: nobody waits any more for any answer on this session, which has ended. */
 void hg_cancel_session_locked(struct hg_session *session);
 
-/** Origin: the call begins, and is to end with the request that it serves, if that is what the user wants. False: that
+/** Origin: a call that serves a request begins, and is to end with the request that it serves, if that is what the user wants. False: that
  *  request was cancelled already. */
 bool hg_cancel_join_locked(struct hg_handle *handle);
 

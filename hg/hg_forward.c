@@ -169,7 +169,7 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     hg_handle_ref(handle);
     hg_deadline_begin_locked(handle);
     hg_handle_move(handle, HG_HANDLE_WAITING);
-    if (!hg_cancel_join_locked(handle)) {
+    if (handle->parent.context != NULL && !hg_cancel_join_locked(handle)) {
         handle->owner->counters.cancels++;
         hg_handle_complete_locked(handle, HG_CANCELED);
         return HG_SUCCESS;
@@ -182,7 +182,8 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     /* Taken back: as if it had never been. The count cannot reach 0, since the caller has a reference. */
     hg_context_slot_put(handle->owner, handle->tag);
     hg_deadline_end_locked(handle);
-    hg_retry_end_locked(handle);
+    if (handle->retry.peer != NULL)
+        hg_retry_end_locked(handle);
     forward_uncount(handle);
     util_list_remove(&handle->parent_link);
     atomic_store_explicit(&handle->state, HG_HANDLE_IDLE, memory_order_relaxed);
@@ -322,5 +323,6 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     /* Last, because it may send, and thereby end other handles of the session. */
     if (release_tag != 0)
         hg_session_control(handle->session, HG_MESSAGE_RELEASE, release_tag);
-    hg_retry_end_locked(handle);
+    if (handle->retry.peer != NULL)
+        hg_retry_end_locked(handle);
 }

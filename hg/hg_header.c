@@ -23,6 +23,10 @@
 #define HEADER_SEQUENCE_SIZE 24U
 #define HEADER_CHECK_SIZE    8U
 
+/* Flags that may add a part. Most messages have none of them. */
+#define HEADER_PART_FLAGS \
+    (HG_MESSAGE_TERMS | HG_MESSAGE_FRAGMENT | HG_MESSAGE_MORE_DATA | HG_MESSAGE_SEQUENCED | HG_MESSAGE_CHECKED)
+
 static bool header_has_status(const struct hg_header *header)
 {
     return header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK || header->type == HG_MESSAGE_END;
@@ -62,6 +66,8 @@ static size_t header_parts_size(const struct hg_header *header, uint16_t flags)
         size += HEADER_REQUEST_SIZE;
     else if (header_has_status(header))
         size += HEADER_STATUS_SIZE;
+    if ((flags & HEADER_PART_FLAGS) == 0)
+        return size;
     if (header_has_terms(header->type, flags))
         size += HEADER_TERMS_SIZE;
     if ((flags & HG_MESSAGE_FRAGMENT) != 0)
@@ -122,6 +128,8 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
         util_bytes_put32(at + 4, 0);
         at += HEADER_STATUS_SIZE;
     }
+    if ((flags & HEADER_PART_FLAGS) == 0)
+        return size;
     if ((flags & HG_MESSAGE_FRAGMENT) != 0) {
         util_bytes_put32(at, header->total_size);
         util_bytes_put32(at + 4, header->offset);
@@ -150,6 +158,8 @@ static void header_decode_parts(const unsigned char *at, struct hg_header *heade
         header->status = util_bytes_get32(at);
         at += HEADER_STATUS_SIZE;
     }
+    if ((header->flags & HEADER_PART_FLAGS) == 0)
+        return;
     if (header_has_terms(header->type, header->flags)) {
         header->remaining_us = util_bytes_get32(at);
         header->target_context = at[4];
@@ -186,41 +196,40 @@ bool hg_header_payload_intact(const struct hg_header *header, const unsigned cha
 int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *header, const unsigned char **payload,
                      size_t *message_size)
 {
-    struct hg_header decoded = {0};
     size_t header_size;
     size_t known_size;
     size_t padded;
 
+    *header = (struct hg_header){0};
     if (size < HEADER_COMMON_SIZE)
         return -EBADMSG;
-    decoded.type = bytes[0];
+    header->type = bytes[0];
     header_size = (size_t)bytes[1] * 8U;
-    decoded.flags = util_bytes_get16(bytes + 2);
-    decoded.payload_size = util_bytes_get32(bytes + 4);
-    decoded.tag = util_bytes_get64(bytes + 8);
-    if (decoded.type < HG_MESSAGE_REQUEST || decoded.type > HG_MESSAGE_END)
+    header->flags = util_bytes_get16(bytes + 2);
+    header->payload_size = util_bytes_get32(bytes + 4);
+    header->tag = util_bytes_get64(bytes + 8);
+    if (header->type < HG_MESSAGE_REQUEST || header->type > HG_MESSAGE_END)
         return -EBADMSG;
-    known_size = header_parts_size(&decoded, decoded.flags);
+    known_size = header_parts_size(header, header->flags);
     if (header_size < known_size || header_size > size)
         return -EBADMSG;
-    if ((decoded.flags & HG_MESSAGE_CHECKED) != 0 &&
+    if ((header->flags & HG_MESSAGE_CHECKED) != 0 &&
         util_bytes_get32(bytes + known_size - 4) != hg_proc_crc_32c(bytes, known_size - 4))
         return -EILSEQ;
-    if (decoded.payload_size > size - header_size)
+    if (header->payload_size > size - header_size)
         return -EBADMSG;
-    padded = util_bytes_align8(header_size + decoded.payload_size);
+    padded = util_bytes_align8(header_size + header->payload_size);
     if (padded > size)
         return -EBADMSG;
-    header_decode_parts(bytes + HEADER_COMMON_SIZE, &decoded);
-    if ((decoded.flags & HG_MESSAGE_FRAGMENT) != 0 &&
-        (decoded.offset > decoded.total_size || decoded.payload_size > decoded.total_size - decoded.offset ||
-         decoded.payload_size == 0))
+    header_decode_parts(bytes + HEADER_COMMON_SIZE, header);
+    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0 &&
+        (header->offset > header->total_size || header->payload_size > header->total_size - header->offset ||
+         header->payload_size == 0))
         return -EBADMSG;
-    if (header_has_sequence(decoded.type, decoded.flags) &&
-        (decoded.behind >= HG_HEADER_BEHIND_MAX || decoded.sequence <= decoded.behind || decoded.attempt == 0))
+    if (header_has_sequence(header->type, header->flags) &&
+        (header->behind >= HG_HEADER_BEHIND_MAX || header->sequence <= header->behind || header->attempt == 0))
         return -EBADMSG;
-    decoded.flags &= (uint16_t)~HG_MESSAGE_TERMS;
-    *header = decoded;
+    header->flags &= (uint16_t)~HG_MESSAGE_TERMS;
     *payload = bytes + header_size;
     *message_size = padded;
     return 0;

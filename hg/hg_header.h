@@ -110,7 +110,7 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out);
 
 /** Reads the message that starts at @p bytes, of which @p size are there. 0 and *@p message_size = all its
  *  bytes with padding, *@p payload inside @p bytes; -EBADMSG when anything does not fit or the type is unknown; -EILSEQ
- *  when the header's checksum is wrong. The payload's is left to hg_header_payload_intact(). */
+ *  when the header's checksum is wrong; @p header is of no use then. The payload's is left to hg_header_payload_intact(). */
 int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *header, const unsigned char **payload,
                      size_t *message_size);
 

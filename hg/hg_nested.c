@@ -47,15 +47,13 @@ const struct hg_nested *hg_nested_swap(const struct hg_nested *nested)
 
 void hg_nested_answered(const struct hg_handle *handle)
 {
-    struct hg_nested answered;
+    const struct hg_nested *running = nested_running;
+    const struct hg_session *session = handle->session;
 
-    if (nested_running == NULL)
+    if (running == NULL || running->tag != handle->tag || running->context != handle->owner)
         return;
-    hg_nested_of(handle, &answered);
-    if (nested_running->context == answered.context && nested_running->tag == answered.tag &&
-        nested_running->session_index == answered.session_index &&
-        nested_running->session_key == answered.session_key &&
-        nested_running->origin_context == answered.origin_context)
+    if (session != NULL ? running->session_key == session->local_key && running->session_index == session->local_index
+                        : running->session_key == 0 && running->origin_context == handle->info.context_id)
         nested_running = NULL;
 }
 

@@ -272,9 +272,6 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     struct hg_retry *retry = &handle->retry;
     const struct hg_rpc *rpc = handle->rpc;
 
-    retry->peer = NULL;
-    retry->sequence = 0;
-    retry->unsure = false;
     retry->method = atomic_load_explicit(&rpc->method, memory_order_relaxed);
     if (retry->method == QS_METHOD_ONCE && !retry->asked_set &&
         !atomic_load_explicit(&rpc->retry_set, memory_order_relaxed))
@@ -282,6 +279,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     if (handle->no_response || (handle->info.addr->self && !handle->info.hg_class->options.no_loopback))
         return 0;
     retry_decide(handle);
+    retry->unsure = false;
     retry->peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
     if (retry->peer == NULL)
         return -ENOMEM;
@@ -296,8 +294,6 @@ void hg_retry_end_locked(struct hg_handle *handle)
     struct hg_retry_peer *peer = retry->peer;
     uint64_t sequence = retry->sequence;
 
-    if (peer == NULL)
-        return;
     retry->peer = NULL;
     retry->sequence = 0;
     if (util_timer_armed(&retry->timer))
@@ -423,7 +419,7 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
 
 void hg_retry_or_complete_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome)
 {
-    if (!retry_pause(handle, ret, outcome))
+    if (handle->retry.peer == NULL || !retry_pause(handle, ret, outcome))
         hg_handle_complete_as_locked(handle, ret, outcome);
 }
 

@@ -54,7 +54,7 @@ struct hg_retry {
     bool pausing;               /**< the timer is for the end of the pause, not of the attempt */
     enum qs_method method;      /**< of this call */
     struct hg_retry_peer *peer; /**< borrowed from the context; NULL: the call is tried once */
-    uint64_t sequence;          /**< AT_MOST_ONCE: its number, 0 until it has one */
+    uint64_t sequence;          /**< AT_MOST_ONCE: its number; 0 until it has one, and after the call */
     uint64_t incarnation;       /**< of the target that it was first sent to */
     uint32_t epoch;             /**< of that target, then */
     struct util_timer timer;
@@ -65,7 +65,7 @@ struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struc
 
 /** A call begins. -ENOMEM. */
 int hg_retry_begin_locked(struct hg_handle *handle);
-/** It has ended for good, or has been taken back. */
+/** One that has a peer has ended for good, or has been taken back. */
 void hg_retry_end_locked(struct hg_handle *handle);
 
 /** An attempt has ended with @p ret, in state WAITING, SENT or PULLING: begins the next one, or ends the call. */
