@@ -85,6 +85,7 @@ struct hg_context {
     uint32_t handles_idle_count[2];
     uint32_t handles_count[2];      /**< origin and target, idle or not */
     struct util_list retrying;      /**< calls between two attempts */
+    uint64_t retry_sequence;        /**< above the numbers of all peers that were forgotten */
     struct util_map retry_peers;    /**< by address: struct hg_retry_peer */
     struct util_list handles_all;   /**< idle or not */
     struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */

@@ -131,14 +131,17 @@ static int forward_count(struct hg_handle *handle)
         return util_detail_set(-EAGAIN, "qs_forward: %u calls to %s are under way already (qs_class_set_in_flight)",
                                peer->in_flight, handle->info.addr->text);
     peer->in_flight++;
+    peer->uses++;
     handle->counted = peer;
     return 0;
 }
 
 static void forward_uncount(struct hg_handle *handle)
 {
-    if (handle->counted != NULL)
-        handle->counted->in_flight--;
+    if (handle->counted == NULL)
+        return;
+    handle->counted->in_flight--;
+    handle->counted->uses--;
     handle->counted = NULL;
 }
 

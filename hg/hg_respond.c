@@ -166,7 +166,9 @@ bool hg_respond_instead_locked(struct hg_handle *handle)
 {
     hg_cancel_answered_locked(handle);
     handle->owner->counters.expired += handle->refused && handle->status == HG_TIMEOUT;
-    if (handle->once.origin != NULL && !handle->refused)
+    if (handle->once.origin != NULL && handle->refused)
+        hg_once_forget(handle); /* the next attempt may come before this answer has left */
+    else if (handle->once.origin != NULL)
         hg_once_answered(handle, handle->status == HG_SUCCESS ? HG_OTHER_ERROR : handle->status, NULL);
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);

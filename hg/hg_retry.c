@@ -27,7 +27,9 @@
 
 #define RETRY_ATTEMPTS_DEFAULT 3U
 #define RETRY_PAUSE_DEFAULT_US 1000U
-#define RETRY_PAUSE_MAX_US     1000000U
+/* Peers that a context keeps something for before it looks for those that it can do without. */
+#define RETRY_PEERS_MAX    4096U
+#define RETRY_PAUSE_MAX_US 1000000U
 /* The budget is counted in thousandths of a repetition. What a peer can save up: that of so many calls and seconds. */
 #define RETRY_TOKEN         1000U
 #define RETRY_SAVED_CALLS   1000U
@@ -57,8 +59,11 @@ static void retry_earn(const struct hg_class *hg_class, struct hg_retry_peer *pe
 
 static struct hg_retry_peer *retry_peer_create(struct hg_context *context, struct hg_addr *addr)
 {
-    struct hg_retry_peer *peer = util_calloc(1, sizeof(*peer));
+    struct hg_retry_peer *peer;
 
+    if (context->retry_peers.count >= RETRY_PEERS_MAX)
+        hg_retry_sweep_locked(context);
+    peer = util_calloc(1, sizeof(*peer));
     if (peer == NULL)
         return NULL;
     if (util_map_put(&context->retry_peers, (uint64_t)(uintptr_t)addr, peer) != 0) {
@@ -69,8 +74,8 @@ static struct hg_retry_peer *retry_peer_create(struct hg_context *context, struc
     peer->addr = addr;
     peer->tokens = retry_tokens_of_ms(context->hg_class, 1000);
     peer->refilled_ns = util_clock_now_ns();
-    peer->next = 1;
-    peer->first = 1;
+    peer->next = context->retry_sequence + 1;
+    peer->first = peer->next;
     return peer;
 }
 
@@ -79,6 +84,32 @@ struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struc
     struct hg_retry_peer *peer = util_map_get(&context->retry_peers, (uint64_t)(uintptr_t)addr);
 
     return peer != NULL ? peer : retry_peer_create(context, addr);
+}
+
+/* One peer without a call, or NULL. */
+static struct hg_retry_peer *retry_peer_idle(struct hg_context *context)
+{
+    struct hg_retry_peer *peer;
+    size_t cursor = 0;
+
+    while ((peer = util_map_next(&context->retry_peers, &cursor, NULL)) != NULL)
+        if (peer->uses == 0)
+            return peer;
+    return NULL;
+}
+
+void hg_retry_sweep_locked(struct hg_context *context)
+{
+    struct hg_retry_peer *peer;
+
+    while ((peer = retry_peer_idle(context)) != NULL) {
+        (void)util_map_remove(&context->retry_peers, (uint64_t)(uintptr_t)peer->addr);
+        /* Its numbers must not be given again: the peer remembers them. */
+        if (peer->next > context->retry_sequence)
+            context->retry_sequence = peer->next;
+        hg_addr_unref(peer->addr);
+        util_free(peer);
+    }
 }
 
 void hg_retry_fini(struct hg_context *context)
@@ -283,6 +314,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     retry->peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
     if (retry->peer == NULL)
         return -ENOMEM;
+    retry->peer->uses++;
     retry_earn(handle->info.hg_class, retry->peer, retry_tokens_of_calls(handle->info.hg_class, 1));
     retry_arm_attempt(handle);
     return 0;
@@ -294,6 +326,7 @@ void hg_retry_end_locked(struct hg_handle *handle)
     struct hg_retry_peer *peer = retry->peer;
     uint64_t sequence = retry->sequence;
 
+    peer->uses--;
     retry->peer = NULL;
     retry->sequence = 0;
     if (util_timer_armed(&retry->timer))

@@ -34,6 +34,7 @@ struct hg_session;
 
 /** What a context keeps for a peer that it makes repeatable or bounded calls to. */
 struct hg_retry_peer {
+    uint32_t uses;        /**< calls under way that point here */
     uint32_t in_flight;   /**< calls of qs_forward() */
     struct hg_addr *addr; /**< a reference */
     uint64_t tokens;      /**< thousandths of a repetition that may still be made */
@@ -62,6 +63,9 @@ struct hg_retry {
 
 /** What the context keeps for a peer, made if need be; NULL: no memory. */
 struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struct hg_addr *addr);
+
+/** Frees what is kept for peers that no call is under way to. */
+void hg_retry_sweep_locked(struct hg_context *context);
 
 /** A call begins. -ENOMEM. */
 int hg_retry_begin_locked(struct hg_handle *handle);

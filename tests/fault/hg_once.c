@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "hg/hg_class.h"
+#include "hg/hg_context.h"
+#include "hg/hg_retry.h"
 #include "tests/support/fake_wire.h"
 #include "tests/support/hg_pair.h"
 #include "util/util_clock.h"
@@ -572,6 +574,49 @@ static void attempt_that_takes_too_long_is_given_up(void)
     close_both();
 }
 
+static hg_return_t refuse_once(hg_handle_t handle, void *arg)
+{
+    bool *refused = arg;
+
+    (void)handle;
+    if (*refused)
+        return HG_SUCCESS;
+    *refused = true;
+    return HG_NOMEM;
+}
+
+/* The next attempt comes while the refusal of the first one is still on its way out: it is a new request. */
+static void refused_attempt_is_forgotten_at_once(void)
+{
+    const struct qs_retry patient = {.attempts_max = 4, .attempt_timeout_us = 50000};
+    struct once_call *call;
+    bool refused = false;
+
+    open_both(QS_METHOD_AT_MOST_ONCE, &patient);
+    expect(call_start(1), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    HG_PAIR_OK(HG_Class_set_handle_create_callback(target.hg_class, refuse_once, &refused));
+    /* Handles that were used before are not asked again: the held one leaves none. */
+    target.holds = true;
+    (void)call_start(2);
+    UNTIL(target.executed[2] == 1);
+    target.holds = false;
+    call = call_start(0);
+    for (unsigned int turns = 0; target.executed[0] == 0; turns++) {
+        SUPPORT_CHECK(turns < 1000 && call->ended == 0);
+        fake_wire.refuse = 100; /* of the target's frames alone */
+        (void)hg_pair_step(target.context);
+        fake_wire.refuse = 0;
+        (void)hg_pair_step(origin.context);
+        now_ns += UTIL_CLOCK_NS_PER_MS;
+    }
+    SUPPORT_CHECK(refused);
+    answer_one(2);
+    UNTIL(call->ended > 0);
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, call->result.attempts, 1);
+    SUPPORT_CHECK(call->result.attempts > 1);
+    close_both();
+}
+
 /* --- many ---------------------------------------------------------------------------------------------------- */
 
 /* More than there are numbers: they wait for each other, and other calls do not. */
@@ -596,6 +641,31 @@ static void calls_beyond_the_numbers_wait(void)
         expect(&origin.calls[i], HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
     /* All but the last few answers have been let go. */
     SUPPORT_CHECK(target.hg_class->once.bytes <= 256U * 64U);
+    close_both();
+}
+
+/* What a context keeps for peers has a bound; numbers go on where they were. */
+static void peers_that_are_left_alone_are_forgotten_without_harm(void)
+{
+    open_both(QS_METHOD_AT_MOST_ONCE, NULL);
+    for (uint32_t i = 0; i < 20; i++)
+        expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    SUPPORT_CHECK(origin.context->retry_peers.count == 1);
+    util_lock_take(&origin.context->lock);
+    hg_retry_sweep_locked(origin.context);
+    util_lock_drop(&origin.context->lock);
+    SUPPORT_CHECK(origin.context->retry_peers.count == 0);
+    for (uint32_t i = 20; i < 40; i++)
+        expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    target.holds = true;
+    (void)call_start(40);
+    UNTIL(target.executed[40] == 1);
+    util_lock_take(&origin.context->lock);
+    hg_retry_sweep_locked(origin.context);
+    util_lock_drop(&origin.context->lock);
+    SUPPORT_CHECK(origin.context->retry_peers.count == 1); /* one that is in use stays */
+    answer_one(40);
+    expect(&origin.calls[40], HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
     close_both();
 }
 
@@ -677,7 +747,9 @@ static const struct support_case once_cases[] = {
     SUPPORT_CASE(answers_beyond_the_bound_are_dropped_oldest_first),
     SUPPORT_CASE(budget_bounds_the_repetitions),
     SUPPORT_CASE(attempt_that_takes_too_long_is_given_up),
+    SUPPORT_CASE(refused_attempt_is_forgotten_at_once),
     SUPPORT_CASE(calls_beyond_the_numbers_wait),
+    SUPPORT_CASE(peers_that_are_left_alone_are_forgotten_without_harm),
     SUPPORT_CASE(each_runs_once_whenever_the_connection_ends),
     SUPPORT_CASE(arguments_are_checked),
     {NULL, NULL, 0},
