@@ -63,7 +63,9 @@ void hg_deadline_begin_locked(struct hg_handle *handle)
         timeout_us = UINT64_MAX / UTIL_CLOCK_NS_PER_US;
     }
     handle->begun_ns = util_clock_now_ns();
-    handle->deadline_ns = util_clock_deadline_ns(timeout_us * UTIL_CLOCK_NS_PER_US);
+    handle->deadline_ns = handle->begun_ns + timeout_us * UTIL_CLOCK_NS_PER_US;
+    if (handle->deadline_ns < handle->begun_ns)
+        handle->deadline_ns = UINT64_MAX - 1;
     if (latest_ns < handle->deadline_ns)
         handle->deadline_ns = latest_ns;
     hg_deadline_arm_locked(handle, &handle->timer, handle->deadline_ns);

@@ -118,12 +118,19 @@ static bool once_grow(struct hg_once_origin *origin, uint64_t sequence)
 /* Numbers below @floor have ended at their origin: nobody will ask for their answers. */
 static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin, uint64_t floor)
 {
+    uint64_t sequence = origin->floor;
+
     if (floor <= origin->floor)
         return;
     origin->floor = floor;
-    for (uint32_t i = 0; i < origin->ring_size; i++)
-        if (origin->ring[i].state == ONCE_ANSWERED && origin->ring[i].sequence < floor)
-            once_free_record(once, &origin->ring[i]);
+    if (floor - sequence > origin->ring_size)
+        sequence = floor - origin->ring_size; /* the ring holds no more */
+    for (; sequence < floor; sequence++) {
+        struct once_record *record = once_place(origin, sequence);
+
+        if (record->state == ONCE_ANSWERED && record->sequence < floor)
+            once_free_record(once, record);
+    }
 }
 
 /* --- origins ------------------------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ void hg_result_note_locked(struct hg_handle *handle, enum qs_outcome outcome)
 {
     handle->ended = true;
     handle->outcome = outcome;
-    handle->ended_ns = handle->begun_ns == 0 ? 0 : util_clock_now_ns();
+    handle->ended_ns = handle->begun_ns == 0 || handle->ret == HG_SUCCESS ? 0 : util_clock_now_ns();
 }
 
 const char *qs_outcome_text(enum qs_outcome outcome)
@@ -72,7 +72,7 @@ static void result_effort(const struct hg_handle *handle, uint64_t elapsed_us, c
     text[0] = '\0';
     if (handle->attempts > 1)
         used = snprintf(text, RESULT_TEXT_MAX, " after %u attempts", handle->attempts);
-    if (used >= 0 && handle->begun_ns != 0)
+    if (used >= 0 && handle->ended_ns != 0)
         (void)snprintf(text + used, RESULT_TEXT_MAX - (size_t)used, ", %llu.%03llu ms",
                        (unsigned long long)elapsed_us / 1000, (unsigned long long)elapsed_us % 1000);
 }
@@ -107,7 +107,8 @@ hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result *result, s
         known.ret = handle->ret;
         known.outcome = handle->outcome;
         known.attempts = handle->attempts;
-        known.elapsed_us = (handle->ended_ns - handle->begun_ns) / UTIL_CLOCK_NS_PER_US;
+        if (handle->ended_ns != 0)
+            known.elapsed_us = (handle->ended_ns - handle->begun_ns) / UTIL_CLOCK_NS_PER_US;
         result_detail(handle, known.elapsed_us);
     }
     util_lock_drop(&handle->owner->lock);

@@ -452,7 +452,7 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
 
 void hg_retry_or_complete_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome)
 {
-    if (handle->retry.peer == NULL || !retry_pause(handle, ret, outcome))
+    if (ret == HG_SUCCESS || handle->retry.peer == NULL || !retry_pause(handle, ret, outcome))
         hg_handle_complete_as_locked(handle, ret, outcome);
 }
 

@@ -146,7 +146,7 @@ struct qs_result {
     hg_return_t ret;         /**< what its callback was told */
     enum qs_outcome outcome; /**< EXECUTED after HG_SUCCESS, but for one-way calls: their success is UNKNOWN */
     uint32_t attempts;       /**< how often it was sent, or tried to */
-    uint64_t elapsed_us;     /**< from the forward to its end, where it had a time limit; else 0 */
+    uint64_t elapsed_us;     /**< from the forward to its failure, where it had a time limit; else 0 */
     const char *detail;      /**< one sentence that says what happened; valid until the thread's next call into the
                                 library */
 };
