@@ -247,6 +247,7 @@ static int bulk_find_route_locked(struct bulk_request *request)
         return error;
     request->args.route = session->route;
     request->args.transport = session->port->transport;
+    hg_liveness_watch(session);
     return 0;
 }
 

@@ -88,7 +88,7 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
         count += bulk_env_resume(&context->bulk);
     if (!util_list_empty(&context->due_sessions))
         hg_progress_flush_locked(context);
-    if (context->wheel.count > 0)
+    if (context->wheel.count > 0 && hg_liveness_turn_due(context))
         count += progress_timers(context);
     return count;
 }
@@ -177,6 +177,7 @@ static void progress_sleep(struct hg_context *context, uint64_t deadline_ns)
     util_lock_drop(&context->lock);
     progress_poll(context, until_ns);
     util_lock_take(&context->lock);
+    context->lazy_turns = 0; /* a timer may have ended the sleep */
     progress_disarm(context);
 }
 
@@ -291,6 +292,7 @@ hg_return_t HG_Event_progress(hg_context_t *context, unsigned int *count_p)
         progress_disarm(context);
     if (context->timer_fd >= 0)
         progress_set_timer_fd(context, UINT64_MAX);
+    context->lazy_turns = 0;
     (void)hg_progress_turn_locked(context);
     hg_flusher_check_locked(context);
     if (count_p != NULL)
