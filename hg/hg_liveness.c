@@ -181,17 +181,15 @@ static void liveness_fired(struct util_timer *timer)
     session->context->lazy_timers--;
     if (!liveness_waits(session))
         return;
-    hg_session_ref(session);
+    liveness_arm(session, now_ns); /* first, or whatever is sent would start it anew */
     if (liveness->heard) {
         liveness->heard = false;
         liveness->quiet = 0;
+        liveness->unanswered = 0;
         liveness->quiet_ns = now_ns;
     } else {
         liveness_quiet(session, now_ns);
     }
-    if (session->state == HG_SESSION_OPEN && !util_timer_armed(timer))
-        liveness_arm(session, now_ns);
-    hg_session_unref(session);
 }
 
 /* --- news ------------------------------------------------------------------------------------------------ */
