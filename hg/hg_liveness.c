@@ -37,8 +37,8 @@
 #define LIVENESS_ROUND_TRIPS 4U
 /* Looks of the timer in an interval. */
 #define LIVENESS_LOOKS 2U
-/* Turns between two looks at the clock for timers that can wait for so long. */
-#define LIVENESS_TURNS 16U
+/* Old sessions that are looked at for each new one. */
+#define LIVENESS_SWEEP 2U
 
 void hg_liveness_options_init(struct hg_liveness_options *options)
 {
@@ -89,16 +89,6 @@ void hg_liveness_watch(struct hg_session *session)
     liveness_arm(session, liveness->quiet_ns);
 }
 
-bool hg_liveness_turn_due(struct hg_context *context)
-{
-    if (context->wheel.count > context->lazy_timers || context->lazy_turns == 0) {
-        context->lazy_turns = LIVENESS_TURNS;
-        return true;
-    }
-    context->lazy_turns--;
-    return false;
-}
-
 /* Whether anything ends only when the peer does something, or has ended. */
 static bool liveness_waits(const struct hg_session *session)
 {
@@ -137,6 +127,34 @@ void hg_liveness_ask(struct hg_session *session)
 {
     if (session->state == HG_SESSION_OPEN)
         liveness_ping(session, util_clock_now_ns());
+}
+
+/* Looks at one session, which goes behind all others. */
+static void liveness_sweep_one(struct hg_session *session, const struct hg_port *port)
+{
+    util_list_remove(&session->link);
+    util_list_push(&session->context->sessions, &session->link);
+    if (session->port != port || !session->accepted || util_timer_armed(&session->liveness.timer))
+        return;
+    if (!session->liveness.heard)
+        hg_liveness_ask(session);
+    session->liveness.heard = false;
+}
+
+void hg_liveness_sweep(struct hg_port *port)
+{
+    struct util_list *sessions = &port->context->sessions;
+    const struct util_list *first = util_list_first(sessions);
+
+    if (port->limits->death_notice)
+        return;
+    for (unsigned int i = 0; i < LIVENESS_SWEEP; i++) {
+        struct util_list *node = util_list_first(sessions);
+
+        if (node == NULL || (i > 0 && node == first))
+            return;
+        liveness_sweep_one(util_container_of(node, struct hg_session, link), port);
+    }
 }
 
 /* The peer has been silent for the class's limit, and pings have gone unanswered: its calls end. */

@@ -5,7 +5,8 @@
  * @file hg_liveness.h
  * Whether the peer of a session lives. While something waits for it (calls, pulls, transfers), a timer looks twice in each
  * ping interval whether anything has been received. Nothing for an interval: a ping. Three pings without an answer: the
- * peer is suspect, until anything comes from it. A session for which nothing waits is left alone.
+ * peer is suspect, until anything comes from it. A session for which nothing waits is left alone, but for
+ * hg_liveness_sweep().
  *
  * A suspect peer may be stopped, busy or behind a broken network, and may answer yet: nothing ends because of it, but what
  * the class's silence limit says. A dead one is told by the transport (na_upcalls.route_down), or by its successor's hello;
@@ -26,6 +27,7 @@
 
 struct hg_class;
 struct hg_context;
+struct hg_port;
 struct hg_session;
 
 /** Part of a session. */
@@ -68,10 +70,10 @@ void hg_liveness_end(struct hg_session *session, int error);
 void hg_liveness_watch(struct hg_session *session);
 /** Sends a ping now, for whoever must know. */
 void hg_liveness_ask(struct hg_session *session);
+/** A stranger has come by @p port: where nothing tells of the end of others, two old sessions that have been silent since
+ *  they were last looked at are asked for, so that those of the dead do not pile up. */
+void hg_liveness_sweep(struct hg_port *port);
 /** A pong has come. */
 void hg_liveness_pong(struct hg_session *session, uint64_t tag);
-
-/** Whether the wheel's clock must be asked in this turn: lazy timers can wait for a few. */
-bool hg_liveness_turn_due(struct hg_context *context);
 
 #endif

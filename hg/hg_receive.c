@@ -281,19 +281,24 @@ static void receive_end(struct hg_session *session, int error)
 }
 
 /* Without connections a peer may still speak to our predecessor on this address, and says so in its hello: its calls are
- * not for us. It learns of us by our hello, which ends its session. True when this was such a frame. */
-static bool receive_for_predecessor(struct hg_session *session, const struct receive_frame *frame)
+ * not for us. */
+static bool receive_is_for_predecessor(const struct hg_session *session, const struct receive_frame *frame)
+{
+    return frame->has_hello && !session->port->limits->connections && frame->hello.peer_incarnation != 0 &&
+           frame->hello.peer_incarnation != session->context->hg_class->incarnation;
+}
+
+/* The peer learns of us by our hello, which ends its session. */
+static int receive_succeed(struct hg_session *session, const struct receive_frame *frame)
 {
     struct hg_frame_hello hello = frame->hello;
+    int error;
 
-    if (session->port->limits->connections || !frame->has_hello || hello.peer_incarnation == 0 ||
-        hello.peer_incarnation == session->context->hg_class->incarnation)
-        return false;
     session->context->counters.stale_frames++;
     hello.peer_incarnation = 0;
-    if (hg_session_learn(session, &hello) == 0)
-        session->announce = true;
-    return true;
+    error = hg_session_learn(session, &hello);
+    session->announce |= error == 0;
+    return error;
 }
 
 /* The error of a peer that is another process than before. */
@@ -313,8 +318,8 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
 
     if (hg_session_checked(session) && (frame->header.flags & HG_FRAME_CHECKED) == 0)
         error = -EILSEQ;
-    if (error == 0 && receive_for_predecessor(session, frame))
-        return 0;
+    if (error == 0 && receive_is_for_predecessor(session, frame))
+        return receive_succeed(session, frame);
     if (error == 0 && frame->has_hello)
         error = hg_session_learn(session, &frame->hello);
     if (error == 0)

@@ -348,6 +348,7 @@ int hg_session_accept(struct hg_port *port, struct na_route *route, const struct
 
     if (context->closing)
         return -ECANCELED;
+    hg_liveness_sweep(port);
     addr = hg_addr_intern(context->hg_class, hello->class_address);
     session = addr != NULL ? session_create(port, addr, hello->context) : NULL;
     error = session == NULL ? -ENOMEM : 0;

@@ -6,6 +6,7 @@
  *
  * The parameter is "connections" or "datagrams". The latter have no notice of deaths, so their interval is half as long.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -388,6 +389,34 @@ static void target_looks_after_origins_that_it_pulls_from(void)
     pair_close(&pair);
 }
 
+/* Origins come, call once and go, and nothing tells of their end but that they do not answer when asked. */
+static void strangers_make_the_target_ask_for_old_origins(void)
+{
+    struct hg_pair pair;
+    struct hg_pair guest;
+
+    pair_open(&pair);
+    hg_pair_check_works(&pair);
+    guest = pair;
+    for (unsigned int i = 0; i < 20; i++) {
+        char uri[32];
+
+        (void)snprintf(uri, sizeof(uri), "wire://guest-%u", i);
+        memset(&guest.origin, 0, sizeof(guest.origin));
+        open_side(&guest, &guest.origin, uri, false);
+        HG_PAIR_OK(HG_Addr_lookup2(guest.origin.hg_class, "wire://target", &guest.addr));
+        hg_pair_check_works(&guest);
+        hg_pair_close_origin(&guest);
+        pass(&pair, 50);
+    }
+    if (fake_wire.no_connections)
+        SUPPORT_CHECK(pings_of(pair.target.hg_class) >= 18 && pings_of(pair.target.hg_class) <= 40);
+    else
+        SUPPORT_CHECK(pings_of(pair.target.hg_class) == 0);
+    hg_pair_check_works(&pair);
+    pair_close(&pair);
+}
+
 /* --- the end and the successor ------------------------------------------------------------------------ */
 
 static void reopen_target(struct hg_pair *pair)
@@ -523,6 +552,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(silence_limit_ends_all_that_waits),
     SUPPORT_CASE(suspicion_alone_ends_nothing_and_time_outs_still_count),
     SUPPORT_CASE(target_looks_after_origins_that_it_pulls_from),
+    SUPPORT_CASE(strangers_make_the_target_ask_for_old_origins),
     SUPPORT_CASE(successor_ends_the_calls_and_is_reached_by_the_same_address),
     SUPPORT_CASE(breaker_spares_peers_that_refuse),
     SUPPORT_CASE(without_a_breaker_each_call_tries),
