@@ -129,6 +129,12 @@ void hg_liveness_ask(struct hg_session *session)
         liveness_ping(session, util_clock_now_ns());
 }
 
+void hg_liveness_doubt(struct hg_session *session)
+{
+    if (session != NULL && !session->port->limits->death_notice)
+        hg_liveness_ask(session);
+}
+
 /* Looks at one session, which goes behind all others. */
 static void liveness_sweep_one(struct hg_session *session, const struct hg_port *port)
 {

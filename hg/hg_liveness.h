@@ -70,6 +70,8 @@ void hg_liveness_end(struct hg_session *session, int error);
 void hg_liveness_watch(struct hg_session *session);
 /** Sends a ping now, for whoever must know. */
 void hg_liveness_ask(struct hg_session *session);
+/** A transfer with the peer failed with its connection, which may mean that it is dead: asks where nothing tells. */
+void hg_liveness_doubt(struct hg_session *session);
 /** A stranger has come by @p port: where nothing tells of the end of others, two old sessions that have been silent since
  *  they were last looked at are asked for, so that those of the dead do not pile up. */
 void hg_liveness_sweep(struct hg_port *port);

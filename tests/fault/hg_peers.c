@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,6 +211,117 @@ static void killed_idle_target_ends_the_next_call(void)
     target_restart(&scene);
     hg_pair_check_works(&scene.pair);
     scene_close(&scene);
+}
+
+/* --- killed origins -------------------------------------------------------------------------------- */
+
+static hg_return_t role_ignore(const struct hg_cb_info *info)
+{
+    (void)info;
+    return HG_SUCCESS;
+}
+
+/* Exposes memory, has the target pull from it, and does nothing more: where the data must come by its progress, none does. */
+static _Noreturn void role_exposer(const char *address)
+{
+    static struct hg_pair pair;
+    hg_size_t size = 8U << 20;
+    hg_handle_t handle;
+    hg_bulk_t bulk;
+    hg_id_t pull;
+
+    (void)pthread_mutex_init(&pair.lock, NULL);
+    hg_process_open_side(&pair, &pair.origin, hg_pair_uri(), false);
+    HG_PAIR_OK(HG_Addr_lookup2(pair.origin.hg_class, address, &pair.addr));
+    pull = HG_Register_name(pair.origin.hg_class, "pull", hg_proc_hg_bulk_t, NULL, NULL);
+    HG_PAIR_OK(HG_Bulk_create(pair.origin.hg_class, 1, NULL, &size, HG_BULK_READWRITE, &bulk));
+    hg_pair_check_works(&(struct hg_pair){.origin = pair.origin, .addr = pair.addr});
+    HG_PAIR_OK(HG_Create(pair.origin.contexts[0], pair.addr, pull, &handle));
+    HG_PAIR_OK(HG_Forward(handle, role_ignore, NULL, &bulk));
+    (void)HG_Progress(pair.origin.contexts[0], 0);
+    printf("exposed\n");
+    fflush(stdout);
+    for (;;)
+        (void)pause();
+}
+
+static unsigned int pulls_begun;
+static unsigned int pulls_ended;
+static hg_return_t pull_ret;
+
+static hg_return_t pulled(const struct hg_cb_info *info)
+{
+    pulls_ended++;
+    pull_ret = info->ret;
+    (void)HG_Respond(info->arg, NULL, NULL, NULL);
+    return HG_Destroy(info->arg);
+}
+
+static hg_return_t pull_handler(hg_handle_t handle)
+{
+    pulls_begun++;
+    return hg_pair_pull(handle, pulled, false);
+}
+
+static void note_death(const struct qs_peer_change *change, void *arg)
+{
+    *(bool *)arg |= change->after == QS_PEER_DEAD;
+}
+
+/* A process of ours starts the origin, since that waits for an answer from here; gives the origin's process. */
+static pid_t exposer_start(struct hg_pair *pair, pid_t *starter)
+{
+    char text[HG_PAIR_TEXT];
+    struct pollfd in = {.events = POLLIN};
+    pid_t pid = 0;
+    int ready[2];
+
+    hg_pair_address(pair->target.hg_class, text);
+    SUPPORT_CHECK(pipe(ready) == 0);
+    *starter = fork();
+    SUPPORT_CHECK(*starter >= 0);
+    if (*starter == 0) {
+        struct hg_process origin;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+        hg_process_start(&origin, "exposer", text, support_suite_parameter());
+        (void)!write(ready[1], &origin.pid, sizeof(origin.pid));
+        for (;;)
+            (void)pause();
+    }
+    (void)close(ready[1]);
+    in.fd = ready[0];
+    HG_PAIR_UNTIL(pair, poll(&in, 1, 0) == 1 && pulls_begun == 1);
+    SUPPORT_CHECK(read(ready[0], &pid, sizeof(pid)) == (ssize_t)sizeof(pid));
+    (void)close(ready[0]);
+    return pid;
+}
+
+static void killed_origin_ends_the_pulls_of_its_target(void)
+{
+    bool dead = false;
+    struct hg_pair pair;
+    uint64_t begin_us;
+    pid_t starter;
+    pid_t origin;
+
+    HG_Set_log_level("none");
+    hg_pair_open(&pair, NULL);
+    SUPPORT_CHECK(HG_Register_name(pair.target.hg_class, "pull", hg_proc_hg_bulk_t, NULL, pull_handler) != 0);
+    HG_PAIR_OK(qs_class_set_peer_callback(pair.target.hg_class, note_death, &dead));
+    origin = exposer_start(&pair, &starter);
+    begin_us = support_suite_now_us();
+    SUPPORT_CHECK(kill(origin, SIGKILL) == 0);
+    HG_PAIR_UNTIL(&pair, pulls_ended == 1 && dead);
+    printf("# the pull ended with %s, and the origin was dead, %.1f ms after the kill\n", HG_Error_to_string(pull_ret),
+           (double)(support_suite_now_us() - begin_us) / 1000);
+    SUPPORT_CHECK(support_suite_now_us() - begin_us < death_limit_us());
+    SUPPORT_CHECK(pull_ret == HG_SUCCESS || pull_ret == HG_HOSTUNREACH);
+    (void)kill(starter, SIGKILL);
+    (void)waitpid(starter, NULL, 0);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
 }
 
 /* --- stopped, busy ------------------------------------------------------------------------------------ */
@@ -443,6 +555,8 @@ static void server_that_starts_late_is_reached_at_once(void)
     if (starter == 0) {
         struct hg_process late;
 
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+
         (void)usleep(400000);
         hg_process_start(&late, "target", scene.address, support_suite_parameter());
         (void)!write(ready[1], "x", 1);
@@ -557,6 +671,7 @@ static int role_partition(const char *address)
 static const struct support_case cases[] = {
     {"killed_target_ends_calls_without_time_outs", killed_target_ends_calls_without_time_outs, 60},
     SUPPORT_CASE(killed_idle_target_ends_the_next_call),
+    SUPPORT_CASE(killed_origin_ends_the_pulls_of_its_target),
     {"stopped_target_is_suspect_and_its_answers_count", stopped_target_is_suspect_and_its_answers_count, 40},
     {"busy_target_is_suspect_and_its_answers_count", busy_target_is_suspect_and_its_answers_count, 40},
     SUPPORT_CASE(idle_peers_send_nothing),
@@ -575,6 +690,8 @@ int main(int argc, char **argv)
             support_suite_set_parameter(argv[4]);
         if (strcmp(argv[2], "target") == 0)
             return role_target(argv[3]);
+        if (strcmp(argv[2], "exposer") == 0)
+            role_exposer(argv[3]);
         return role_partition(argv[3]);
     }
     return support_suite_main(argc, argv, tables, NULL);
