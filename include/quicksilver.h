@@ -331,8 +331,8 @@ HG_PUBLIC enum qs_peer_state qs_peer_state(const hg_class_t *hg_class, hg_addr_t
 HG_PUBLIC const char *qs_peer_state_text(enum qs_peer_state state) HG_WARN_UNUSED_RESULT;
 
 /**
- * Have a function called when what is known of a peer changes. It runs in HG_Trigger() of the context that noticed, counts
- * as a callback there, and ends HG_Progress() as others do. Changes that come before it has run are told as one, from what
+ * Have a function called when what is known of a peer changes. It runs in HG_Trigger() of the context that noticed (or in
+ * HG_Context_destroy(), like all that is ready then), counts as a callback there, and ends HG_Progress() as others do. Changes that come before it has run are told as one, from what
  * was told last to what is; those that cancel each other out are not told.
  *
  * \param hg_class [IN] the class
