@@ -216,6 +216,7 @@ static struct hg_class *class_create(const struct hg_init_info *options)
     util_lock_init(&hg_class->post_lock);
     util_lock_init(&hg_class->peer_lock);
     hg_liveness_options_init(&hg_class->liveness);
+    atomic_init(&hg_class->breaker_max_us, HG_PEER_BREAKER_DEFAULT);
     hg_flusher_init(&hg_class->flusher,
                     (options->na_init_info.thread_mode & NA_THREAD_MODE_SINGLE) == NA_THREAD_MODE_SINGLE);
     for (i = 0; i < HG_CLASS_ADDR_BUCKETS; i++)

@@ -175,13 +175,18 @@ void hg_peer_failed(struct hg_context *context, struct hg_addr *addr, const char
     util_lock_drop(&addr->hg_class->peer_lock);
 }
 
-int hg_peer_admit(struct hg_addr *addr)
+int hg_peer_admit(struct hg_addr *addr, bool bounded)
 {
     struct hg_class *hg_class = addr->hg_class;
     const struct hg_peer *peer = &addr->peer;
+    uint64_t max_us;
     bool open;
 
-    if (atomic_load_explicit(&hg_class->breaker_max_us, memory_order_relaxed) == 0)
+    /* Relaxed: who has not seen the last failure yet tries once more. */
+    if (atomic_load_explicit(&peer->state, memory_order_relaxed) != QS_PEER_REFUSING)
+        return 0;
+    max_us = atomic_load_explicit(&hg_class->breaker_max_us, memory_order_relaxed);
+    if (max_us == 0 || (max_us == HG_PEER_BREAKER_DEFAULT && !bounded))
         return 0;
     util_lock_take(&hg_class->peer_lock);
     /* One attempt at a time, and none while the breaker rests. */
@@ -228,6 +233,8 @@ hg_return_t qs_class_set_breaker(hg_class_t *hg_class, uint64_t rest_max_us)
         return HG_FAULT;
     if (hg_class == NULL)
         return hg_error_set(HG_INVALID_ARG, "qs_class_set_breaker: a NULL argument");
+    if (rest_max_us == HG_PEER_BREAKER_DEFAULT)
+        rest_max_us--; /* as good */
     atomic_store_explicit(&hg_class->breaker_max_us, rest_max_us, memory_order_relaxed);
     return HG_SUCCESS;
 }

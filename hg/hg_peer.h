@@ -24,6 +24,8 @@
 
 /** Failed connection attempts in a row from which on a peer counts as one that refuses. */
 #define HG_PEER_FAILURES_MAX 5U
+/** Nothing was set: calls of qs_forward() have a breaker, those of HG_Forward() have none. */
+#define HG_PEER_BREAKER_DEFAULT UINT64_MAX
 
 struct hg_addr;
 struct hg_context;
@@ -62,7 +64,8 @@ void hg_peer_leave(struct hg_context *context, struct hg_addr *addr, enum qs_pee
 /** A session in state QS_PEER_CONNECTING has ended without ever having been connected. */
 void hg_peer_failed(struct hg_context *context, struct hg_addr *addr, const char *reason);
 
-/** Whether a connection may be tried: 0, or -EHOSTUNREACH while the breaker is open. */
-int hg_peer_admit(struct hg_addr *addr);
+/** Whether a call may try to reach the peer: 0, or -EHOSTUNREACH while the breaker is open. @p bounded: it is one of
+ *  qs_forward(), which has a breaker unless the class says otherwise. Any lock may be held but the peer_lock. */
+int hg_peer_admit(struct hg_addr *addr, bool bounded);
 
 #endif

@@ -226,9 +226,6 @@ static int session_open(struct hg_context *context, struct hg_addr *addr, uint8_
         (void)util_detail_set(-ECANCELED, "context %u is being destroyed", context->id);
         return -ECANCELED;
     }
-    error = hg_peer_admit(addr);
-    if (error != 0)
-        return error;
     session = session_create(&context->ports[BULK_TRANSPORT_OWN], addr, target_context);
     if (session == NULL)
         return -ENOMEM;

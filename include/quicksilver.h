@@ -368,12 +368,13 @@ HG_PUBLIC hg_return_t qs_class_set_ping(hg_class_t *hg_class, uint64_t interval_
 HG_PUBLIC hg_return_t qs_class_set_silence_limit(hg_class_t *hg_class, uint64_t limit_us);
 
 /**
- * Have a circuit breaker towards peers that refuse: after five connection attempts in a row that failed, calls to the peer
- * fail at once, in HG_Forward() itself with HG_HOSTUNREACH, for 100 ms. Then one call may try again, and if that fails, the
- * rest is twice as long, and so on. By default there is no breaker, and each call tries.
+ * Set the circuit breaker towards peers that refuse: after five connection attempts in a row that failed, calls to the peer
+ * fail at once, in the forward itself with HG_HOSTUNREACH, for 100 ms. Then one call may try again, and if that fails, the
+ * rest is twice as long, and so on. By default qs_forward() has a breaker with a rest of up to 30 seconds, and HG_Forward() has
+ * none: there each call tries.
  *
  * \param hg_class [IN]    the class
- * \param rest_max_us [IN] the longest rest in microseconds, at most 30 seconds; 0 for no breaker
+ * \param rest_max_us [IN] the longest rest in microseconds, at most 30 seconds, for all calls; 0 for no breaker
  *
  * \return HG_SUCCESS or HG_INVALID_ARG
  */

@@ -517,7 +517,7 @@ static void breaker_spares_peers_that_refuse(void)
     pair_close(&pair);
 }
 
-/* Without a breaker a program that calls in a loop reaches its server as soon as that is there. */
+/* A program that calls in a loop by HG_Forward() reaches its server as soon as that is there; qs_forward() rests. */
 static void without_a_breaker_each_call_tries(void)
 {
     struct hg_pair_call call = {0};
@@ -531,6 +531,11 @@ static void without_a_breaker_each_call_tries(void)
     for (unsigned int i = 0; i < 200; i++)
         call_nobody(&pair, &call);
     SUPPORT_CHECK(qs_peer_state(pair.origin.hg_class, nobody) == QS_PEER_REFUSING);
+    HG_PAIR_RET(qs_forward(call.handle, hg_pair_call_cb, &call, NULL), HG_HOSTUNREACH);
+    HG_PAIR_OK(qs_class_set_breaker(pair.origin.hg_class, 0));
+    atomic_store(&call.calls, 0);
+    HG_PAIR_OK(qs_forward(call.handle, hg_pair_call_cb, &call, NULL));
+    HG_PAIR_RET(hg_pair_call_wait(&call), HG_HOSTUNREACH);
     hg_pair_close_target(&pair);
     open_side(&pair, &pair.target, "wire://nobody", true);
     hg_pair_call_forward(&call, NULL);
