@@ -218,6 +218,8 @@ void ofi_route_refused(struct ofi_route *route)
 {
     struct ofi_context *context = route->owner;
 
+    if (route->refused && !route->refused_still)
+        route->refused_still = util_clock_now_ns() + REFUSED_NS / 2 >= route->deadline_ns;
     /* Datagrams say nothing of an absent peer but this. */
     if (context->owner->connected || !util_list_empty(&route->state_node) || route->state != OFI_ROUTE_STATE_UP)
         return;
@@ -226,6 +228,7 @@ void ofi_route_refused(struct ofi_route *route)
     } else if (context->send.inflight < context->owner->slots / 2) {
         /* Otherwise the reason may be that libfabric has no room, and not for this peer only. */
         route->refused = true;
+        route->refused_still = false;
         route_wait(route, &context->refused, REFUSED_NS);
     }
 }
@@ -373,41 +376,46 @@ static bool route_step(struct ofi_route *route, int *upcalls)
     }
 }
 
+/* The first route of a list by deadline whose time is over, or NULL. */
+static struct ofi_route *route_due(const struct util_list *list, uint64_t now_ns)
+{
+    struct util_list *node = util_list_first(list);
+    struct ofi_route *route = node != NULL ? util_container_of(node, struct ofi_route, state_node) : NULL;
+
+    return route != NULL && route->deadline_ns <= now_ns ? route : NULL;
+}
+
+static void route_expire_refused(struct ofi_route *route)
+{
+    route->refused = false;
+    if (!route->refused_still) { /* whoever tried has given up: nobody knows */
+        util_list_remove(&route->state_node);
+        return;
+    }
+    UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "%s has taken nothing for %llu ms", route->base.text,
+                  (unsigned long long)(REFUSED_NS / UTIL_CLOCK_NS_PER_MS));
+    ofi_route_end(route, -ECONNRESET);
+}
+
 static void route_expire(struct ofi_context *context, uint64_t now_ns)
 {
-    struct util_list *node;
+    struct ofi_route *route;
 
-    while ((node = util_list_first(&context->connecting)) != NULL) {
-        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
-        if (route->deadline_ns > now_ns)
-            break;
+    while ((route = route_due(&context->connecting, now_ns)) != NULL) {
         UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s within %llu ms", route->base.text,
                       (unsigned long long)(context->owner->connect_timeout_ns / UTIL_CLOCK_NS_PER_MS));
         ofi_route_end(route, -ETIMEDOUT);
     }
-    while ((node = util_list_first(&context->refused)) != NULL) {
-        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
-        if (route->deadline_ns > now_ns)
-            break;
-        UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "%s has taken nothing for %llu ms", route->base.text,
-                      (unsigned long long)(REFUSED_NS / UTIL_CLOCK_NS_PER_MS));
-        ofi_route_end(route, -ECONNRESET);
-    }
-    while ((node = util_list_first(&context->awaiting)) != NULL) {
-        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
-        if (route->deadline_ns > now_ns)
-            break;
+    while ((route = route_due(&context->refused, now_ns)) != NULL)
+        route_expire_refused(route);
+    while ((route = route_due(&context->awaiting, now_ns)) != NULL) {
         UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "%s: libfabric has lost %u frames and %u transfers", route->base.text,
                       route->tx_count, route->rma_count);
         route->awaited = true;
         route_change(route);
     }
-    while ((node = util_list_first(&context->closing)) != NULL) {
-        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
-        if (route->deadline_ns > now_ns)
-            break;
+    while ((route = route_due(&context->closing, now_ns)) != NULL)
         route_change(route);
-    }
 }
 
 int ofi_route_turn(struct ofi_context *context)
