@@ -46,6 +46,7 @@ static struct hg_addr *addr_create(struct hg_class *hg_class, const char *canoni
     if (addr == NULL)
         return NULL;
     addr->hg_class = hg_class;
+    hg_peer_init(&addr->peer);
     addr->self = strcmp(canonical, na_class_address(hg_class->na)) == 0;
     memcpy(addr->text, canonical, size);
     util_list_push(addr_bucket(hg_class, canonical), &addr->link);

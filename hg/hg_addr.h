@@ -8,6 +8,8 @@
  * Each class keeps one hg_addr per canonical text, so that comparing addresses is comparing pointers.
  * An address is not a connection: sessions (hg_session.h) hold those and refer to the address.
  *
+ * An address carries what the class knows of the peer (hg_peer.h).
+ *
  * Two counts: refs keeps the memory (sessions and handles hold it too), users counts what the
  * user holds (looked up, duplicated, own) and keeps HG_Finalize() from succeeding.
  */
@@ -18,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "hg/hg_peer.h"
 #include "mercury_types.h"
 #include "na/na.h"
 #include "util/util_list.h"
@@ -27,8 +30,9 @@ struct hg_addr {
     struct util_list link;     /**< in the class's bucket, under its addr_lock */
     atomic_uint refs;          /**< 0 only under addr_lock, then it is freed */
     atomic_uint users;
-    bool self;   /**< the class's own address */
-    char text[]; /**< canonical, constant */
+    struct hg_peer peer; /**< what is known of it; under the class's peer_lock */
+    bool self;           /**< the class's own address */
+    char text[];         /**< canonical, constant */
 };
 
 /** The address with this canonical text, made if there is none; a reference for the caller. NULL: no memory. */

@@ -204,6 +204,8 @@ static void bulk_op_done(struct bulk_transfer *transfer, int error)
     op->ret = hg_error_from(error);
     util_list_remove(&op->parent_link);
     hg_queue_push_locked(op->context, &op->completion);
+    if (error == -ECONNRESET && transfer->route != NULL)
+        hg_liveness_doubt(na_route_user(transfer->route));
 }
 
 /* --- submit -------------------------------------------------------------------------------------------------- */
@@ -247,6 +249,7 @@ static int bulk_find_route_locked(struct bulk_request *request)
         return error;
     request->args.route = session->route;
     request->args.transport = session->port->transport;
+    hg_liveness_watch(session);
     return 0;
 }
 

@@ -195,6 +195,7 @@ static void class_free(struct hg_class *hg_class)
     util_lock_fini(&hg_class->addr_lock);
     util_lock_fini(&hg_class->context_lock);
     util_lock_fini(&hg_class->post_lock);
+    util_lock_fini(&hg_class->peer_lock);
     util_free(hg_class);
 }
 
@@ -213,6 +214,9 @@ static struct hg_class *class_create(const struct hg_init_info *options)
     util_lock_init(&hg_class->addr_lock);
     util_lock_init(&hg_class->context_lock);
     util_lock_init(&hg_class->post_lock);
+    util_lock_init(&hg_class->peer_lock);
+    hg_liveness_options_init(&hg_class->liveness);
+    atomic_init(&hg_class->breaker_max_us, HG_PEER_BREAKER_DEFAULT);
     hg_flusher_init(&hg_class->flusher,
                     (options->na_init_info.thread_mode & NA_THREAD_MODE_SINGLE) == NA_THREAD_MODE_SINGLE);
     for (i = 0; i < HG_CLASS_ADDR_BUCKETS; i++)

@@ -18,6 +18,7 @@
 #include "bulk/bulk_owner.h"
 #include "hg/hg_flusher.h"
 #include "hg/hg_once.h"
+#include "hg/hg_liveness.h"
 #include "hg/hg_rpc.h"
 #include "mercury.h"
 #include "na/na.h"
@@ -82,6 +83,13 @@ struct hg_class {
     _Atomic(struct hg_context *) contexts[NA_CONTEXTS_MAX];
 
     struct hg_flusher flusher;
+
+    /* Peers. */
+    struct util_lock peer_lock; /**< the hg_peer of every address, and the callback; taken after a context's lock */
+    qs_peer_cb_t peer_callback;
+    void *peer_callback_arg;
+    _Atomic uint64_t breaker_max_us; /**< the longest rest of the circuit breaker; 0: there is none */
+    struct hg_liveness_options liveness;
 
     struct util_list open_link; /**< in the list of the process's open classes, under its lock */
 

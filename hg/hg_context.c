@@ -36,7 +36,9 @@
 #define CONTEXT_SLOTS_MAX      (1U << CONTEXT_SLOT_BITS)
 #define CONTEXT_RMA_PIECES_MAX 4096U
 /* How long HG_Context_destroy lets responses leave and transfers end. */
-#define CONTEXT_DRAIN_MS  1000U
+#define CONTEXT_DRAIN_MS 1000U
+/* How long it waits besides for transfers with a peer that may have died, where only sending tells. */
+#define CONTEXT_DOUBT_MS  3000U
 #define CONTEXT_LINGER_MS 200U
 
 /* --- the table of calls ------------------------------------------------------------------------------ */
@@ -364,6 +366,36 @@ static bool context_bulk_busy(struct hg_context *context)
     return !bulk_env_idle(&context->bulk);
 }
 
+/* Whether transfers are under way with a peer whose death the transport would not tell of. Needs the lock. */
+static bool context_in_doubt(struct hg_context *context)
+{
+    util_list_each (node, &context->sessions) {
+        const struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        if (!session->port->limits->death_notice && bulk_env_uses_route(&context->bulk, session->route))
+            return true;
+    }
+    return false;
+}
+
+/* Such a transport loses transfers with their peer. They end when it was asked for the peer; those with living peers do so
+ * by themselves meanwhile. */
+static void context_settle_transfers(struct hg_context *context)
+{
+    util_lock_take(&context->lock);
+    if (context_in_doubt(context)) {
+        bulk_env_cancel_all(&context->bulk);
+        util_list_each_safe (node, next, &context->sessions) {
+            struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+            if (!session->port->limits->death_notice && bulk_env_uses_route(&context->bulk, session->route))
+                hg_liveness_ask(session);
+        }
+    }
+    util_lock_drop(&context->lock);
+    context_turn_until(context, context_in_doubt, util_clock_deadline_ms(CONTEXT_DOUBT_MS));
+}
+
 /* Handles that the user still holds. Cached ones are on the idle lists. */
 static unsigned int context_open_handles(struct hg_context *context)
 {
@@ -424,8 +456,9 @@ static void context_drain(struct hg_context *context)
     uint64_t deadline_ns = util_clock_deadline_ms(CONTEXT_DRAIN_MS);
 
     context_turn_until(context, context_draining, deadline_ns);
+    context_settle_transfers(context);
     context_end_sessions(context);
-    context_turn_until(context, context_bulk_busy, deadline_ns);
+    context_turn_until(context, context_bulk_busy, util_clock_deadline_ms(CONTEXT_DRAIN_MS));
     (void)hg_queue_run(context, UINT32_MAX);
 }
 

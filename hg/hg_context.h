@@ -91,6 +91,8 @@ struct hg_context {
     struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
     struct util_bufs bufs;          /**< received payloads */
     struct util_wheel wheel;
+    uint32_t lazy_timers; /**< of those in the wheel, the ones that the clock is not asked for in each turn */
+    uint32_t lazy_turns;  /**< turns until it is */
     struct bulk_env bulk;
     struct util_pool rma_pool;
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */

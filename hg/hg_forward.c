@@ -101,7 +101,9 @@ int hg_forward_submit_locked(struct hg_handle *handle)
         session = NULL;
     }
     if (session == NULL) {
-        error = hg_session_get(owner, handle->info.addr, handle->info.context_id, &session);
+        error = hg_peer_admit(handle->info.addr, handle->bounded);
+        if (error == 0)
+            error = hg_session_get(owner, handle->info.addr, handle->info.context_id, &session);
         if (error != 0)
             return error;
         hg_session_ref(session);

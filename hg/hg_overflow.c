@@ -214,6 +214,8 @@ static void overflow_pulled(struct bulk_transfer *transfer, int error)
     }
     handle->pull = NULL;
     hg_handle_drop_received_locked(handle);
+    if (error == -ECONNRESET && transfer->route != NULL)
+        hg_liveness_doubt(na_route_user(transfer->route));
     if (error == 0 && !overflow_intact(pull)) {
         handle->owner->counters.checksum_errors++;
         error = -EILSEQ;

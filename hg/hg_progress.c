@@ -36,6 +36,8 @@
 #define PROGRESS_RETRY_NS (1000U * 1000U)
 /* Idle turns between two looks at the clock. */
 #define PROGRESS_CLOCK_TURNS 4U
+/* Turns between two looks at the clock for timers that can wait for so long. */
+#define PROGRESS_LAZY_TURNS 16U
 /* Rounds of reading completions before a due timer may fire. */
 #define PROGRESS_DRAIN_ROUNDS 64U
 
@@ -74,6 +76,17 @@ static unsigned int progress_timers(struct hg_context *context)
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
 }
 
+/* Whether a timer may be due that is not to be kept waiting: the clock is asked. */
+static bool progress_timers_due(struct hg_context *context)
+{
+    if (context->wheel.count > context->lazy_timers || context->lazy_turns == 0) {
+        context->lazy_turns = PROGRESS_LAZY_TURNS;
+        return context->wheel.count > 0;
+    }
+    context->lazy_turns--;
+    return false;
+}
+
 unsigned int hg_progress_turn_locked(struct hg_context *context)
 {
     int events = hg_port_progress(context);
@@ -88,7 +101,7 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
         count += bulk_env_resume(&context->bulk);
     if (!util_list_empty(&context->due_sessions))
         hg_progress_flush_locked(context);
-    if (context->wheel.count > 0)
+    if (progress_timers_due(context))
         count += progress_timers(context);
     return count;
 }
@@ -177,6 +190,7 @@ static void progress_sleep(struct hg_context *context, uint64_t deadline_ns)
     util_lock_drop(&context->lock);
     progress_poll(context, until_ns);
     util_lock_take(&context->lock);
+    context->lazy_turns = 0; /* a timer may have ended the sleep */
     progress_disarm(context);
 }
 
@@ -291,6 +305,7 @@ hg_return_t HG_Event_progress(hg_context_t *context, unsigned int *count_p)
         progress_disarm(context);
     if (context->timer_fd >= 0)
         progress_set_timer_fd(context, UINT64_MAX);
+    context->lazy_turns = 0;
     (void)hg_progress_turn_locked(context);
     hg_flusher_check_locked(context);
     if (count_p != NULL)

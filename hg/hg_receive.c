@@ -153,6 +153,9 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
     case HG_MESSAGE_PING:
         hg_session_control(session, HG_MESSAGE_PONG, header->tag);
         return 0;
+    case HG_MESSAGE_PONG:
+        hg_liveness_pong(session, header->tag);
+        return 0;
     case HG_MESSAGE_END:
         hg_session_end(session, header->status == HG_CHECKSUM_ERROR ? -EILSEQ : -ECONNRESET);
         return 0;
@@ -231,6 +234,8 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
         return NULL;
     session = receive_find_sender(port, &frame->hello);
     if (session != NULL && !receive_same_session(session, &frame->hello)) {
+        if (session->remote_incarnation != frame->hello.incarnation)
+            hg_liveness_dead(session, "it was restarted");
         hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address, or began anew */
         session = NULL;
     }
@@ -275,6 +280,37 @@ static void receive_end(struct hg_session *session, int error)
     hg_session_end(session, error);
 }
 
+/* Without connections a peer may still speak to our predecessor on this address, and says so in its hello: its calls are
+ * not for us. */
+static bool receive_is_for_predecessor(const struct hg_session *session, const struct receive_frame *frame)
+{
+    return frame->has_hello && !session->port->limits->connections && frame->hello.peer_incarnation != 0 &&
+           frame->hello.peer_incarnation != session->context->hg_class->incarnation;
+}
+
+/* The peer learns of us by our hello, which ends its session. */
+static int receive_succeed(struct hg_session *session, const struct receive_frame *frame)
+{
+    struct hg_frame_hello hello = frame->hello;
+    int error;
+
+    session->context->counters.stale_frames++;
+    hello.peer_incarnation = 0;
+    error = hg_session_learn(session, &hello);
+    session->announce |= error == 0;
+    return error;
+}
+
+/* The error of a peer that is another process than before. */
+static int receive_restarted(struct hg_session *session, int error)
+{
+    session->context->counters.stale_frames++;
+    if (session->port->limits->connections)
+        return error;
+    hg_liveness_dead(session, "it was restarted");
+    return -ECONNRESET;
+}
+
 static int receive_frame_on(struct hg_session *session, const struct receive_frame *frame, const unsigned char *bytes,
                             size_t size)
 {
@@ -282,8 +318,12 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
 
     if (hg_session_checked(session) && (frame->header.flags & HG_FRAME_CHECKED) == 0)
         error = -EILSEQ;
+    if (error == 0 && receive_is_for_predecessor(session, frame))
+        return receive_succeed(session, frame);
     if (error == 0 && frame->has_hello)
         error = hg_session_learn(session, &frame->hello);
+    if (error == 0)
+        hg_session_heard(session);
     if (error == 0)
         error = hg_session_credit(session, frame->header.credit);
     if (error == 0)
@@ -293,7 +333,7 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
     if (error == -EILSEQ)
         receive_count_damaged(session);
     if (error == -ESTALE)
-        session->context->counters.stale_frames++;
+        error = receive_restarted(session, error);
     return error;
 }
 
@@ -411,6 +451,7 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
     /* Credit may have opened the window, and the hello may have to be answered. */
     if (session->state == HG_SESSION_OPEN && (session->announce || !util_list_empty(&session->waiting_requests)))
         hg_session_kick(session);
+    hg_session_watched(session);
     hg_session_unref(session);
 }
 
@@ -439,6 +480,9 @@ static void receive_route_down(void *arg, struct na_route *route, int error)
     struct hg_session *session = na_route_user(route);
 
     context->counters.route_down++;
+    if (session != NULL && hg_liveness_was_met(session))
+        hg_liveness_dead(session,
+                         session->port->limits->connections ? "its connection ended" : "what is sent to it is refused");
     /* A time limit of ours, but for connecting: HG_TIMEOUT is for calls. */
     if (session != NULL && session->state == HG_SESSION_FINDING && error == -ECONNREFUSED)
         hg_session_go_far(session);

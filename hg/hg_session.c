@@ -95,6 +95,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     session->window = HG_SESSION_WINDOW;
     util_list_init(&session->link);
     util_list_init(&session->due_link);
+    hg_liveness_init(&session->liveness);
     util_list_init(&session->waiting_requests);
     util_list_init(&session->waiting_once);
     util_list_init(&session->waiting_responses);
@@ -234,7 +235,10 @@ static int session_open(struct hg_context *context, struct hg_addr *addr, uint8_
         hg_session_unref(session);
         return error;
     }
-    *session_out = session_settle(session, far);
+    session = session_settle(session, far);
+    if (session->state == HG_SESSION_OPEN && session->liveness.state == QS_PEER_UNKNOWN)
+        hg_liveness_connecting(session);
+    *session_out = session;
     return 0;
 }
 
@@ -269,6 +273,8 @@ void hg_session_found(struct hg_session *session)
 {
     if (session->state == HG_SESSION_FINDING)
         session->state = HG_SESSION_OPEN;
+    if (session->port->limits->connections)
+        hg_session_heard(session);
     hg_session_kick(session);
 }
 
@@ -300,10 +306,12 @@ static void session_move_transfers(struct hg_session *session)
     if (!bulk_env_uses_route(bulk, session->route))
         return;
     error = hg_session_get_far(session->context, session->addr, session->wished_context, &to);
-    if (error == 0)
-        bulk_env_reroute(bulk, session->route, to->route, to->port->transport);
-    else
+    if (error != 0) {
         bulk_env_fail_route(bulk, session->route, error);
+        return;
+    }
+    bulk_env_reroute(bulk, session->route, to->route, to->port->transport);
+    hg_liveness_watch(to);
 }
 
 void hg_session_go_far(struct hg_session *session)
@@ -337,6 +345,7 @@ int hg_session_accept(struct hg_port *port, struct na_route *route, const struct
 
     if (context->closing)
         return -ECANCELED;
+    hg_liveness_sweep(port);
     addr = hg_addr_intern(context->hg_class, hello->class_address);
     session = addr != NULL ? session_create(port, addr, hello->context) : NULL;
     error = session == NULL ? -ENOMEM : 0;
@@ -536,10 +545,8 @@ static bool session_pump_waiting(struct hg_session *session)
     return true;
 }
 
-bool hg_session_pump(struct hg_session *session)
+static bool session_pump_all(struct hg_session *session)
 {
-    if (session->state == HG_SESSION_FINDING)
-        return false;
     for (;;) {
         uint64_t sent = session->outbox.sent;
         bool moved = session_pump_waiting(session);
@@ -553,6 +560,17 @@ bool hg_session_pump(struct hg_session *session)
         if (session->outbox.sent == sent)
             return false; /* no frame to be had: they come back as transmissions end */
     }
+}
+
+bool hg_session_pump(struct hg_session *session)
+{
+    bool done;
+
+    if (session->state == HG_SESSION_FINDING)
+        return false;
+    done = session_pump_all(session);
+    hg_session_watched(session);
+    return done;
 }
 
 /* Notes since when something waits for the end of the callbacks. When no callback is left to run it leaves at the
@@ -637,6 +655,7 @@ void hg_session_end(struct hg_session *session, int error)
     UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "session with %s ends: %s", session->addr->text, strerror(-error));
     session->state = HG_SESSION_ENDED;
     session->error = error;
+    hg_liveness_end(session, error);
     session_unlink(session);
     hg_outbox_clear(session);
     if (session->route != NULL)

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "hg/hg_frame.h"
+#include "hg/hg_liveness.h"
 #include "hg/hg_outbox.h"
 #include "hg/hg_serving.h"
 #include "mercury_types.h"
@@ -75,6 +76,7 @@ struct hg_session {
     int error;                 /**< why it ended: negative errno */
     struct util_list link;     /**< context->sessions while open */
     struct util_list due_link; /**< context->due_sessions: has something to offer to the transport */
+    struct hg_liveness liveness;
 
     /* Receive ids. */
     uint32_t local_index; /**< ours, what the peer writes into its frames */
@@ -175,6 +177,28 @@ void hg_session_end(struct hg_session *session, int error);
 static inline bool hg_session_checked(const struct hg_session *session)
 {
     return (session->remote_features & HG_FRAME_FEATURE_CHECKED) != 0;
+}
+
+/** Something has come from the peer. */
+static inline void hg_session_heard(struct hg_session *session)
+{
+    session->liveness.heard = true;
+    if (session->liveness.state != QS_PEER_ALIVE)
+        hg_liveness_alive(session);
+}
+
+/** Whether calls wait for the peer, or the rest of a payload. */
+static inline bool hg_session_waits(const struct hg_session *session)
+{
+    return !util_list_empty(&session->calls) || !util_list_empty(&session->waiting_requests) ||
+           !util_list_empty(&session->receiving);
+}
+
+/** After anything that may make something wait for the peer. */
+static inline void hg_session_watched(struct hg_session *session)
+{
+    if (!util_timer_armed(&session->liveness.timer) && hg_session_waits(session))
+        hg_liveness_watch(session);
 }
 
 /** Requests in the window. */

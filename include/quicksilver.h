@@ -282,6 +282,105 @@ HG_PUBLIC hg_return_t qs_handle_set_cancel_callback(hg_handle_t handle, qs_cance
 HG_PUBLIC hg_return_t qs_class_set_cancel_nested(hg_class_t *hg_class, bool cancel_nested);
 
 /** \}
+ * \name Peers
+ * Whether the processes that a class talks to live. Only what calls and transfers wait for is looked after: when nothing has
+ * come from a peer for a while, it is sent a ping, and three of them without an answer make it suspect. A suspect peer may be
+ * stopped, busy, or cut off, and its calls go on. A dead one has ended, and its calls end at once, with HG_HOSTUNREACH.
+ * How soon a death is known depends on the transport: see docs/reliability.md.
+ * \{ */
+
+/** What is known of a peer. */
+enum qs_peer_state {
+    QS_PEER_UNKNOWN,    /**< never contacted, or no longer in contact */
+    QS_PEER_CONNECTING, /**< contacted, and not heard of yet */
+    QS_PEER_ALIVE,      /**< heard of; still so when nothing waits for it, however long ago that was */
+    QS_PEER_SUSPECT,    /**< pings go unanswered */
+    QS_PEER_DEAD,       /**< its process ended, or has a successor that was not called yet */
+    QS_PEER_REFUSING,   /**< five connection attempts in a row have failed */
+};
+
+/** A change of what is known of a peer. */
+struct qs_peer_change {
+    hg_addr_t addr; /**< the peer; valid during the callback, HG_Addr_dup() keeps it */
+    enum qs_peer_state before;
+    enum qs_peer_state after;
+    const char *reason; /**< a few words on what led to it */
+};
+
+/** A callback on such changes. */
+typedef void (*qs_peer_cb_t)(const struct qs_peer_change *change, void *arg);
+
+/**
+ * Tell what is known of a peer: of all sessions that the contexts of the class have with it, the one that asks for most
+ * attention counts, suspect before alive. Costs a read of memory.
+ *
+ * \param hg_class [IN] the class
+ * \param addr [IN]     the peer; one's own address is always alive
+ *
+ * \return the state; QS_PEER_UNKNOWN also for an address of another class
+ */
+HG_PUBLIC enum qs_peer_state qs_peer_state(const hg_class_t *hg_class, hg_addr_t addr) HG_WARN_UNUSED_RESULT;
+
+/**
+ * Get the word for a state.
+ *
+ * \param state [IN] the state
+ *
+ * \return a constant string, for example "suspect"
+ */
+HG_PUBLIC const char *qs_peer_state_text(enum qs_peer_state state) HG_WARN_UNUSED_RESULT;
+
+/**
+ * Have a function called when what is known of a peer changes. It runs in HG_Trigger() of the context that noticed (or in
+ * HG_Context_destroy(), like all that is ready then), counts as a callback there, and ends HG_Progress() as others do. Changes that come before it has run are told as one, from what
+ * was told last to what is; those that cancel each other out are not told.
+ *
+ * \param hg_class [IN] the class
+ * \param callback [IN] the function, or NULL for none
+ * \param arg [IN]      handed to it
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_peer_callback(hg_class_t *hg_class, qs_peer_cb_t callback, void *arg);
+
+/**
+ * Set after what silence a peer is pinged, and how many pings it may leave unanswered. The second and the later pings follow
+ * after half as long. A class on which nothing waits sends none.
+ *
+ * \param hg_class [IN]    the class
+ * \param interval_us [IN] microseconds, 10,000 to an hour, and never less than four round trips; 0 for the default: one
+ *                         second, half a second where only sending shows that a peer has died
+ * \param count [IN]       pings, up to 1,000; 0 for the default, 3
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_ping(hg_class_t *hg_class, uint64_t interval_us, unsigned int count);
+
+/**
+ * Set how long a suspect peer may be silent before calls to it end with HG_HOSTUNREACH, as if it were dead. By default there
+ * is no such limit, and calls end by their time-outs.
+ *
+ * \param hg_class [IN] the class
+ * \param limit_us [IN] microseconds; 0 for none
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_silence_limit(hg_class_t *hg_class, uint64_t limit_us);
+
+/**
+ * Set the circuit breaker towards peers that refuse: after five connection attempts in a row that failed, calls to the peer
+ * fail at once, in the forward itself with HG_HOSTUNREACH, for 100 ms. Then one call may try again, and if that fails, the
+ * rest is twice as long, and so on. By default qs_forward() has a breaker with a rest of up to 30 seconds, and HG_Forward() has
+ * none: there each call tries.
+ *
+ * \param hg_class [IN]    the class
+ * \param rest_max_us [IN] the longest rest in microseconds, at most 30 seconds, for all calls; 0 for no breaker
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_breaker(hg_class_t *hg_class, uint64_t rest_max_us);
+
+/** \}
  * \name Errors
  * \{ */
 
@@ -389,6 +488,7 @@ struct qs_counters {
     uint64_t repeats;         /**< requests received that had been received before, and did not run again */
     uint64_t cancelled;       /**< requests received for whose answers nobody waits any more */
     uint64_t expired;         /**< requests received whose time was over before their handler could run */
+    uint64_t pings_sent;      /**< questions to peers for which calls wait and that have been silent */
 };
 
 /**

@@ -95,8 +95,10 @@ struct na_upcalls {
     /** A route from na_route_open() can carry frames now. Optional hint: sends refused before may be tried. */
     void (*route_up)(void *arg, struct na_route *route);
     /** The route ended and carries nothing any more: -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT (never
-     *  connected), -ECONNRESET (the peer closed or died). Frames taken but not yet delivered may be lost.
-     *  Its pending RMA has been completed with an error. The owner still calls na_route_close(). */
+     *  connected), -ECONNRESET (the peer closed or died; without na_limits::death_notice: sends to it were
+     *  refused for two seconds after they had been accepted before). Frames taken but not yet delivered may be
+     *  lost. With -ECONNRESET its pending RMA has been completed with an error: nothing moves to or from its
+     *  memory any more. The owner still calls na_route_close(). */
     void (*route_down)(void *arg, struct na_route *route, int error);
 };
 
@@ -152,6 +154,11 @@ void na_context_stop_listening(struct na_context *context);
  *  context 0 and na_route_target_context() says so. */
 int na_route_open(struct na_context *context, const char *address, uint8_t target_context, void *user,
                   struct na_route **route_out);
+
+/** The caller knows that the peer's process has ended, or has a successor, though the transport may not: nothing that
+ *  is in flight on the route will be answered. What the transport has lost with the peer ends soon after
+ *  na_route_close(), which must follow. */
+void na_route_lost(struct na_route *route);
 
 /** Gives the route back; no upcall names it afterwards. What na_send() took before still leaves (up to the
  *  transport's buffers) unless the route is down. RMA in flight on it is completed with -ECANCELED, in

@@ -150,6 +150,12 @@ int na_route_open(struct na_context *context, const char *address, uint8_t targe
     return context->transport->route_open(context, address, target_context, user, route_out);
 }
 
+void na_route_lost(struct na_route *route)
+{
+    if (route != NULL && route->transport->route_lost != NULL)
+        route->transport->route_lost(route);
+}
+
 void na_route_close(struct na_route *route)
 {
     if (route != NULL)

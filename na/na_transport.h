@@ -37,6 +37,7 @@ struct na_transport {
 
     int (*route_open)(struct na_context *context, const char *address, uint8_t target_context, void *user,
                       struct na_route **route_out);
+    void (*route_lost)(struct na_route *route); /**< NULL where routes are connections, whose end is known */
     void (*route_close)(struct na_route *route);
 
     struct na_frame *(*frame_get)(struct na_context *context);

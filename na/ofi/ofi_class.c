@@ -52,6 +52,7 @@ const struct na_transport ofi_transport = {
     .context_close = ofi_context_close,
     .context_stop_listening = ofi_context_stop_listening,
     .route_open = ofi_connect_route_open,
+    .route_lost = ofi_route_lost,
     .route_close = ofi_route_close,
     .frame_get = ofi_send_frame_get,
     .frame_put = ofi_send_frame_put,

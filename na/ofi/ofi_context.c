@@ -17,6 +17,7 @@
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_listen.h"
 #include "na/ofi/ofi_recv.h"
+#include "na/ofi/ofi_rma.h"
 #include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_send.h"
 #include "na/ofi/ofi_wait.h"
@@ -92,6 +93,7 @@ static void context_destroy(struct ofi_context *context)
 {
     ofi_endpoint_close(&context->endpoint);
     ofi_route_free_all(context);
+    ofi_rma_close(context);
     ofi_recv_close(context);
     ofi_send_close(context);
     na_waker_close(&context->waker);
@@ -111,10 +113,14 @@ static struct ofi_context *context_alloc(struct ofi_class *owner, uint8_t index,
     context->route_free = UINT32_MAX;
     util_list_init(&context->connecting);
     util_list_init(&context->closing);
+    util_list_init(&context->refused);
+    util_list_init(&context->awaiting);
     util_list_init(&context->changing);
     util_list_init(&context->requests);
     util_list_init(&context->events);
     util_list_init(&context->recv.idle);
+    ofi_send_open(context);
+    ofi_rma_open(context);
     return context;
 }
 

@@ -42,7 +42,7 @@ static void cq_entry(struct ofi_context *context, const struct fi_cq_data_entry 
         ofi_recv_done(context, util_container_of(op, struct ofi_recv_buf, op), entry);
         break;
     case OFI_OP_KIND_SEND:
-        ofi_send_done(util_container_of(op, struct ofi_frame, op), 0);
+        ofi_send_done(context, util_container_of(op, struct ofi_frame, op), 0);
         break;
     case OFI_OP_KIND_RMA:
         ofi_rma_done(context, util_container_of(op, struct ofi_rma_op, op), 0);
@@ -64,7 +64,7 @@ static void cq_error_entry(struct ofi_context *context, const struct fi_cq_err_e
         ofi_recv_failed(context, util_container_of(op, struct ofi_recv_buf, op), entry);
         break;
     case OFI_OP_KIND_SEND:
-        ofi_send_done(util_container_of(op, struct ofi_frame, op), entry->err);
+        ofi_send_done(context, util_container_of(op, struct ofi_frame, op), entry->err);
         break;
     case OFI_OP_KIND_RMA:
         ofi_rma_done(context, util_container_of(op, struct ofi_rma_op, op), entry->err);

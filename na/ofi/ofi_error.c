@@ -60,6 +60,11 @@ int ofi_error_connect(int err)
     }
 }
 
+int ofi_error_route(int err)
+{
+    return ofi_error_completion(err) == -ECONNRESET ? -ECONNRESET : ofi_error_connect(err);
+}
+
 const char *ofi_error_text(ssize_t ret)
 {
     return fi_strerror((int)(ret < 0 ? -ret : ret));

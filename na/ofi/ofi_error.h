@@ -14,9 +14,13 @@
 /* The negative errno for what libfabric returned (negative) or reported (positive); 0 for 0. */
 int ofi_error(ssize_t ret);
 
-/* The error with which a completion ended, as na_rma::done and route_down give it: cancelled by a
- * connection's end becomes -ECONNRESET. */
+/* The error with which a completion ended, as na_rma::done gives it: cancelled by a connection's end
+ * becomes -ECONNRESET. */
 int ofi_error_completion(int err);
+
+/* Why a route ended, in the values that route_down knows: -ECONNRESET, or those of a connection that
+ * could not be made. */
+int ofi_error_route(int err);
 
 /* The reason why a connection attempt failed, in the three values that route_down knows:
  * -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, or -ECONNRESET. */

@@ -334,7 +334,7 @@ static void listen_apply(struct ofi_route *route, const struct listen_change *ch
     if (route->state == OFI_ROUTE_STATE_CONNECTING)
         ofi_route_end(route, ofi_error_connect(change->error));
     else
-        ofi_route_end(route, ofi_error_completion(change->error));
+        ofi_route_end(route, ofi_error_route(change->error));
 }
 
 void ofi_listen_take_event(struct ofi_route *route)

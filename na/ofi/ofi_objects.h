@@ -23,6 +23,7 @@
 #include "util/util_hash.h"
 #include "util/util_list.h"
 #include "util/util_lock.h"
+#include "util/util_pool.h"
 
 /* What an operation's context in libfabric points at. */
 enum ofi_op_kind {
@@ -134,8 +135,9 @@ struct ofi_route;
 struct ofi_frame {
     struct na_frame base;
     struct ofi_op op;
-    struct util_list node;   /* on ofi_route.tx while libfabric has it */
+    struct util_list node;   /* on ofi_route.tx while libfabric has it, or on ofi_send.lost */
     struct ofi_route *route; /* while libfabric has it */
+    bool lost;               /* libfabric never gave it back, and its route is no more */
     void *desc;
 };
 
@@ -151,7 +153,8 @@ struct ofi_send {
     struct na_frame *free; /* linked through na_frame.next */
     struct ofi_frame_chunk *chunks;
     uint32_t chunk_count;
-    uint32_t inflight; /* frames that libfabric has, all routes */
+    uint32_t inflight;     /* frames that libfabric has, all routes */
+    struct util_list lost; /* frames that were given up, oldest first: used again only when there are no others */
 };
 
 /* --- context (ofi_endpoint.c, ofi_cq.c) ------------------------------------------------------------------------- */
@@ -172,6 +175,8 @@ struct ofi_context {
     uint32_t *route_next;
     struct util_list connecting; /* by deadline: all attempts have the same limit */
     struct util_list closing;    /* by deadline: closed, last frames are leaving */
+    struct util_list refused;    /* by deadline: datagram routes that libfabric takes nothing for any more */
+    struct util_list awaiting;   /* by deadline: lost datagram routes with operations that have not come back */
     struct util_list changing;   /* to be looked at in the next turn: to announce, to end, to free */
     bool stopped;                /* new peers are refused */
 
@@ -186,6 +191,10 @@ struct ofi_context {
     uint32_t idle_turns;
     bool drained;            /* the completion queue was seen empty in this turn */
     uint64_t dropped_frames; /* for routes that are no more */
+
+    /* Remote memory access (ofi_rma.c). */
+    struct util_pool rma_ops;
+    struct util_list rma_lost; /* ofi_rma_op that were given up: kept until the endpoint is closed */
 };
 
 /* --- routes (ofi_route.c) ------------------------------------------------------------------------------------------ */
@@ -218,6 +227,10 @@ struct ofi_route {
     struct util_list state_node; /* on one of the owner's lists of routes */
     uint32_t end_turn;           /* owner->turns when the endpoint was closed */
     bool contacted;              /* datagram: a send was accepted once */
+    bool refused;                /* datagram: on owner->refused */
+    bool refused_still;          /* and it was refused again when half of its time was over */
+    bool lost;                   /* datagram: the peer is gone, and what did not come back may not do so any more */
+    bool awaited;                /* it was given its time to do so */
     bool announce;               /* route_up is due */
 
     struct util_list tx;  /* ofi_frame */
@@ -263,17 +276,16 @@ struct ofi_mem {
 
 /* --- remote memory access (ofi_rma.c) ------------------------------------------------------------------------------- */
 
-/* Lives in na_rma.transport. */
+/* What libfabric knows of an operation. It is not part of the caller's na_rma, whose memory may go while libfabric could
+ * still name an operation that it has lost. */
 struct ofi_rma_op {
     struct ofi_op op;
-    struct util_list node; /* on ofi_route.rma */
-    struct na_rma *rma;
-    uint64_t mapped_key; /* of a raw key, to be unmapped */
+    struct util_list node; /* on ofi_route.rma, or on ofi_context.rma_lost */
+    struct na_rma *rma;    /* NULL: given up */
+    uint64_t mapped_key;   /* of a raw key, to be unmapped */
     bool mapped;
     bool cancelled;
 };
-_Static_assert(sizeof(struct ofi_rma_op) <= sizeof(((struct na_rma *)0)->transport), "na_rma.transport is too small");
-
 /* --- casts from the bases, which are first fields ----------------------------------------------------------------- */
 
 static inline struct ofi_class *ofi_class_of(struct na_class *base)

@@ -6,8 +6,10 @@
  * Each operation hangs on its route's list from post to done, so that it ends exactly once: by its
  * completion, or, when its connection is over and libfabric has nothing more to say, by being taken
  * back. libfabric cannot take a posted operation back on request, so a cancelled one only ends
- * otherwise than it would have: with -ECANCELED, when the provider is done with the memory. Callers
- * serialise per context.
+ * otherwise than it would have: with -ECANCELED, when the provider is done with the memory. Providers
+ * that hide their connections lose operations when one breaks; those of a peer that is gone are given
+ * up, and what libfabric knows of them stays until the endpoint is closed. Callers serialise per
+ * context.
  */
 #include "na/ofi/ofi_rma.h"
 
@@ -19,9 +21,27 @@
 #include "util/util_detail.h"
 #include "util/util_log.h"
 
-static struct ofi_rma_op *rma_op(struct na_rma *rma)
+enum { POOL_CHUNK = 32 };
+
+/* na_rma.transport holds a pointer to it. */
+static struct ofi_rma_op *rma_op(const struct na_rma *rma)
 {
-    return (struct ofi_rma_op *)(void *)rma->transport;
+    return (struct ofi_rma_op *)(uintptr_t)rma->transport[0];
+}
+
+void ofi_rma_open(struct ofi_context *context)
+{
+    util_pool_init(&context->rma_ops, sizeof(struct ofi_rma_op), POOL_CHUNK, 0);
+    util_list_init(&context->rma_lost);
+}
+
+void ofi_rma_close(struct ofi_context *context)
+{
+    struct util_list *node;
+
+    while ((node = util_list_pop(&context->rma_lost)) != NULL)
+        util_pool_put(&context->rma_ops, util_container_of(node, struct ofi_rma_op, node));
+    util_pool_fini(&context->rma_ops);
 }
 
 static struct ofi_mem_segment *rma_local(const struct na_rma *rma)
@@ -92,37 +112,50 @@ static ssize_t rma_issue_put(const struct na_rma *rma, struct ofi_rma_op *op, ui
     return fi_writemsg(route->ep, &msg, FI_COMPLETION | FI_DELIVERY_COMPLETE);
 }
 
+/* Hands the operation to libfabric: 0, -EAGAIN or what went wrong. */
+static int rma_issue(const struct na_rma *rma, struct ofi_rma_op *op)
+{
+    struct ofi_route *route = ofi_route_of(rma->route);
+    uint64_t key = 0;
+    ssize_t ret = rma_key(rma, op, &key);
+
+    if (ret != 0)
+        return (int)ret;
+    ret = rma->op == NA_RMA_PUT ? rma_issue_put(rma, op, key) : rma_issue_get(rma, op, key);
+    if (ret == 0)
+        return 0;
+    rma_unmap(route->owner->owner, op);
+    if (ret != -FI_EAGAIN)
+        return util_detail_set(ofi_error(ret), "%zu bytes could not be transferred with %s: %s", rma->size,
+                               route->base.text, ofi_error_text(ret));
+    ofi_route_refused(route);
+    return -EAGAIN;
+}
+
 int ofi_rma_post(struct na_rma *rma)
 {
     struct ofi_route *route = ofi_route_of(rma->route);
     struct ofi_context *context = route->owner;
-    struct ofi_rma_op *op = rma_op(rma);
-    uint64_t key = 0;
-    ssize_t ret;
+    struct ofi_rma_op *op;
+    int error;
 
     if (route->state == OFI_ROUTE_STATE_CONNECTING || route->state == OFI_ROUTE_STATE_ACCEPTING)
         return -EAGAIN;
     if (route->state != OFI_ROUTE_STATE_UP)
         return route->error != 0 ? route->error : -ECONNRESET;
+    op = util_pool_get(&context->rma_ops);
+    if (op == NULL)
+        return util_detail_set(-ENOMEM, "no memory for a transfer of %zu bytes with %s", rma->size, route->base.text);
     memset(op, 0, sizeof(*op));
     op->op.kind = OFI_OP_KIND_RMA;
     op->rma = rma;
     util_list_init(&op->node);
-    ret = rma_key(rma, op, &key);
-    if (ret != 0)
-        return (int)ret;
-    if (rma->op == NA_RMA_PUT)
-        ret = rma_issue_put(rma, op, key);
-    else
-        ret = rma_issue_get(rma, op, key);
-    if (ret != 0) {
-        rma_unmap(context->owner, op);
-        if (ret != -FI_EAGAIN)
-            return util_detail_set(ofi_error(ret), "%zu bytes could not be transferred with %s: %s", rma->size,
-                                   route->base.text, ofi_error_text(ret));
-        ofi_route_refused(route);
-        return -EAGAIN;
+    error = rma_issue(rma, op);
+    if (error != 0) {
+        util_pool_put(&context->rma_ops, op);
+        return error;
     }
+    rma->transport[0] = (uintptr_t)op;
     util_list_push(&route->rma, &op->node);
     route->rma_count++;
     ofi_route_sent(route);
@@ -141,16 +174,30 @@ static void rma_unlink(struct ofi_route *route, struct ofi_rma_op *op)
     rma_unmap(route->owner->owner, op);
 }
 
+/* libfabric has nothing more to say about it. */
+static void rma_put(struct ofi_route *route, struct ofi_rma_op *op)
+{
+    rma_unlink(route, op);
+    util_pool_put(&route->owner->rma_ops, op);
+}
+
 void ofi_rma_done(struct ofi_context *context, struct ofi_rma_op *op, int err)
 {
     struct na_rma *rma = op->rma;
-    struct ofi_route *route = ofi_route_of(rma->route);
+    struct ofi_route *route;
     int error = err == 0 ? 0 : ofi_error_completion(err);
 
-    (void)context;
+    if (rma == NULL) { /* given up before, and mentioned all the same */
+        util_list_remove(&op->node);
+        util_pool_put(&context->rma_ops, op);
+        return;
+    }
+    route = ofi_route_of(rma->route);
+    if (error == -ECONNRESET)
+        ofi_route_lost(&route->base); /* unless it carries something yet: the connection below was cut */
     if (op->cancelled)
         error = -ECANCELED;
-    rma_unlink(route, op);
+    rma_put(route, op);
     /* The route may be freed only in a later turn, so that it may still be named here. */
     ofi_route_settled(route);
     rma->done(rma, error);
@@ -165,6 +212,7 @@ void ofi_rma_cancel_route(struct ofi_route *route)
 
 void ofi_rma_reclaim(struct ofi_route *route)
 {
+    struct ofi_context *context = route->owner;
     struct util_list *node;
 
     while ((node = util_list_first(&route->rma)) != NULL) {
@@ -172,6 +220,12 @@ void ofi_rma_reclaim(struct ofi_route *route)
         struct na_rma *rma = op->rma;
         int error = op->cancelled ? -ECANCELED : -ECONNRESET;
         rma_unlink(route, op);
+        if (context->owner->connected) {
+            util_pool_put(&context->rma_ops, op);
+        } else {
+            op->rma = NULL;
+            util_list_push(&context->rma_lost, &op->node);
+        }
         rma->done(rma, error);
     }
 }
@@ -181,5 +235,5 @@ void ofi_rma_forget(struct ofi_route *route)
     struct util_list *node;
 
     while ((node = util_list_first(&route->rma)) != NULL)
-        rma_unlink(route, util_container_of(node, struct ofi_rma_op, node));
+        rma_put(route, util_container_of(node, struct ofi_rma_op, node));
 }

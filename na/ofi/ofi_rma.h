@@ -8,6 +8,10 @@
 
 #include "na/ofi/ofi_objects.h"
 
+/* Makes and frees what the context's operations need; close comes after the endpoint was closed. */
+void ofi_rma_open(struct ofi_context *context);
+void ofi_rma_close(struct ofi_context *context);
+
 /* na_rma_post, na_rma_cancel. */
 int ofi_rma_post(struct na_rma *rma);
 void ofi_rma_cancel(struct na_rma *rma);

@@ -8,7 +8,12 @@
  * route that it was not sent for. The endpoint of a connection is closed as soon as the connection
  * is over; what libfabric still reports about it has then been queued already, so after the
  * completion queue was seen empty nothing more can come, and what did not come back is taken back.
- * An endpoint shared by all (datagrams) stays open: there, operations come back when they like.
+ * An endpoint shared by all (datagrams) stays open: there, operations come back when they like. A
+ * provider that makes connections of its own below tells nothing of their end: it refuses, for as long
+ * as it cannot make the next one. Two seconds of that, after there had been contact, are the end of the
+ * route. It is lost then, as it is when its owner knows of the peer's end: the connection that carried
+ * its operations is no more, so nothing moves to or from their memory. They get a moment to come back
+ * with an error; those that do not were lost by the provider, and are given up.
  */
 #include "na/ofi/ofi_route.h"
 
@@ -31,6 +36,10 @@ enum {
 };
 #define NO_INDEX      UINT32_MAX
 #define CLOSE_WAIT_NS (UTIL_CLOCK_NS_PER_S)
+/* How long a peer that we were in contact with may be refused to us. */
+#define REFUSED_NS (2 * UTIL_CLOCK_NS_PER_S)
+/* How long the operations of a lost route may take to come back (measured: less than a turn, or never). */
+#define AWAIT_NS (200 * UTIL_CLOCK_NS_PER_MS)
 
 static const unsigned int moves[] = {
     [OFI_ROUTE_STATE_CONNECTING] =
@@ -134,6 +143,14 @@ static void route_change(struct ofi_route *route)
     util_list_push(&route->owner->changing, &route->state_node);
 }
 
+/* Puts the route into one of the owner's lists that are ordered by deadline. */
+static void route_wait(struct ofi_route *route, struct util_list *list, uint64_t wait_ns)
+{
+    route->deadline_ns = util_clock_now_ns() + wait_ns;
+    util_list_remove(&route->state_node);
+    util_list_push(list, &route->state_node);
+}
+
 /* Gives up what the route uses in libfabric and beside it. */
 static void route_release(struct ofi_route *route)
 {
@@ -151,9 +168,7 @@ static void route_release(struct ofi_route *route)
 
 void ofi_route_start_clock(struct ofi_route *route)
 {
-    route->deadline_ns = util_clock_now_ns() + route->owner->owner->connect_timeout_ns;
-    util_list_remove(&route->state_node);
-    util_list_push(&route->owner->connecting, &route->state_node);
+    route_wait(route, &route->owner->connecting, route->owner->owner->connect_timeout_ns);
 }
 
 void ofi_route_up(struct ofi_route *route)
@@ -183,43 +198,65 @@ void ofi_route_end(struct ofi_route *route, int error)
     default:
         return;
     }
+    ofi_route_lost(&route->base); /* a datagram that failed did so with the connection below it */
     route_release(route);
     route_change(route);
 }
 
 void ofi_route_sent(struct ofi_route *route)
 {
-    if (!route->contacted) {
-        route->contacted = true;
-        if (!route->owner->owner->connected && !route->announce)
-            util_list_remove(&route->state_node); /* from the list of attempts */
-    }
+    if (route->contacted && !route->refused && !route->lost)
+        return;
+    route->contacted = true;
+    route->refused = false;
+    route->lost = false; /* there is a connection again */
+    if (!route->owner->owner->connected && !route->announce)
+        util_list_remove(&route->state_node); /* from the list of attempts, or of those that are refused */
 }
 
 void ofi_route_refused(struct ofi_route *route)
 {
+    struct ofi_context *context = route->owner;
+
+    if (route->refused && !route->refused_still)
+        route->refused_still = util_clock_now_ns() + REFUSED_NS / 2 >= route->deadline_ns;
     /* Datagrams say nothing of an absent peer but this. */
-    if (!route->owner->owner->connected && !route->contacted && util_list_empty(&route->state_node))
+    if (context->owner->connected || !util_list_empty(&route->state_node) || route->state != OFI_ROUTE_STATE_UP)
+        return;
+    if (!route->contacted) {
         ofi_route_start_clock(route);
+    } else if (context->send.inflight < context->owner->slots / 2) {
+        /* Otherwise the reason may be that libfabric has no room, and not for this peer only. */
+        route->refused = true;
+        route->refused_still = false;
+        route_wait(route, &context->refused, REFUSED_NS);
+    }
 }
 
 void ofi_route_settled(struct ofi_route *route)
 {
-    bool waiting = route->state == OFI_ROUTE_STATE_CLOSED || route->state == OFI_ROUTE_STATE_CLOSING;
+    bool waiting = route->state == OFI_ROUTE_STATE_CLOSED || route->state == OFI_ROUTE_STATE_CLOSING ||
+                   route->state == OFI_ROUTE_STATE_ENDING;
 
     if (waiting && route->tx_count == 0 && route->rma_count == 0)
         route_change(route);
+}
+
+void ofi_route_lost(struct na_route *base)
+{
+    struct ofi_route *route = ofi_route_of(base);
+
+    if (!route->owner->owner->connected)
+        route->lost = true;
 }
 
 void ofi_route_close(struct na_route *base)
 {
     struct ofi_route *route = ofi_route_of(base);
 
-    if (route->state == OFI_ROUTE_STATE_UP && route->tx_count > 0 && route->rma_count == 0) {
+    if (route->state == OFI_ROUTE_STATE_UP && route->tx_count > 0 && route->rma_count == 0 && !route->lost) {
         route_move(route, OFI_ROUTE_STATE_CLOSING);
-        route->deadline_ns = util_clock_now_ns() + CLOSE_WAIT_NS;
-        util_list_remove(&route->state_node);
-        util_list_push(&route->owner->closing, &route->state_node);
+        route_wait(route, &route->owner->closing, CLOSE_WAIT_NS);
         return;
     }
     assert(route->state != OFI_ROUTE_STATE_CLOSED && route->state != OFI_ROUTE_STATE_CLOSING);
@@ -274,8 +311,23 @@ static bool route_drained(const struct ofi_route *route)
 /* Ends what libfabric lost with a connection. */
 static void route_reclaim(struct ofi_route *route)
 {
-    ofi_send_reclaim(route);
+    if (route->owner->owner->connected)
+        ofi_send_reclaim(route);
+    else
+        ofi_send_give_up(route);
     ofi_rma_reclaim(route);
+}
+
+/* Whether a datagram route that is over still waits for its operations; if so, it is on a list, or hears of their end. */
+static bool route_awaits(struct ofi_route *route)
+{
+    if (route->owner->owner->connected || (route->tx_count == 0 && route->rma_count == 0))
+        return false;
+    if (route->lost && route->awaited)
+        return false;
+    if (route->lost)
+        route_wait(route, &route->owner->awaiting, AWAIT_NS);
+    return route->lost || route->state == OFI_ROUTE_STATE_CLOSED;
 }
 
 /* One look at a changing route, which is off the list: true when it must be looked at again. Sets
@@ -296,7 +348,9 @@ static bool route_step(struct ofi_route *route, int *upcalls)
     case OFI_ROUTE_STATE_ENDING:
         if (!route_drained(route))
             return true;
-        if (connected)
+        if (route_awaits(route))
+            return false;
+        if (connected || route->lost)
             route_reclaim(route);
         /* An operation's done may have closed the route. */
         if (route->state != OFI_ROUTE_STATE_ENDING)
@@ -312,34 +366,56 @@ static bool route_step(struct ofi_route *route, int *upcalls)
     case OFI_ROUTE_STATE_CLOSED:
         if (connected && !route_drained(route))
             return true;
-        if (connected)
-            route_reclaim(route);
-        if (route->tx_count == 0 && route->rma_count == 0)
-            route_free(route);
+        if (route_awaits(route))
+            return false;
+        route_reclaim(route);
+        route_free(route);
         return false;
     default:
         return false;
     }
 }
 
+/* The first route of a list by deadline whose time is over, or NULL. */
+static struct ofi_route *route_due(const struct util_list *list, uint64_t now_ns)
+{
+    struct util_list *node = util_list_first(list);
+    struct ofi_route *route = node != NULL ? util_container_of(node, struct ofi_route, state_node) : NULL;
+
+    return route != NULL && route->deadline_ns <= now_ns ? route : NULL;
+}
+
+static void route_expire_refused(struct ofi_route *route)
+{
+    route->refused = false;
+    if (!route->refused_still) { /* whoever tried has given up: nobody knows */
+        util_list_remove(&route->state_node);
+        return;
+    }
+    UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "%s has taken nothing for %llu ms", route->base.text,
+                  (unsigned long long)(REFUSED_NS / UTIL_CLOCK_NS_PER_MS));
+    ofi_route_end(route, -ECONNRESET);
+}
+
 static void route_expire(struct ofi_context *context, uint64_t now_ns)
 {
-    struct util_list *node;
+    struct ofi_route *route;
 
-    while ((node = util_list_first(&context->connecting)) != NULL) {
-        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
-        if (route->deadline_ns > now_ns)
-            break;
+    while ((route = route_due(&context->connecting, now_ns)) != NULL) {
         UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s within %llu ms", route->base.text,
                       (unsigned long long)(context->owner->connect_timeout_ns / UTIL_CLOCK_NS_PER_MS));
         ofi_route_end(route, -ETIMEDOUT);
     }
-    while ((node = util_list_first(&context->closing)) != NULL) {
-        struct ofi_route *route = util_container_of(node, struct ofi_route, state_node);
-        if (route->deadline_ns > now_ns)
-            break;
+    while ((route = route_due(&context->refused, now_ns)) != NULL)
+        route_expire_refused(route);
+    while ((route = route_due(&context->awaiting, now_ns)) != NULL) {
+        UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "%s: libfabric has lost %u frames and %u transfers", route->base.text,
+                      route->tx_count, route->rma_count);
+        route->awaited = true;
         route_change(route);
     }
+    while ((route = route_due(&context->closing, now_ns)) != NULL)
+        route_change(route);
 }
 
 int ofi_route_turn(struct ofi_context *context)
@@ -347,7 +423,8 @@ int ofi_route_turn(struct ofi_context *context)
     int upcalls = 0;
     struct util_list batch;
 
-    if (!util_list_empty(&context->connecting) || !util_list_empty(&context->closing))
+    if (!util_list_empty(&context->connecting) || !util_list_empty(&context->closing) ||
+        !util_list_empty(&context->refused) || !util_list_empty(&context->awaiting))
         route_expire(context, util_clock_now_ns());
     if (util_list_empty(&context->changing))
         return 0;
@@ -364,14 +441,16 @@ int ofi_route_turn(struct ofi_context *context)
 
 uint64_t ofi_route_deadline_ns(const struct ofi_context *context)
 {
+    const struct util_list *const lists[] = {&context->connecting, &context->closing, &context->refused,
+                                             &context->awaiting};
     uint64_t deadline_ns = UTIL_CLOCK_NEVER;
-    const struct util_list *node = util_list_first(&context->connecting);
 
-    if (node != NULL)
-        deadline_ns = util_container_of(node, struct ofi_route, state_node)->deadline_ns;
-    node = util_list_first(&context->closing);
-    if (node != NULL && util_container_of(node, struct ofi_route, state_node)->deadline_ns < deadline_ns)
-        deadline_ns = util_container_of(node, struct ofi_route, state_node)->deadline_ns;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        const struct util_list *node = util_list_first(lists[i]);
+
+        if (node != NULL && util_container_of(node, struct ofi_route, state_node)->deadline_ns < deadline_ns)
+            deadline_ns = util_container_of(node, struct ofi_route, state_node)->deadline_ns;
+    }
     return deadline_ns;
 }
 

@@ -7,8 +7,9 @@
  * once. Since some providers queue injected messages without a bound, at most INJECT_RUN of them
  * leave a route in a row; the next frame asks for a completion whatever its size, and only when
  * that comes is the run open again. Larger frames hold a slot until they complete; one route gets
- * at most a quarter of a context's slots, so that one slow peer cannot stop the others. Callers
- * serialise per context.
+ * at most a quarter of a context's slots, so that one slow peer cannot stop the others. Frames that
+ * a provider lost with a peer are kept apart, in case it mentions them after all. Callers serialise
+ * per context.
  */
 #include "na/ofi/ofi_send.h"
 
@@ -64,6 +65,11 @@ static void send_grow(struct ofi_context *context)
     send->chunk_count++;
 }
 
+void ofi_send_open(struct ofi_context *context)
+{
+    util_list_init(&context->send.lost);
+}
+
 void ofi_send_close(struct ofi_context *context)
 {
     struct ofi_frame_chunk *chunk = context->send.chunks;
@@ -78,6 +84,16 @@ void ofi_send_close(struct ofi_context *context)
         chunk = next;
     }
     memset(&context->send, 0, sizeof(context->send));
+    util_list_init(&context->send.lost);
+}
+
+/* The frame is not one that libfabric may still name. */
+static void send_find(struct ofi_send *send, struct ofi_frame *frame)
+{
+    util_list_remove(&frame->node);
+    frame->lost = false;
+    frame->base.next = send->free;
+    send->free = &frame->base;
 }
 
 struct na_frame *ofi_send_frame_get(struct na_context *base)
@@ -87,6 +103,9 @@ struct na_frame *ofi_send_frame_get(struct na_context *base)
 
     if (send->free == NULL)
         send_grow(ofi_context_of(base));
+    /* The pool is at its bound: the oldest of the lost has had the longest time to be mentioned. */
+    if (send->free == NULL && !util_list_empty(&send->lost))
+        send_find(send, util_container_of(util_list_first(&send->lost), struct ofi_frame, node));
     frame = send->free;
     if (frame == NULL)
         return NULL;
@@ -174,33 +193,39 @@ int ofi_send_frame(struct na_route *base, struct na_frame *frame)
     }
     util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI, "%s: a frame of %zu bytes was refused: %s",
                      route->base.text, frame->size, ofi_error_text(ret));
-    ofi_route_end(route, ofi_error_completion((int)-ret));
+    ofi_route_end(route, ofi_error_route((int)-ret));
     return route->error;
 }
 
-/* Gives the slot of the frame's route, and the frame, back. */
-static void send_return(struct ofi_route *route, struct ofi_frame *frame)
+/* Gives the slot of the frame's route back. */
+static void send_leave(struct ofi_route *route, struct ofi_frame *frame)
 {
-    struct ofi_context *context = route->owner;
-
     util_list_remove(&frame->node);
     frame->route = NULL;
     route->tx_count--;
-    context->send.inflight--;
-    ofi_send_frame_put(&context->base, &frame->base);
+    route->owner->send.inflight--;
 }
 
-void ofi_send_done(struct ofi_frame *frame, int err)
+/* The same, and the frame. */
+static void send_return(struct ofi_route *route, struct ofi_frame *frame)
+{
+    send_leave(route, frame);
+    ofi_send_frame_put(&route->owner->base, &frame->base);
+}
+
+void ofi_send_done(struct ofi_context *context, struct ofi_frame *frame, int err)
 {
     struct ofi_route *route = frame->route;
 
-    if (route == NULL) /* reclaimed before, and mentioned all the same */
+    if (frame->lost) /* given up before, and mentioned all the same */
+        send_find(&context->send, frame);
+    if (route == NULL)
         return;
     send_return(route, frame);
     if (err == 0)
         route->inject_left = OFI_ROUTE_INJECT_RUN;
     else
-        ofi_route_end(route, ofi_error_completion(err));
+        ofi_route_end(route, ofi_error_route(err));
     ofi_route_settled(route);
 }
 
@@ -210,4 +235,17 @@ void ofi_send_reclaim(struct ofi_route *route)
 
     while ((node = util_list_first(&route->tx)) != NULL)
         send_return(route, util_container_of(node, struct ofi_frame, node));
+}
+
+void ofi_send_give_up(struct ofi_route *route)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(&route->tx)) != NULL) {
+        struct ofi_frame *frame = util_container_of(node, struct ofi_frame, node);
+
+        send_leave(route, frame);
+        frame->lost = true;
+        util_list_push(&route->owner->send.lost, &frame->node);
+    }
 }

@@ -27,6 +27,7 @@ extern const struct support_case hg_nested_cases[];
 extern const struct support_case hg_options_cases[];
 extern const struct support_case hg_overflow_cases[];
 extern const struct support_case hg_payload_cases[];
+extern const struct support_case hg_peers_cases[];
 extern const struct support_case hg_progress_cases[];
 extern const struct support_case hg_register_cases[];
 extern const struct support_case hg_result_cases[];

@@ -25,6 +25,12 @@ static bool provider_is(const char *part)
     return strstr(support_suite_parameter(), part) != NULL;
 }
 
+/* What is promised is a tenth of a second, and three where only sending tells of a death; with room for a loaded machine. */
+static uint64_t death_limit_us(void)
+{
+    return (provider_is("ofi_rxm") && !provider_is("+sm") ? 4500000U : 2000000U) * support_slowness();
+}
+
 /* --- roles --------------------------------------------------------------------------------------- */
 
 static hg_return_t role_again(const struct hg_cb_info *info)
@@ -116,8 +122,6 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
     struct hg_pair pair;
     char address[300];
 
-    if (provider_is("ofi_rxm"))
-        support_suite_skip("rxm tells nobody of a death; calls end by their limits there");
     hg_process_start(&target, "target", hg_pair_uri(), support_suite_parameter());
     strcpy(address, target.line);
     origin_open(&pair, address);
@@ -148,7 +152,7 @@ static void killed_target_ends_the_calls_and_its_successor_serves(void)
         }
         printf("# %u calls ended %llu us after the death\n", (unsigned int)COUNT,
                (unsigned long long)(support_suite_now_us() - begin_us));
-        SUPPORT_CHECK(support_suite_now_us() - begin_us < 2000000U * support_slowness());
+        SUPPORT_CHECK(support_suite_now_us() - begin_us < death_limit_us());
         /* On the same address, without another look-up. */
         hg_process_start(&target, "target", address, support_suite_parameter());
         SUPPORT_CHECK(strcmp(target.line, address) == 0);
@@ -190,8 +194,6 @@ static void killed_target_is_seen_by_a_sleeping_origin(void)
     struct hg_pair pair;
     uint64_t begin_us;
 
-    if (provider_is("ofi_rxm"))
-        support_suite_skip("rxm tells nobody of a death");
     hg_process_start(&target, "target", hg_pair_uri(), support_suite_parameter());
     origin_open(&pair, target.line);
     hg_pair_check_works(&pair);
@@ -200,7 +202,7 @@ static void killed_target_is_seen_by_a_sleeping_origin(void)
     begin_us = support_suite_now_us();
     hg_process_end(&target, SIGKILL);
     HG_PAIR_OK(HG_Progress(pair.origin.contexts[0], 10000));
-    SUPPORT_CHECK(support_suite_now_us() - begin_us < 2000000U * support_slowness());
+    SUPPORT_CHECK(support_suite_now_us() - begin_us < death_limit_us());
     HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
     hg_pair_close_origin(&pair);
 }

@@ -513,6 +513,11 @@ static void wire_carry(struct wire_route *route, const struct na_frame *frame)
     unsigned char bytes[WIRE_FRAME_MAX];
     size_t size = frame->size;
 
+    if (wire_class(route->base.context->na_class)->killed)
+        return;
+    /* A datagram goes to whoever has the address now. */
+    if (to == NULL && !route->base.context->na_class->limits.connections)
+        to = route->to = wire_datagram_destination(route->base.text, route->base.target_context);
     if (to == NULL || wire_chance(fake_wire.drop))
         return;
     memcpy(bytes, frame->data, size);
