@@ -174,7 +174,9 @@ static void cancel_request(struct hg_handle *handle)
 /* The origin takes its request back: it does not run if it has not begun to. */
 static void cancel_withdraw(struct hg_handle *handle)
 {
-    handle->cancel.withdrawn = hg_handle_state(handle) == HG_HANDLE_READY;
+    /* Once it runs, the field is read without the lock. */
+    if (hg_handle_state(handle) == HG_HANDLE_READY)
+        handle->cancel.withdrawn = true;
     cancel_request(handle);
 }
 

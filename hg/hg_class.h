@@ -17,8 +17,8 @@
 
 #include "bulk/bulk_owner.h"
 #include "hg/hg_flusher.h"
-#include "hg/hg_once.h"
 #include "hg/hg_liveness.h"
+#include "hg/hg_once.h"
 #include "hg/hg_rpc.h"
 #include "mercury.h"
 #include "na/na.h"

@@ -219,6 +219,8 @@ void ofi_rma_reclaim(struct ofi_route *route)
         struct ofi_rma_op *op = util_container_of(node, struct ofi_rma_op, node);
         struct na_rma *rma = op->rma;
         int error = op->cancelled ? -ECANCELED : -ECONNRESET;
+
+        assert(rma != NULL); /* those without one are in no route */
         rma_unlink(route, op);
         if (context->owner->connected) {
             util_pool_put(&context->rma_ops, op);
