@@ -11,6 +11,7 @@
 
 /* NULL: the real clock. Relaxed suffices: a test swaps it while nothing else runs. */
 static uint64_t (*_Atomic replacement)(void);
+static void (*_Atomic sleep_replacement)(uint64_t rest_ns);
 
 uint64_t util_clock_now_ns(void)
 {
@@ -26,6 +27,11 @@ uint64_t util_clock_now_ns(void)
 void util_clock_replace(uint64_t (*now)(void))
 {
     atomic_store_explicit(&replacement, now, memory_order_relaxed);
+}
+
+void util_clock_replace_sleep(void (*sleep_ns)(uint64_t rest_ns))
+{
+    atomic_store_explicit(&sleep_replacement, sleep_ns, memory_order_relaxed);
 }
 
 uint64_t util_clock_deadline_ns(uint64_t timeout_ns)
@@ -44,9 +50,14 @@ uint64_t util_clock_deadline_ms(uint64_t timeout_ms)
 
 void util_clock_sleep_ns(uint64_t rest_ns)
 {
+    void (*sleep_ns)(uint64_t) = atomic_load_explicit(&sleep_replacement, memory_order_relaxed);
     struct timespec rest = {.tv_sec = (time_t)(rest_ns / UTIL_CLOCK_NS_PER_S),
                             .tv_nsec = (long)(rest_ns % UTIL_CLOCK_NS_PER_S)};
 
+    if (sleep_ns != NULL) {
+        sleep_ns(rest_ns);
+        return;
+    }
     (void)nanosleep(&rest, NULL);
 }
 

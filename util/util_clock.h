@@ -26,11 +26,14 @@ uint64_t util_clock_now_ns(void);
  * thread and must never go backwards. */
 void util_clock_replace(uint64_t (*now)(void));
 
+/* Makes `sleep_ns` what util_clock_sleep_ns does; NULL restores the real sleep. */
+void util_clock_replace_sleep(void (*sleep_ns)(uint64_t rest_ns));
+
 /* now + timeout, saturating at UTIL_CLOCK_NEVER. */
 uint64_t util_clock_deadline_ms(uint64_t timeout_ms);
 uint64_t util_clock_deadline_ns(uint64_t timeout_ns);
 
-/* Sleeps in real time, whatever the clock in force; a signal ends it early. */
+/* Sleeps in real time, whatever the clock in force, unless a test has replaced the sleep, too; a signal ends it early. */
 void util_clock_sleep_ns(uint64_t rest_ns);
 
 /* Milliseconds from now_ns to deadline_ns, rounded up and limited to max_ms, as poll(2) wants

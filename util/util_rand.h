@@ -14,6 +14,9 @@
  * on with predictable keys would be worse. */
 uint64_t util_rand_u64(void);
 
+/* For tests: numbers of util_rand_u64 come from `next`, so that a run repeats exactly; NULL restores the kernel's. */
+void util_rand_replace(uint64_t (*next)(void));
+
 /* splitmix64: a fast sequence of good quality, not fit for secrets. Not thread-safe. */
 struct util_prng {
     uint64_t state;
