@@ -216,6 +216,16 @@ static bool receive_same_session(const struct hg_session *session, const struct 
             session->remote_key == hello->session_key);
 }
 
+/* Whether a session stays although its peer speaks for another one. Frames without an order may be late, and those of two
+ * sessions cross: each side would end its own for that of the other, and again for the answer, without end. A frame that names
+ * an earlier session of ours may be such a one. The side with the greater incarnation keeps what it has and says so by its
+ * hello, the other gives way. A peer that truly begins anew names none. */
+static bool receive_keeps_session(const struct hg_session *session, const struct receive_frame *frame)
+{
+    return frame->header.session_key != 0 && session->remote_incarnation == frame->hello.incarnation &&
+           session->context->hg_class->incarnation > frame->hello.incarnation;
+}
+
 /* The session of a frame that came without a route. */
 static struct hg_session *receive_session_by_id(struct hg_port *port, const struct receive_frame *frame)
 {
@@ -234,6 +244,12 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
         return NULL;
     session = receive_find_sender(port, &frame->hello);
     if (session != NULL && !receive_same_session(session, &frame->hello)) {
+        if (receive_keeps_session(session, frame)) {
+            session->announce = true;
+            session->local_used = false; /* the hello goes with it */
+            hg_session_kick(session);
+            return NULL;
+        }
         if (session->remote_incarnation != frame->hello.incarnation)
             hg_liveness_dead(session, "it was restarted");
         hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address, or began anew */
