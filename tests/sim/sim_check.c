@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * What may be true. rule_of() is the one place that says which ends of a call allow how many runs of its handler; whoever
+ * adds outcomes or kinds of calls adds them there. It is asked when a call ends, for what must be true by then, and when
+ * everything is at rest, for what must be true for ever.
+ */
+#include <string.h>
+
+#include "hg/hg_class.h"
+#include "tests/sim/sim.h"
+#include "tests/support/fake_alloc.h"
+
+/* How late a time limit may be noticed by a node that takes its turns. */
+#define SLACK_NS (2 * UTIL_CLOCK_NS_PER_MS)
+
+/* How often the handler of a call may have run. */
+struct rule {
+    unsigned int least, most;
+};
+
+static struct rule rule_of(const struct sim_call *call)
+{
+    struct rule rule = {0, sim.duplicates ? 2 : 1};
+
+    if (!call->forwarded && !call->abandoned)
+        return (struct rule){0, 0};
+    if (call->ended && !call->abandoned && call->ret == HG_SUCCESS && call->kind != SIM_QUIET)
+        rule.least = 1;
+    return rule;
+}
+
+static void check_rule(const struct sim_call *call)
+{
+    struct rule rule = rule_of(call);
+
+    if (call->executed < rule.least || call->executed > rule.most)
+        sim_fail("call %llu, which %s, ran %u times and not %u to %u times", (unsigned long long)call->id,
+                 call->ended ? HG_Error_to_string(call->ret) : "has not ended", call->executed, rule.least, rule.most);
+}
+
+void sim_check_executed(struct sim_call *call, const struct sim_node *node, const struct sim_in *in)
+{
+    if (call->target != node->number)
+        sim_fail("call %llu is for node %u and runs at node %u", (unsigned long long)call->id, call->target,
+                 node->number);
+    if (in->size != call->in_size || (in->size > 0 && memcmp(in->data, sim_input_bytes(call), in->size) != 0))
+        sim_fail("call %llu: its input is not what was sent", (unsigned long long)call->id);
+    if (call->executed > (sim.duplicates ? 2U : 1U))
+        sim_fail("call %llu runs %u times", (unsigned long long)call->id, call->executed);
+    if (call->wanted != 0 && call->wanted != node->hg_class->incarnation)
+        sim_fail("call %llu was for an earlier incarnation of node %u", (unsigned long long)call->id, node->number);
+}
+
+void sim_check_ended(const struct sim_call *call, const struct sim_node *node)
+{
+    uint64_t deadline_ns = call->forwarded_ns + call->timeout_ns;
+
+    check_rule(call);
+    if (call->timeout_ns == 0 && call->ret == HG_TIMEOUT)
+        sim_fail("call %llu has timed out without a limit", (unsigned long long)call->id);
+    if (call->timeout_ns != 0 && call->ret == HG_TIMEOUT && fake_fi_now_ns() < deadline_ns)
+        sim_fail("call %llu has timed out too early", (unsigned long long)call->id);
+    /* A node that was away may be late by that; the turn before this one must have been in time. */
+    if (call->timeout_ns != 0 && node->turned_before_ns > deadline_ns + SLACK_NS)
+        sim_fail("call %llu ends %llu us after its limit", (unsigned long long)call->id,
+                 (unsigned long long)((fake_fi_now_ns() - deadline_ns) / UTIL_CLOCK_NS_PER_US));
+}
+
+void sim_check_refused(const struct sim_call *call)
+{
+    check_rule(call);
+}
+
+void sim_check_output(const struct sim_call *call, const struct sim_out *out)
+{
+    if (out->id != call->id)
+        sim_fail("call %llu got the answer to call %llu", (unsigned long long)call->id, (unsigned long long)out->id);
+    if (out->size != call->out_size || (out->size > 0 && memcmp(out->data, sim_output_bytes(call), out->size) != 0))
+        sim_fail("call %llu: its output is not what was sent", (unsigned long long)call->id);
+}
+
+void sim_check_all_ended(void)
+{
+    for (unsigned int i = 0; i < sim.call_count; i++) {
+        const struct sim_call *call = &sim.calls[i];
+
+        if (call->forwarded && !call->ended && !call->abandoned)
+            sim_fail("call %llu has not ended", (unsigned long long)call->id);
+        check_rule(call);
+    }
+}
+
+void sim_check_nothing_open(void)
+{
+    struct fake_fi_counts counts = fake_fi_counts();
+
+    if (counts.fabrics + counts.domains + counts.queues + counts.endpoints + counts.registrations + counts.addresses +
+            counts.infos >
+        0)
+        sim_fail("left open: %u fabrics, %u domains, %u queues, %u endpoints, %u registrations, %u addresses, %u infos",
+                 counts.fabrics, counts.domains, counts.queues, counts.endpoints, counts.registrations,
+                 counts.addresses, counts.infos);
+    if (counts.misuses > 0)
+        sim_fail("libfabric was misused %u times", counts.misuses);
+    if (fake_alloc_live() > 0)
+        sim_fail("%llu allocations are left", (unsigned long long)fake_alloc_live());
+}
