@@ -46,6 +46,11 @@ static size_t frame_body_offset(const unsigned char *out, uint16_t flags)
            util_bytes_align8(FRAME_HELLO_FIXED_SIZE + util_bytes_get16(hello + 34) + util_bytes_get16(hello + 36));
 }
 
+void hg_frame_update_hello(unsigned char *hello, uint64_t peer_incarnation)
+{
+    util_bytes_put64(hello + 8, peer_incarnation);
+}
+
 void hg_frame_encode(const struct hg_frame_header *header, unsigned char *out)
 {
     frame_encode_prefix(out, HG_FRAME_VERSION);

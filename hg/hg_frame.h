@@ -115,6 +115,8 @@ void hg_frame_decode_id(const unsigned char *bytes, size_t size, struct hg_frame
 /** Bytes that hg_frame_encode_hello() will write. */
 size_t hg_frame_hello_size(const struct hg_frame_hello *hello);
 void hg_frame_encode_hello(const struct hg_frame_hello *hello, unsigned char *out);
+/** Makes an encoded hello name another incarnation of the receiver. */
+void hg_frame_update_hello(unsigned char *hello, uint64_t peer_incarnation);
 
 /** Writes the HG_FRAME_REFUSAL_SIZE bytes that refuse a peer's version. */
 void hg_frame_encode_refusal(unsigned char *out);

@@ -77,6 +77,10 @@ static void outbox_seal(struct hg_session *session, struct na_frame *frame)
         .credit = session->local_taken,
     };
 
+    /* A frame that had to wait may have been begun before the peer was known: what is in it since then is for that peer
+     * alone, and not for its successor on the same address. */
+    if ((header.flags & HG_FRAME_HELLO) != 0)
+        hg_frame_update_hello(frame->data + HG_FRAME_HEADER_SIZE, session->remote_incarnation);
     hg_frame_encode(&header, frame->data);
 }
 
