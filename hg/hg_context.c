@@ -30,6 +30,7 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 #define CONTEXT_SLOTS_FIRST    256U
 #define CONTEXT_SLOT_BITS      24U
@@ -86,7 +87,9 @@ static struct hg_call_slot *context_slot(struct hg_context *context, uint64_t ta
 {
     uint32_t index = (uint32_t)(tag & (CONTEXT_SLOTS_MAX - 1));
 
-    if (index >= context->call_slot_count || context->call_slots[index].generation != tag >> CONTEXT_SLOT_BITS)
+    if (index >= context->call_slot_count)
+        return NULL;
+    if (context->call_slots[index].generation != tag >> CONTEXT_SLOT_BITS && !UTIL_MUTANT(STALE_TAG_TAKEN))
         return NULL;
     return &context->call_slots[index];
 }

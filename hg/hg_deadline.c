@@ -16,6 +16,7 @@
 #include "mercury.h"
 #include "quicksilver.h"
 #include "util/util_clock.h"
+#include "util/util_mutant.h"
 
 /* Microseconds that the call may take; 0 or UINT64_MAX: no limit. */
 static uint64_t deadline_timeout_us(const struct hg_handle *handle)
@@ -62,6 +63,8 @@ void hg_deadline_begin_locked(struct hg_handle *handle)
             return; /* nobody needs the clock */
         timeout_us = UINT64_MAX / UTIL_CLOCK_NS_PER_US;
     }
+    if (UTIL_MUTANT(LIMIT_LATE))
+        timeout_us += timeout_us / 2;
     handle->begun_ns = util_clock_now_ns();
     handle->deadline_ns = handle->begun_ns + timeout_us * UTIL_CLOCK_NS_PER_US;
     if (handle->deadline_ns < handle->begun_ns)

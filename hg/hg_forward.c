@@ -27,6 +27,7 @@
 #include "hg/hg_self.h"
 #include "mercury.h"
 #include "util/util_clock.h"
+#include "util/util_mutant.h"
 
 /* The request has been put into the outbox whole: it counts against the window, and waits for its end. */
 static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
@@ -40,6 +41,8 @@ static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
     util_list_remove(&handle->link);
     util_list_push(leaves ? &session->leaving : &session->calls, &handle->link);
     hg_handle_move(handle, HG_HANDLE_SENT);
+    if (UTIL_MUTANT(EXPOSURE_FREED_EARLY))
+        hg_overflow_free_locked(handle);
 }
 
 int hg_forward_send_locked(struct hg_handle *handle)
@@ -271,6 +274,8 @@ static void forward_run(struct hg_completion *completion)
     outer = hg_nested_swap(parent.context != NULL ? &parent : NULL);
     if (handle->callback != NULL)
         (void)handle->callback(&info);
+    if (UTIL_MUTANT(CALLBACK_TWICE) && info.ret == HG_CANCELED)
+        (void)handle->callback(&info);
     (void)hg_nested_swap(outer);
     hg_handle_unref(handle);
 }
@@ -310,7 +315,8 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
         release_tag = 0;
     }
     hg_overflow_free_locked(handle);
-    hg_context_slot_put(owner, handle->tag);
+    if (!UTIL_MUTANT(TAG_KEPT) || ret != HG_TIMEOUT)
+        hg_context_slot_put(owner, handle->tag);
     handle->tag = 0;
     hg_deadline_end_locked(handle);
     forward_uncount(handle);

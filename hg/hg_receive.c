@@ -25,6 +25,7 @@
 #include "hg/hg_respond.h"
 #include "hg/hg_session.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 /* The largest payload that may come in fragments, whatever the peer's frame size. */
 #define RECEIVE_TOTAL_MAX  (HG_FRAGMENT_MAX * 65536U)
@@ -105,7 +106,7 @@ int hg_receive_copy(struct hg_handle *handle, const struct hg_header *header, co
     }
     if (!receive_note_piece(received, header))
         return -EBADMSG;
-    memcpy(received->buf + header->offset, payload, header->payload_size);
+    memcpy(received->buf + (UTIL_MUTANT(PIECE_MISPLACED) ? 0 : header->offset), payload, header->payload_size);
     if (received->missing > 0)
         return 0;
     return receive_is_whole(received) ? 1 : -EBADMSG;
@@ -223,7 +224,7 @@ static bool receive_same_session(const struct hg_session *session, const struct 
 static bool receive_keeps_session(const struct hg_session *session, const struct receive_frame *frame)
 {
     return frame->header.session_key != 0 && session->remote_incarnation == frame->hello.incarnation &&
-           session->context->hg_class->incarnation > frame->hello.incarnation;
+           !UTIL_MUTANT(SESSIONS_CROSS) && session->context->hg_class->incarnation > frame->hello.incarnation;
 }
 
 /* The session of a frame that came without a route. */
@@ -232,7 +233,8 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
     struct hg_context *context = port->context;
     struct hg_session *session = NULL;
 
-    if (frame->header.session_key != 0 && frame->header.incarnation == (uint32_t)context->hg_class->incarnation)
+    if (frame->header.session_key != 0 &&
+        (frame->header.incarnation == (uint32_t)context->hg_class->incarnation || UTIL_MUTANT(STALE_FRAME_TAKEN)))
         session = hg_session_find(context, frame->header.session_index, frame->header.session_key);
     if (session != NULL) {
         if (session->port != port)

@@ -28,6 +28,7 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 #include "util/util_rand.h"
 
 #define SESSION_SLOTS_FIRST    16U
@@ -380,14 +381,15 @@ struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, u
     if (index >= context->session_slot_count)
         return NULL;
     session = context->session_slots[index];
-    return session != NULL && session->local_key == key ? session : NULL;
+    return session != NULL && (session->local_key == key || UTIL_MUTANT(STALE_FRAME_TAKEN)) ? session : NULL;
 }
 
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
 {
     if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
         return -ESTALE;
-    if (hello->peer_incarnation != 0 && hello->peer_incarnation != session->context->hg_class->incarnation)
+    if (hello->peer_incarnation != 0 && hello->peer_incarnation != session->context->hg_class->incarnation &&
+        !UTIL_MUTANT(INCARNATION_UNCHECKED))
         return -ESTALE;
     bool first = !session->remote_known;
 
@@ -419,7 +421,7 @@ int hg_session_credit(struct hg_session *session, uint32_t credit)
 
 void hg_session_taken(struct hg_session *session)
 {
-    session->local_taken++;
+    session->local_taken += UTIL_MUTANT(CREDIT_LEAKED) ? 0 : 1;
     if (session->local_taken - session->credit_told < HG_SESSION_WINDOW / 4 || session->state != HG_SESSION_OPEN)
         return;
     session->announce = true;
@@ -432,7 +434,8 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
 
     hello->incarnation = hg_class->incarnation;
     hello->peer_incarnation = session->remote_incarnation;
-    hello->session_index = session->local_index;
+    hello->session_index =
+        session->local_index + (session->remote_known && UTIL_MUTANT(HELLO_REPEATED_WRONGLY) ? 1 : 0);
     hello->session_key = session->local_key;
     hello->features = (hg_class->message_flags & HG_MESSAGE_CHECKED) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
     hello->window = HG_SESSION_WINDOW;
@@ -662,9 +665,11 @@ void hg_session_end(struct hg_session *session, int error)
         bulk_env_fail_route(&session->context->bulk, session->route, error);
     session_end_calls(&session->waiting_once, ret);
     session_end_calls(&session->waiting_requests, ret);
-    session_end_calls(&session->calls, ret);
+    if (!UTIL_MUTANT(CALLS_FORGOTTEN))
+        session_end_calls(&session->calls, ret);
     session_end_calls(&session->leaving, ret);
-    session_end_calls(&session->waiting_responses, ret);
+    if (!UTIL_MUTANT(RESPONSES_FORGOTTEN))
+        session_end_calls(&session->waiting_responses, ret);
     while ((node = util_list_first(&session->receiving)) != NULL)
         hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
     /* After the pulls were stopped, which names the route. */

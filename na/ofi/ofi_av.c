@@ -12,6 +12,7 @@
 #include "na/ofi/ofi_error.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
+#include "util/util_mutant.h"
 
 int ofi_av_open(struct ofi_class *owner)
 {
@@ -123,7 +124,7 @@ void ofi_av_put(struct ofi_class *owner, struct ofi_av_entry *entry)
     if (entry == NULL)
         return;
     util_lock_take(&owner->av.lock);
-    if (--entry->refs == 0)
+    if (--entry->refs == 0 || UTIL_MUTANT(ADDRESS_REMOVED_EARLY))
         av_remove_locked(owner, entry);
     util_lock_drop(&owner->av.lock);
 }

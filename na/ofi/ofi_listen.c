@@ -22,6 +22,7 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 enum {
     EVENTS_PER_POLL = 64,
@@ -404,7 +405,7 @@ void ofi_listen_close_connection(struct ofi_route *route)
 
     util_lock_take(&owner->cm.lock);
     util_list_remove(&route->event_node);
-    if (route->ep != NULL)
+    if (route->ep != NULL && !(UTIL_MUTANT(ENDPOINT_KEPT) && route->error != 0))
         (void)fi_close(&route->ep->fid);
     route->ep = NULL;
     util_lock_drop(&owner->cm.lock);

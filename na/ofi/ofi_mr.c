@@ -22,6 +22,7 @@
 #include "util/util_bytes.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 #include "util/util_rand.h"
 
 /* A random key can hit one in use where keys are short. */
@@ -237,7 +238,7 @@ void ofi_mr_deregister(struct na_mem *base)
     struct ofi_mem *mem = util_container_of(base, struct ofi_mem, base);
 
     for (uint32_t i = 0; i < mem->count; i++) {
-        if (mem->segments[i].mr != NULL)
+        if (mem->segments[i].mr != NULL && !UTIL_MUTANT(REGISTRATION_KEPT))
             mr_close(mem->owner, mem->segments[i].mr);
     }
     atomic_fetch_sub_explicit(&mem->owner->mem_count, 1, memory_order_relaxed);

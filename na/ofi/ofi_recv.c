@@ -21,6 +21,7 @@
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 enum { MULTI_COUNT = 4, MULTI_FRAMES = 32, FRAME_ALIGNMENT = 8, MEMORY_ALIGNMENT = 4096 };
 
@@ -182,7 +183,7 @@ void ofi_recv_done(struct ofi_context *context, struct ofi_recv_buf *buf, const 
         recv_deliver(context, entry, buf->data);
     else if ((entry->flags & FI_RECV) != 0 && entry->buf != NULL)
         recv_deliver(context, entry, entry->buf);
-    if (!multi || recv_account(buf, entry))
+    if ((!multi || recv_account(buf, entry)) && !UTIL_MUTANT(BUFFER_NOT_REPOSTED))
         recv_push_idle(&context->recv, buf);
 }
 

@@ -22,7 +22,7 @@
 
 enum {
     SIM_NODES_MAX = 5,
-    SIM_CALLS_MAX = 1024,
+    SIM_CALLS_MAX = 2048,
     SIM_CANARY = 64, /* bytes before and behind memory that peers write to */
     SIM_PATTERN_SIZE = 512 * 1024,
     SIM_BYTES_MAX = 192 * 1024, /* of one payload or transfer */
@@ -46,7 +46,7 @@ struct sim_call {
     uint32_t in_size, out_size, bulk_size;
     uint64_t timeout_ns; /* 0: none */
     uint64_t hold_ns;    /* how long the target keeps it (SIM_SLOW) */
-    bool probe;          /* made after everything has healed */
+    bool sure;           /* made when all is well: it must succeed */
 
     /* At the origin. */
     bool forwarded, ended, abandoned; /* abandoned: its node was killed */
@@ -55,6 +55,7 @@ struct sim_call {
     hg_handle_t handle;
     hg_bulk_t bulk;
     unsigned char *memory; /* bulk_size bytes between canaries */
+    uint64_t answered_ns;  /* when its whole answer came into the node's queue, if that was seen; else 0 */
     uint64_t wanted;       /* incarnation of the peer that it was meant for; 0: not known when it left */
 
     /* At the target. */
@@ -141,7 +142,7 @@ uint64_t sim_node_next_ns(struct sim_node *node);
 const unsigned char *sim_input_bytes(const struct sim_call *call);
 const unsigned char *sim_output_bytes(const struct sim_call *call);
 /* Makes a call with random properties from a node; NULL when there is no room for more. */
-struct sim_call *sim_call_plan(unsigned int origin, bool probe);
+struct sim_call *sim_call_plan(unsigned int origin);
 void sim_call_forward(struct sim_call *call);
 void sim_call_cancel(struct sim_call *call);
 /* Frees what a call holds; @handle too. */
@@ -183,6 +184,8 @@ uint64_t sim_serve_next_ns(const struct sim_node *node);
 void sim_check_executed(struct sim_call *call, const struct sim_node *node, const struct sim_in *in);
 /* A call has ended with info->ret. */
 void sim_check_ended(const struct sim_call *call, const struct sim_node *node);
+/* A message is in a node's queue: notes which calls it answers. */
+void sim_check_arrival(unsigned int node, const void *bytes, size_t size);
 /* HG_Forward has refused a call. */
 void sim_check_refused(const struct sim_call *call);
 void sim_check_output(const struct sim_call *call, const struct sim_out *out);

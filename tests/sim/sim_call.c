@@ -100,7 +100,7 @@ static uint64_t plan_timeout_ns(void)
     return sim_between(200, 400 * 1000) * UTIL_CLOCK_NS_PER_US;
 }
 
-struct sim_call *sim_call_plan(unsigned int origin, bool probe)
+struct sim_call *sim_call_plan(unsigned int origin)
 {
     struct sim_call *call;
 
@@ -119,7 +119,6 @@ struct sim_call *sim_call_plan(unsigned int origin, bool probe)
     call->hold_ns = sim_between(1, 30 * 1000) * UTIL_CLOCK_NS_PER_US;
     if (call->kind == SIM_PULL || call->kind == SIM_PUSH)
         call->bulk_size = 1 + plan_size();
-    call->probe = probe;
     return call;
 }
 
@@ -205,6 +204,7 @@ static void call_take_output(struct sim_call *call)
     if (ret != HG_SUCCESS)
         sim_fail("call %llu: its output cannot be decoded: %s", (unsigned long long)call->id, HG_Error_to_string(ret));
     sim_check_output(call, &out);
+    call->moved = out.moved != 0;
     (void)HG_Free_output(call->handle, &out);
 }
 
@@ -222,8 +222,8 @@ static hg_return_t call_ended(const struct hg_cb_info *info)
         sim_trace("call %llu ends with %s", (unsigned long long)call->id, HG_Error_to_string(info->ret));
         sim_note(call->id << 8 | (uint64_t)info->ret);
         sim_note(fake_fi_now_ns());
-        sim_check_ended(call, node);
         call_take_output(call);
+        sim_check_ended(call, node);
     }
     sim_call_release(call);
     return HG_SUCCESS;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "hg/hg_class.h"
+#include "hg/hg_frame.h"
+#include "hg/hg_header.h"
 #include "tests/sim/sim.h"
 #include "tests/support/fake_alloc.h"
 
@@ -52,11 +54,24 @@ void sim_check_executed(struct sim_call *call, const struct sim_node *node, cons
         sim_fail("call %llu was for an earlier incarnation of node %u", (unsigned long long)call->id, node->number);
 }
 
+/* Whether the target says in its answer how what it did for the call went; not so for nested calls in the ledger, which are
+ * echoes. */
+static bool reports_move(enum sim_kind kind)
+{
+    return kind == SIM_NESTED || kind == SIM_PULL || kind == SIM_PUSH;
+}
+
 void sim_check_ended(const struct sim_call *call, const struct sim_node *node)
 {
     uint64_t deadline_ns = call->forwarded_ns + call->timeout_ns;
 
     check_rule(call);
+    if (call->sure && (call->ret != HG_SUCCESS || (reports_move(call->kind) && !call->moved)))
+        sim_fail("call %llu ends with %s though all is well", (unsigned long long)call->id,
+                 HG_Error_to_string(call->ret));
+    /* An answer in the queue beats the clock: what came before this turn began was there to be read. */
+    if (call->ret == HG_TIMEOUT && call->answered_ns != 0 && call->answered_ns <= node->turned_ns)
+        sim_fail("call %llu has timed out with its answer in the queue", (unsigned long long)call->id);
     if (call->timeout_ns == 0 && call->ret == HG_TIMEOUT)
         sim_fail("call %llu has timed out without a limit", (unsigned long long)call->id);
     if (call->timeout_ns != 0 && call->ret == HG_TIMEOUT && fake_fi_now_ns() < deadline_ns)
@@ -65,6 +80,35 @@ void sim_check_ended(const struct sim_call *call, const struct sim_node *node)
     if (call->timeout_ns != 0 && node->turned_before_ns > deadline_ns + SLACK_NS)
         sim_fail("call %llu ends %llu us after its limit", (unsigned long long)call->id,
                  (unsigned long long)((fake_fi_now_ns() - deadline_ns) / UTIL_CLOCK_NS_PER_US));
+}
+
+/* Answers that come whole and in one message, over connections: those may not be lost any more. */
+void sim_check_arrival(unsigned int node, const void *bytes, size_t size)
+{
+    struct hg_frame_header frame;
+    struct hg_frame_hello hello;
+    const unsigned char *at = bytes;
+    size_t offset = 0;
+    bool has_hello;
+
+    if (sim.datagrams || hg_frame_decode(at, size, &frame, &hello, &has_hello, &offset) != HG_FRAME_KIND_FRAME)
+        return;
+    while (offset < size) {
+        struct hg_header header;
+        const unsigned char *payload;
+        size_t message_size;
+        uint64_t id;
+
+        if (hg_header_decode(at + offset, size - offset, &header, &payload, &message_size) != 0)
+            return;
+        offset += message_size;
+        if (header.type != HG_MESSAGE_RESPONSE || (header.flags & (HG_MESSAGE_FRAGMENT | HG_MESSAGE_MORE_DATA)) != 0 ||
+            header.payload_size < sizeof(id))
+            continue;
+        memcpy(&id, payload, sizeof(id));
+        if (id < sim.call_count && sim.calls[id].origin == node && !sim.calls[id].abandoned)
+            sim.calls[id].answered_ns = fake_fi_now_ns();
+    }
 }
 
 void sim_check_refused(const struct sim_call *call)

@@ -14,7 +14,7 @@ enum {
     CALLS_MORE = 40,
     FAULTS = 5,
     FAULTS_MORE = 8,
-    STEPS_MAX = 200 * 1000, /* of a history; most take a few thousand */
+    MESSAGES_PER_CALL = 20, /* at most; there are 5 or so */
     ITEMS_MAX = 2 * (CALLS + CALLS_MORE) + 4 * (FAULTS + FAULTS_MORE) + SIM_NODES_MAX,
 };
 #define MS            UTIL_CLOCK_NS_PER_MS
@@ -23,6 +23,7 @@ enum {
 #define REST_NS       (40 * UTIL_CLOCK_NS_PER_S)
 #define PROBE_NS      (5 * UTIL_CLOCK_NS_PER_S)
 #define PROBE_STEP_NS (50 * MS)
+#define SURE_NS       (2 * UTIL_CLOCK_NS_PER_S)
 
 enum item_kind {
     ITEM_CALL,
@@ -82,7 +83,7 @@ static void plan_calls(uint64_t start_ns, uint64_t length_ns)
     uint64_t at_ns = start_ns;
 
     for (unsigned int i = 0; i < count; i++) {
-        struct sim_call *call = sim_call_plan((unsigned int)sim_below(sim.node_count), false);
+        struct sim_call *call = sim_call_plan((unsigned int)sim_below(sim.node_count));
 
         if (sim_below(4) != 0) /* otherwise at the time of the one before: they come in bursts */
             at_ns = start_ns + sim_below(length_ns);
@@ -106,6 +107,23 @@ static enum fault plan_fault(void)
     }
 }
 
+/* The most interesting time for one end of a call to die is while the call is on its way, and the first calls between two
+ * nodes are more interesting than later ones. */
+static void plan_at_call(struct item *item)
+{
+    const struct item *chosen = NULL;
+
+    for (unsigned int tries = 1 + (unsigned int)sim_below(2) * 20; tries > 0; tries--) {
+        const struct item *other = &items[sim_below(item_count)];
+        if (other->kind == ITEM_CALL && (chosen == NULL || other->at_ns < chosen->at_ns))
+            chosen = other;
+    }
+    if (chosen == NULL)
+        return;
+    item->at_ns = chosen->at_ns + sim_below((sim_below(2) == 0 ? 15 : 60) * UTIL_CLOCK_NS_PER_US);
+    item->a = sim_below(2) == 0 ? chosen->call->origin : chosen->call->target;
+}
+
 static void plan_faults(uint64_t start_ns, uint64_t length_ns)
 {
     unsigned int count = FAULTS + (unsigned int)sim_below(FAULTS_MORE);
@@ -118,6 +136,8 @@ static void plan_faults(uint64_t start_ns, uint64_t length_ns)
         item->a = (unsigned int)sim_below(sim.node_count);
         item->b = (item->a + 1 + (unsigned int)sim_below(sim.node_count - 1)) % sim.node_count;
         item->for_ns = sim_between(1, sim_below(2) == 0 ? 20 : 500) * MS;
+        if (item->fault == FAULT_CRASH && sim_below(2) == 0)
+            plan_at_call(item);
         end = plan_item(ITEM_FAULT_END, item->at_ns + item->for_ns);
         end->fault = item->fault;
         end->a = item->a;
@@ -285,8 +305,10 @@ static void play_step(uint64_t until_ns)
         touched = UINT32_MAX;
         round_ns = fake_fi_now_ns();
     }
-    if (++sim.steps > STEPS_MAX)
-        sim_fail("no rest after %u steps: messages follow messages without end", STEPS_MAX);
+    sim.steps++;
+    if (fake_fi_counts().messages > MESSAGES_PER_CALL * sim.call_count)
+        sim_fail("%u messages for %u calls: they follow one another without end", fake_fi_counts().messages,
+                 sim.call_count);
     for (unsigned int i = 0; i < sim.node_count; i++) {
         struct sim_node *node = &sim.nodes[(first + i) % sim.node_count];
 
@@ -324,7 +346,7 @@ static void probe_pair(unsigned int origin, unsigned int target)
     uint64_t until_ns = fake_fi_now_ns() + PROBE_NS;
 
     while (fake_fi_now_ns() < until_ns) {
-        struct sim_call *call = sim_call_plan(origin, true);
+        struct sim_call *call = sim_call_plan(origin);
 
         if (call == NULL)
             return;
@@ -349,12 +371,36 @@ static bool probe_wanted(unsigned int origin, unsigned int target)
     return !sim.datagrams || origin == target;
 }
 
+/* Calls of all kinds, many at once, from a node to one that is known to answer. They must succeed. */
+static void probe_burst(unsigned int origin, unsigned int target)
+{
+    unsigned int count = 1 + (unsigned int)sim_below(sim_below(3) == 0 ? 40 : 4);
+
+    for (unsigned int i = 0; i < count; i++) {
+        struct sim_call *call = sim_call_plan(origin);
+
+        if (call == NULL)
+            return;
+        call->target = target;
+        call->third = target;
+        call->sure = true;
+        if (call->timeout_ns != 0)
+            call->timeout_ns = SURE_NS;
+        sim_call_forward(call);
+    }
+}
+
 static void probe_all(void)
 {
     for (unsigned int a = 0; a < sim.node_count; a++)
         for (unsigned int b = 0; b < sim.node_count; b++)
             if (probe_wanted(a, b))
                 probe_pair(a, b);
+    for (unsigned int a = 0; a < sim.node_count; a++)
+        for (unsigned int b = 0; b < sim.node_count; b++)
+            if (probe_wanted(a, b))
+                probe_burst(a, b);
+    play_rest(REST_NS);
 }
 
 static void history_begin(uint64_t seed)
@@ -373,6 +419,7 @@ static void history_begin(uint64_t seed)
     sim.lossy = sim.datagrams;
     sim.duplicates = sim.datagrams && sim_below(3) == 0;
     sim.node_count = 3U + (sim_below(4) == 0) + (sim_below(8) == 0);
+    fake_fi_set_arrival(sim_check_arrival);
     fake_fi_begin(seed);
     item_count = 0;
     for (unsigned int i = 0; i < sim.node_count; i++) {
@@ -400,7 +447,6 @@ void sim_history_play(uint64_t seed)
     play_rest(REST_NS);
     sim_check_all_ended();
     probe_all();
-    play_rest(REST_NS);
     for (unsigned int i = 0; i < sim.node_count; i++)
         sim_node_close(&sim.nodes[i]);
     sim_check_all_ended();

@@ -146,7 +146,7 @@ static hg_return_t nested_ended(const struct hg_cb_info *info)
 /* The call to the third node is one of its own in the ledger. */
 static struct sim_call *nested_plan(const struct sim_call *outer)
 {
-    struct sim_call *inner = sim_call_plan(outer->target, false);
+    struct sim_call *inner = sim_call_plan(outer->target);
 
     if (inner == NULL)
         return NULL;
@@ -155,6 +155,7 @@ static struct sim_call *nested_plan(const struct sim_call *outer)
     inner->bulk_size = 0;
     inner->timeout_ns = NESTED_LIMIT_US * UTIL_CLOCK_NS_PER_US;
     inner->forwarded_ns = fake_fi_now_ns();
+    inner->sure = outer->sure;
     return inner;
 }
 

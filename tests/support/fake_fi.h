@@ -44,7 +44,8 @@ struct fake_fi_trouble {
 /* What is open in libfabric, and what has been seen to be wrong about its use. */
 struct fake_fi_counts {
     unsigned int fabrics, domains, queues, endpoints, registrations, addresses, infos;
-    unsigned int misuses; /* of the interface by the library; each is told to the trace */
+    unsigned int messages; /* sent since fake_fi_begin() */
+    unsigned int misuses;  /* of the interface by the library; each is told to the trace */
 };
 
 /* Starts a network without nodes, puts its clock and its random numbers in force. */
@@ -54,6 +55,9 @@ void fake_fi_end(void);
 
 /* Told of whatever happens, as one line without an end; NULL for nobody. */
 void fake_fi_set_trace(void (*trace)(const char *line));
+
+/* Told of each message when it enters the receiver's completion queue; NULL for nobody. */
+void fake_fi_set_arrival(void (*arrival)(unsigned int node, const void *bytes, size_t size));
 
 uint64_t fake_fi_now_ns(void);
 /* When something will arrive next; UINT64_MAX: nothing is on its way. */

@@ -68,6 +68,8 @@ static bool message_arrive(struct fake_ep *ep, struct fake_packet *packet)
         free(buffer);
     }
     fake_cq_add(ep->cq, &entry, 0);
+    if (fake_net.arrival != NULL)
+        fake_net.arrival(ep->domain->life->node, packet->bytes, packet->size);
     from = packet->op != 0 ? fake_ep_find(packet->from_ep) : NULL;
     if (from != NULL)
         fake_op_end(from, packet->op, 0);
@@ -264,6 +266,7 @@ static ssize_t post(struct fid_ep *fid, const struct post *post)
         fake_op_end(ep, op->number, 0); /* the kernel has taken it */
     else if (op != NULL)
         packet->op = op->number;
+    fake_net.counts.messages += post->kind == FAKE_PACKET_MESSAGE;
     if (post->kind != FAKE_PACKET_MESSAGE)
         fake_trace("node %u: operation %llu %s %zu bytes at node %u", ep->domain->life->node,
                    (unsigned long long)packet->op, post->kind == FAKE_PACKET_READ ? "gets" : "puts", post->size,

@@ -463,10 +463,11 @@ static uint64_t net_rand(void)
 
 void fake_fi_begin(uint64_t seed)
 {
-    void (*trace)(const char *line) = fake_net.trace;
+    const struct fake_net before = fake_net;
 
     memset(&fake_net, 0, sizeof(fake_net));
-    fake_net.trace = trace;
+    fake_net.trace = before.trace;
+    fake_net.arrival = before.arrival;
     util_prng_init(&fake_net.prng, seed);
     util_prng_init(&library_prng, ~seed);
     fake_net.now_ns = START_NS;
@@ -508,6 +509,11 @@ void fake_fi_end(void)
 void fake_fi_set_trace(void (*trace)(const char *line))
 {
     fake_net.trace = trace;
+}
+
+void fake_fi_set_arrival(void (*arrival)(unsigned int node, const void *bytes, size_t size))
+{
+    fake_net.arrival = arrival;
 }
 
 uint64_t fake_fi_now_ns(void)

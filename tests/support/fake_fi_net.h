@@ -59,6 +59,7 @@ struct fake_net {
     struct fake_fi_trouble troubles[FAKE_FI_NODES];
     struct fake_fi_counts counts;
     void (*trace)(const char *line);
+    void (*arrival)(unsigned int node, const void *bytes, size_t size);
     struct util_list lives;     /* of struct fake_life */
     struct util_list pipes;     /* of struct fake_pipe */
     struct util_list endpoints; /* of struct fake_ep */
