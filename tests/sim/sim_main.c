@@ -4,7 +4,7 @@
  * Runs seeds, and mutants. Seeds run in a child process, so that a crash is a failure like any other: the parent then
  * plays the failing seed once more, with its trace.
  *
- *   quicksilver-sim --seeds N [--from S] [--trace] [--twice]
+ *   quicksilver-sim --seeds N [--from S] [--trace] [--twice] [--only NAME]
  *   quicksilver-sim --mutants [--seeds N] [--only NAME]
  */
 #include <errno.h>
@@ -192,6 +192,35 @@ static int run_seeds(const struct options *options, struct progress *progress)
     return 0;
 }
 
+/* Whether the seed that a mutant failed with is good without it. */
+static bool sound_without(uint64_t seed, struct progress *progress)
+{
+    const struct options once = {.seeds = 1, .from = seed};
+
+    util_mutant_on = UTIL_MUTANT_NONE;
+    return run_child(&once, progress, true);
+}
+
+static bool run_mutant(enum util_mutant mutant, const struct options *options, struct progress *progress)
+{
+    const char *name = mutant_names[mutant];
+    const char *text = mutant_texts[mutant];
+    uint64_t seed;
+
+    util_mutant_on = mutant;
+    if (run_child(options, progress, true)) {
+        (void)printf("%-24s NOT caught in %llu seeds: %s\n", name, (unsigned long long)options->seeds, text);
+        return false;
+    }
+    seed = progress->seed;
+    if (!sound_without(seed, progress)) {
+        (void)printf("%-24s cannot be told: seed %llu fails without it, too\n", name, (unsigned long long)seed);
+        return false;
+    }
+    (void)printf("%-24s caught by seed %llu: %s\n", name, (unsigned long long)seed, text);
+    return true;
+}
+
 static int run_mutants(const struct options *options, struct progress *progress)
 {
     const struct options each = {.seeds = options->seeds, .from = options->from};
@@ -201,25 +230,30 @@ static int run_mutants(const struct options *options, struct progress *progress)
     for (unsigned int i = 1; i < UTIL_MUTANT_COUNT; i++) {
         if (options->only != NULL && strcmp(options->only, mutant_names[i]) != 0)
             continue;
-        util_mutant_on = (enum util_mutant)i;
-        if (run_child(&each, progress, options->only == NULL)) {
+        if (run_mutant((enum util_mutant)i, &each, progress))
+            caught++;
+        else
             missed++;
-            (void)printf("%-24s NOT caught in %llu seeds: %s\n", mutant_names[i], (unsigned long long)each.seeds,
-                         mutant_texts[i]);
-            continue;
-        }
-        caught++;
-        (void)printf("%-24s caught by seed %llu: %s\n", mutant_names[i], (unsigned long long)progress->seed,
-                     mutant_texts[i]);
     }
     (void)printf("%u passed, %u failed\n", caught, missed);
     return caught > 0 && missed == 0 ? 0 : 1;
 }
 
+static bool mutant_find(const char *name, enum util_mutant *mutant)
+{
+    for (unsigned int i = 0; i < UTIL_MUTANT_COUNT; i++) {
+        if (strcmp(name, mutant_names[i]) != 0)
+            continue;
+        *mutant = (enum util_mutant)i;
+        return true;
+    }
+    return false;
+}
+
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: quicksilver-sim --seeds N [--from S] [--trace] [--twice]\n"
-                          "       quicksilver-sim --mutants [--seeds N] [--from S] [--only NAME]\n");
+    (void)fprintf(stderr, "usage: quicksilver-sim --seeds N [--from S] [--trace] [--twice] [--only MUTANT]\n"
+                          "       quicksilver-sim --mutants [--seeds N] [--from S] [--only MUTANT]\n");
     return 2;
 }
 
@@ -271,6 +305,10 @@ int main(int argc, char **argv)
         return usage();
     if (progress == MAP_FAILED) {
         perror("mmap");
+        return 2;
+    }
+    if (!options.mutants && options.only != NULL && !mutant_find(options.only, &util_mutant_on)) {
+        (void)fprintf(stderr, "there is no mutant %s\n", options.only);
         return 2;
     }
     return options.mutants ? run_mutants(&options, progress) : run_seeds(&options, progress);
