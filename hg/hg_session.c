@@ -412,8 +412,9 @@ int hg_session_credit(struct hg_session *session, uint32_t credit)
     uint32_t fresh = credit - session->requests_taken;
 
     if (fresh > session->requests_sent - session->requests_taken) {
-        /* Frames may overtake each other where the provider does not keep order: an older credit is no news. */
-        return session->requests_taken - credit <= HG_SESSION_WINDOW * 2 ? 0 : -EPROTO;
+        /* Frames may overtake each other where the provider does not keep order: an older credit is no news, however many
+         * requests were taken since it left. */
+        return session->requests_taken - credit <= INT32_MAX ? 0 : -EPROTO;
     }
     session->requests_taken = credit;
     return 0;
