@@ -46,6 +46,7 @@ struct sim_call {
     uint32_t in_size, out_size, bulk_size;
     uint64_t timeout_ns; /* 0: none */
     uint64_t hold_ns;    /* how long the target keeps it (SIM_SLOW) */
+    bool nested;         /* made by a handler: it may end with the time limit of the call that the handler serves */
     bool sure;           /* made when all is well: it must succeed */
 
     /* At the origin. */

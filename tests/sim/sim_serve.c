@@ -156,6 +156,7 @@ static struct sim_call *nested_plan(const struct sim_call *outer)
     inner->timeout_ns = NESTED_LIMIT_US * UTIL_CLOCK_NS_PER_US;
     inner->forwarded_ns = fake_fi_now_ns();
     inner->sure = outer->sure;
+    inner->nested = true;
     return inner;
 }
 
