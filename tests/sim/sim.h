@@ -35,6 +35,8 @@ enum sim_kind {
     SIM_NESTED, /* answered after a call to a third node */
     SIM_PULL,   /* the target gets the origin's memory */
     SIM_PUSH,   /* the target puts into it */
+    SIM_AGAIN,  /* as slow; may be repeated (QS_METHOD_IDEMPOTENT) */
+    SIM_ONCE,   /* as slow; is repeated, and runs at most once (QS_METHOD_AT_MOST_ONCE) */
     SIM_KINDS,
 };
 
@@ -45,7 +47,7 @@ struct sim_call {
     unsigned int origin, target, third;
     uint32_t in_size, out_size, bulk_size;
     uint64_t timeout_ns; /* 0: none */
-    uint64_t hold_ns;    /* how long the target keeps it (SIM_SLOW) */
+    uint64_t hold_ns;    /* how long the target keeps it (SIM_SLOW and its kin) */
     bool nested;         /* made by a handler: it may end with the time limit of the call that the handler serves */
     bool sure;           /* made when all is well: it must succeed */
 
@@ -53,6 +55,7 @@ struct sim_call {
     bool forwarded, ended, abandoned; /* abandoned: its node was killed */
     uint64_t forwarded_ns;
     hg_return_t ret;
+    enum qs_outcome outcome; /* once it has ended */
     hg_handle_t handle;
     hg_bulk_t bulk;
     unsigned char *memory; /* bulk_size bytes between canaries */
@@ -116,6 +119,12 @@ static inline uint64_t sim_below(uint64_t bound)
 static inline uint64_t sim_between(uint64_t low, uint64_t high)
 {
     return low + sim_below(high - low + 1);
+}
+
+/* Whether the library repeats calls of this kind. */
+static inline bool sim_repeats(enum sim_kind kind)
+{
+    return kind == SIM_AGAIN || kind == SIM_ONCE;
 }
 
 /* --- sim_trace.c ------------------------------------------------------------------------------------- */

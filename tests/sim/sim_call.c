@@ -87,8 +87,9 @@ static uint32_t plan_size(void)
 
 static enum sim_kind plan_kind(void)
 {
-    static const enum sim_kind kinds[] = {SIM_ECHO,  SIM_ECHO, SIM_ECHO, SIM_ECHO,   SIM_ECHO, SIM_QUIET,
-                                          SIM_QUIET, SIM_SLOW, SIM_SLOW, SIM_NESTED, SIM_PULL, SIM_PUSH};
+    static const enum sim_kind kinds[] = {SIM_ECHO,  SIM_ECHO,  SIM_ECHO,  SIM_ECHO, SIM_ECHO,
+                                          SIM_QUIET, SIM_QUIET, SIM_SLOW,  SIM_SLOW, SIM_NESTED,
+                                          SIM_PULL,  SIM_PUSH,  SIM_AGAIN, SIM_ONCE, SIM_ONCE};
 
     return kinds[sim_below(sizeof(kinds) / sizeof(kinds[0]))];
 }
@@ -208,6 +209,18 @@ static void call_take_output(struct sim_call *call)
     (void)HG_Free_output(call->handle, &out);
 }
 
+static enum qs_outcome call_outcome(hg_handle_t handle, hg_return_t ret)
+{
+    struct qs_result result;
+
+    if (qs_handle_get_result(handle, &result, sizeof(result)) != HG_SUCCESS)
+        sim_fail("a call that has ended has no result: %s", qs_error_detail());
+    if (result.ret != ret)
+        sim_fail("a call that ended with %s has the result %s", HG_Error_to_string(ret),
+                 HG_Error_to_string(result.ret));
+    return result.outcome;
+}
+
 static hg_return_t call_ended(const struct hg_cb_info *info)
 {
     struct sim_call *call = info->arg;
@@ -217,9 +230,11 @@ static hg_return_t call_ended(const struct hg_cb_info *info)
         sim_fail("call %llu: its callback runs twice", (unsigned long long)call->id);
     call->ended = true;
     call->ret = info->ret;
+    call->outcome = call_outcome(info->info.forward.handle, info->ret);
     if (!call->abandoned) {
         sim.open_calls--;
-        sim_trace("call %llu ends with %s", (unsigned long long)call->id, HG_Error_to_string(info->ret));
+        sim_trace("call %llu ends with %s, %s", (unsigned long long)call->id, HG_Error_to_string(info->ret),
+                  qs_outcome_text(call->outcome));
         sim_note(call->id << 8 | (uint64_t)info->ret);
         sim_note(fake_fi_now_ns());
         call_take_output(call);
@@ -229,7 +244,7 @@ static hg_return_t call_ended(const struct hg_cb_info *info)
     return HG_SUCCESS;
 }
 
-static const char *const kind_names[SIM_KINDS] = {"echo", "quiet", "slow", "nested", "pull", "push"};
+static const char *const kind_names[SIM_KINDS] = {"echo", "quiet", "slow", "nested", "pull", "push", "again", "once"};
 
 /* Which incarnation of the peer the call is for, as far as the session knows that. */
 static uint64_t call_wanted(const struct sim_call *call)
@@ -271,7 +286,7 @@ void sim_call_forward(struct sim_call *call)
     sim.open_calls++;
     ret = call_forward(call, node);
     if (ret == HG_SUCCESS) {
-        call->wanted = call_wanted(call);
+        call->wanted = sim_repeats(call->kind) ? 0 : call_wanted(call); /* another attempt may have another session */
         return;
     }
     sim_trace("call %llu is refused with %s", (unsigned long long)call->id, HG_Error_to_string(ret));

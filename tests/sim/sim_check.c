@@ -21,13 +21,25 @@ struct rule {
     unsigned int least, most;
 };
 
+/* How often at most, whatever comes of it. */
+static unsigned int most_of(const struct sim_call *call)
+{
+    if (call->kind == SIM_AGAIN)
+        return UINT32_MAX;
+    return sim.duplicates && call->kind != SIM_ONCE ? 2 : 1;
+}
+
 static struct rule rule_of(const struct sim_call *call)
 {
-    struct rule rule = {0, sim.duplicates ? 2 : 1};
+    struct rule rule = {0, most_of(call)};
 
     if (!call->forwarded && !call->abandoned)
         return (struct rule){0, 0};
-    if (call->ended && !call->abandoned && call->ret == HG_SUCCESS && call->kind != SIM_QUIET)
+    if (!call->ended || call->abandoned)
+        return rule;
+    if (call->outcome == QS_OUTCOME_NOT_SENT || call->outcome == QS_OUTCOME_NOT_EXECUTED)
+        rule.most = 0;
+    if (call->outcome == QS_OUTCOME_EXECUTED || (call->ret == HG_SUCCESS && call->kind != SIM_QUIET))
         rule.least = 1;
     return rule;
 }
@@ -37,8 +49,9 @@ static void check_rule(const struct sim_call *call)
     struct rule rule = rule_of(call);
 
     if (call->executed < rule.least || call->executed > rule.most)
-        sim_fail("call %llu, which %s, ran %u times and not %u to %u times", (unsigned long long)call->id,
-                 call->ended ? HG_Error_to_string(call->ret) : "has not ended", call->executed, rule.least, rule.most);
+        sim_fail("call %llu, which %s, %s, ran %u times and not %u to %u times", (unsigned long long)call->id,
+                 call->ended ? HG_Error_to_string(call->ret) : "has not ended", qs_outcome_text(call->outcome),
+                 call->executed, rule.least, rule.most);
 }
 
 void sim_check_executed(struct sim_call *call, const struct sim_node *node, const struct sim_in *in)
@@ -48,7 +61,7 @@ void sim_check_executed(struct sim_call *call, const struct sim_node *node, cons
                  node->number);
     if (in->size != call->in_size || (in->size > 0 && memcmp(in->data, sim_input_bytes(call), in->size) != 0))
         sim_fail("call %llu: its input is not what was sent", (unsigned long long)call->id);
-    if (call->executed > (sim.duplicates ? 2U : 1U))
+    if (call->executed > most_of(call))
         sim_fail("call %llu runs %u times", (unsigned long long)call->id, call->executed);
     if (call->wanted != 0 && call->wanted != node->hg_class->incarnation)
         sim_fail("call %llu was for an earlier incarnation of node %u", (unsigned long long)call->id, node->number);
@@ -72,10 +85,13 @@ void sim_check_ended(const struct sim_call *call, const struct sim_node *node)
     /* An answer in the queue beats the clock: what came before this turn began was there to be read. */
     if (call->ret == HG_TIMEOUT && call->answered_ns != 0 && call->answered_ns <= node->turned_ns)
         sim_fail("call %llu has timed out with its answer in the queue", (unsigned long long)call->id);
-    if (call->timeout_ns == 0 && call->ret == HG_TIMEOUT)
-        sim_fail("call %llu has timed out without a limit", (unsigned long long)call->id);
-    if (call->timeout_ns != 0 && !call->nested && call->ret == HG_TIMEOUT && fake_fi_now_ns() < deadline_ns)
-        sim_fail("call %llu has timed out too early", (unsigned long long)call->id);
+    /* Attempts of repeated calls have limits of their own, and nested calls that of the one that they serve. */
+    if (call->ret == HG_TIMEOUT && !sim_repeats(call->kind) && !call->nested) {
+        if (call->timeout_ns == 0)
+            sim_fail("call %llu has timed out without a limit", (unsigned long long)call->id);
+        if (fake_fi_now_ns() < deadline_ns)
+            sim_fail("call %llu has timed out too early", (unsigned long long)call->id);
+    }
     /* A node that was away may be late by that; the turn before this one must have been in time. */
     if (call->timeout_ns != 0 && node->turned_before_ns > deadline_ns + SLACK_NS)
         sim_fail("call %llu ends %llu us after its limit", (unsigned long long)call->id,
@@ -106,7 +122,8 @@ void sim_check_arrival(unsigned int node, const void *bytes, size_t size)
             header.payload_size < sizeof(id))
             continue;
         memcpy(&id, payload, sizeof(id));
-        if (id < sim.call_count && sim.calls[id].origin == node && !sim.calls[id].abandoned)
+        if (id < sim.call_count && sim.calls[id].origin == node && !sim.calls[id].abandoned &&
+            !sim_repeats(sim.calls[id].kind))
             sim.calls[id].answered_ns = fake_fi_now_ns();
     }
 }

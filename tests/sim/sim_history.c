@@ -386,6 +386,8 @@ static void probe_burst(unsigned int origin, unsigned int target)
         call->sure = true;
         if (call->timeout_ns != 0)
             call->timeout_ns = SURE_NS;
+        if (sim_repeats(call->kind))
+            call->hold_ns = sim_below(2 * MS); /* the first attempt is to do */
         sim_call_forward(call);
     }
 }

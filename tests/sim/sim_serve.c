@@ -9,7 +9,8 @@
 
 #include "tests/sim/sim.h"
 
-#define NESTED_LIMIT_US 300000U
+#define NESTED_LIMIT_US  300000U
+#define ATTEMPT_LIMIT_US 20000U
 
 /* --- works ------------------------------------------------------------------------------------------------- */
 
@@ -135,6 +136,7 @@ static hg_return_t nested_ended(const struct hg_cb_info *info)
         sim_fail("call %llu: its callback runs twice", (unsigned long long)inner->id);
     inner->ended = true;
     inner->ret = info->ret;
+    inner->outcome = info->ret == HG_SUCCESS ? QS_OUTCOME_EXECUTED : QS_OUTCOME_UNKNOWN;
     if (!inner->abandoned) {
         sim.open_calls--;
         sim_check_ended(inner, &sim.nodes[inner->origin]);
@@ -259,11 +261,20 @@ static hg_return_t serve_transfer(hg_handle_t handle)
 
 /* --- a node's part --------------------------------------------------------------------------------------------- */
 
+/* Attempts have little time, so that repetitions meet the request that they repeat. */
+static void serve_set_method(struct sim_node *node, enum sim_kind kind, enum qs_method method)
+{
+    const struct qs_retry retry = {.attempts_max = 4, .attempt_timeout_us = ATTEMPT_LIMIT_US};
+
+    if (qs_registered_set_method(node->hg_class, node->ids[kind], method, &retry) != HG_SUCCESS)
+        sim_fail("node %u cannot set a method: %s", node->number, qs_error_detail());
+}
+
 void sim_serve_register(struct sim_node *node)
 {
-    static const hg_rpc_cb_t handlers[SIM_KINDS] = {serve_echo,   serve_quiet,    serve_slow,
-                                                    serve_nested, serve_transfer, serve_transfer};
-    static const char *const names[SIM_KINDS] = {"echo", "quiet", "slow", "nested", "pull", "push"};
+    static const hg_rpc_cb_t handlers[SIM_KINDS] = {serve_echo,     serve_quiet,    serve_slow, serve_nested,
+                                                    serve_transfer, serve_transfer, serve_slow, serve_slow};
+    static const char *const names[SIM_KINDS] = {"echo", "quiet", "slow", "nested", "pull", "push", "again", "once"};
 
     (void)HG_Class_set_data(node->hg_class, node, NULL);
     for (unsigned int i = 0; i < SIM_KINDS; i++) {
@@ -271,6 +282,9 @@ void sim_serve_register(struct sim_node *node)
         if (node->ids[i] == 0)
             sim_fail("node %u cannot register %s: %s", node->number, names[i], qs_error_detail());
     }
+    serve_set_method(node, SIM_AGAIN, QS_METHOD_IDEMPOTENT);
+    serve_set_method(node, SIM_ONCE, QS_METHOD_AT_MOST_ONCE);
+    (void)qs_class_set_retry_budget(node->hg_class, 100, 1000);
     (void)HG_Registered_disable_response(node->hg_class, node->ids[SIM_QUIET], 1);
 }
 
