@@ -20,6 +20,7 @@
 #include "hg/hg_session.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 #define ONCE_RING_FIRST 8U
 
@@ -367,7 +368,7 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
 
     util_lock_take(&once->lock);
     record = once_leave(handle);
-    if (record != NULL && record->sequence < origin->floor) {
+    if (record != NULL && (record->sequence < origin->floor || UTIL_MUTANT(RECORD_DROPPED_EARLY))) {
         once_free_record(once, record); /* nobody will ask for it */
     } else if (record != NULL) {
         record->state = ONCE_ANSWERED;

@@ -23,6 +23,7 @@
 #include "mercury.h"
 #include "util/util_alloc.h"
 #include "util/util_clock.h"
+#include "util/util_mutant.h"
 #include "util/util_rand.h"
 
 #define RETRY_ATTEMPTS_DEFAULT 3U
@@ -209,7 +210,7 @@ static int retry_admit(struct hg_handle *handle)
 
     if (!session->remote_known)
         return -EAGAIN;
-    if (retry->unsure && retry->incarnation != session->remote_incarnation)
+    if (retry->unsure && retry->incarnation != session->remote_incarnation && !UTIL_MUTANT(REPEATED_TO_SUCCESSOR))
         return -ESTALE;
     if (retry->sequence == 0) {
         if (!retry_number_free(retry->peer)) {
@@ -443,6 +444,8 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
     if (busy && handle->exposure != NULL && !retry_copy_input(handle))
         return false;
     retry->unsure = retry->unsure || outcome == QS_OUTCOME_UNKNOWN || outcome == QS_OUTCOME_EXECUTED;
+    if (UTIL_MUTANT(ATTEMPTS_FORGOTTEN))
+        retry->unsure = false;
     retry->pausing = true;
     retry_undo(handle, busy);
     util_list_push(&owner->retrying, &handle->link);
