@@ -225,6 +225,13 @@ static bool dispatch_is_new(struct hg_session *session, const struct hg_header *
     return false;
 }
 
+/* How many requests of the peer may be here. Over datagrams a peer may begin to count anew (hg_session_learn) while others of
+ * its requests are under way. */
+static uint32_t dispatch_window(const struct hg_session *session)
+{
+    return session->port->limits->connections ? HG_SESSION_WINDOW : 2 * HG_SESSION_WINDOW;
+}
+
 static int dispatch_begin(struct hg_session *session, const struct hg_header *header, struct hg_handle **handle_out)
 {
     struct hg_context *context = session->context;
@@ -232,7 +239,7 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
     struct hg_handle *handle;
     int error;
 
-    if (session->local_received - session->local_taken >= HG_SESSION_WINDOW)
+    if (session->local_received - session->local_taken >= dispatch_window(session))
         return -EPROTO; /* more than the window that we gave */
     session->local_received++;
     *handle_out = NULL;

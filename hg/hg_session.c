@@ -384,6 +384,17 @@ struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, u
     return session != NULL && (session->local_key == key || UTIL_MUTANT(STALE_FRAME_TAKEN)) ? session : NULL;
 }
 
+/* The peer goes on with another session, as it may over datagrams. There it counts from 0, and so do we. What was under way to
+ * the other one is lost or will be taken up there; what of it came here already remains counted. */
+static void session_count_anew(struct hg_session *session)
+{
+    session->requests_sent = 0;
+    session->requests_taken = 0;
+    session->local_received -= session->local_taken;
+    session->local_taken = 0;
+    session->credit_told = 0;
+}
+
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
 {
     if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
@@ -393,6 +404,8 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
         return -ESTALE;
     bool first = !session->remote_known;
 
+    if (!first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key))
+        session_count_anew(session);
     session->remote_incarnation = hello->incarnation;
     session->remote_features = hello->features;
     session->remote_index = hello->session_index;
@@ -411,12 +424,18 @@ int hg_session_credit(struct hg_session *session, uint32_t credit)
 {
     uint32_t fresh = credit - session->requests_taken;
 
-    if (fresh > session->requests_sent - session->requests_taken) {
-        /* Frames may overtake each other where the provider does not keep order: an older credit is no news, however many
-         * requests were taken since it left. */
-        return session->requests_taken - credit <= INT32_MAX ? 0 : -EPROTO;
+    if (fresh <= session->requests_sent - session->requests_taken) {
+        session->requests_taken = credit;
+        return 0;
     }
-    session->requests_taken = credit;
+    /* Frames may overtake each other where the provider does not keep order: an older credit is no news, however many
+     * requests were taken since it left. */
+    if (fresh > INT32_MAX)
+        return 0;
+    /* A credit for more than was sent is for what was sent before the counting began anew. */
+    if (session->port->limits->connections)
+        return -EPROTO;
+    session->requests_taken = session->requests_sent;
     return 0;
 }
 
