@@ -37,7 +37,9 @@ static struct rule rule_of(const struct sim_call *call)
         return (struct rule){0, 0};
     if (!call->ended || call->abandoned)
         return rule;
-    if (call->outcome == QS_OUTCOME_NOT_SENT || call->outcome == QS_OUTCOME_NOT_EXECUTED)
+    /* Of a request that came twice, one may be refused and the other run. */
+    if (call->outcome == QS_OUTCOME_NOT_SENT ||
+        (call->outcome == QS_OUTCOME_NOT_EXECUTED && (!sim.duplicates || call->kind == SIM_ONCE)))
         rule.most = 0;
     if (call->outcome == QS_OUTCOME_EXECUTED || (call->ret == HG_SUCCESS && call->kind != SIM_QUIET))
         rule.least = 1;
