@@ -274,7 +274,7 @@ static void forward_run(struct hg_completion *completion)
     outer = hg_nested_swap(parent.context != NULL ? &parent : NULL);
     if (handle->callback != NULL)
         (void)handle->callback(&info);
-    if (UTIL_MUTANT(CALLBACK_TWICE) && info.ret == HG_CANCELED)
+    if (UTIL_MUTANT(CALLBACK_TWICE) && info.ret == HG_CANCELED && handle->callback != NULL)
         (void)handle->callback(&info);
     (void)hg_nested_swap(outer);
     hg_handle_unref(handle);

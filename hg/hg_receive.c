@@ -343,8 +343,9 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
         error = hg_session_learn(session, &frame->hello);
     if (error == 0)
         hg_session_heard(session);
-    /* Credit counts within one pair of sessions: that of a frame for an earlier one of ours says nothing here. */
-    if (error == 0 && frame->header.session_key == session->local_key)
+    /* Credit counts within one pair of sessions: that of a frame for an earlier one of ours, as it may come over datagrams,
+     * says nothing here. */
+    if (error == 0 && (session->port->limits->connections || frame->header.session_key == session->local_key))
         error = hg_session_credit(session, frame->header.credit);
     if (error == 0)
         error = receive_messages(session, bytes + frame->body_offset, size - frame->body_offset);

@@ -216,6 +216,8 @@ void ofi_rma_reclaim(struct ofi_route *route)
     struct ofi_context *context = route->owner;
     struct util_list *node;
 
+    if (UTIL_MUTANT(TRANSFER_FORGOTTEN))
+        ofi_rma_forget(route);
     while ((node = util_list_first(&route->rma)) != NULL) {
         struct ofi_rma_op *op = util_container_of(node, struct ofi_rma_op, node);
         struct na_rma *rma = op->rma;
@@ -229,8 +231,7 @@ void ofi_rma_reclaim(struct ofi_route *route)
             op->rma = NULL;
             util_list_push(&context->rma_lost, &op->node);
         }
-        if (!UTIL_MUTANT(TRANSFER_FORGOTTEN))
-            rma->done(rma, error);
+        rma->done(rma, error);
     }
 }
 

@@ -210,7 +210,7 @@ static void hello_of_another_incarnation_ends_the_session(void)
 static void more_requests_than_the_window_end_the_session(void)
 {
     pair.options.silent_target = true;
-    for (unsigned int i = 0; i < 700 && !raw.down; i++) {
+    for (unsigned int i = 0; i < 1400 && !raw.down; i++) { /* over datagrams there is room for two windows */
         hg_raw_add_echo(i + 1);
         hg_raw_send();
         HG_PAIR_OK(HG_Event_progress(pair.target.contexts[0], NULL));
@@ -226,6 +226,8 @@ static void more_requests_than_the_window_end_the_session(void)
 
 static void credit_for_requests_that_were_never_sent_ends_the_session(void)
 {
+    if (fake_wire.no_connections)
+        support_suite_skip("over datagrams it may be for an earlier session");
     hg_raw_add_echo(1);
     raw.header.credit = 50;
     hg_raw_send();
