@@ -9,6 +9,7 @@
  */
 #include "tools/bench_server.h"
 
+#include "tools/bench_fault_rpc.h"
 #include "tools/bench_pin.h"
 #include "tools/bench_serve.h"
 #include "tools/bench_watch.h"
@@ -163,6 +164,20 @@ static int run(struct bench_serve *serve, const struct bench_options *options)
     return good ? EXIT_OK : EXIT_FAIL;
 }
 
+/* With the calls of `hg_bench fault`, if it has started us. */
+static int run_counting(struct bench_serve *serve, const struct bench_options *options)
+{
+    struct bench_fault_ledger ledger = {.map = NULL};
+    int code = EXIT_FAIL;
+
+    if (options->ledger_fd < 0 || bench_fault_serve_init(&ledger, serve->hg_class, options->ledger_fd))
+        code = run(serve, options);
+    else
+        bench_serve_fini(serve);
+    bench_fault_ledger_close(&ledger);
+    return code;
+}
+
 int bench_server_main(const struct bench_options *options)
 {
     const char *info = options->uri != NULL ? options->uri : options->providers[0];
@@ -178,7 +193,7 @@ int bench_server_main(const struct bench_options *options)
         return fail("initialization", info);
     if (bench_serve_init(&serve, hg_class)) {
         serve.busy = options->wait_given && options->busy;
-        code = run(&serve, options);
+        code = run_counting(&serve, options);
     } else {
         code = fail("context", info);
     }
