@@ -6,7 +6,7 @@
  */
 #include "tools/bench_options.h"
 
-#include "tools/bench_fault_rpc.h"
+#include "tools/bench_fault_body.h"
 #include "tools/bench_help.h"
 #include "tools/bench_pin.h"
 #include "tools/bench_rpc.h"
