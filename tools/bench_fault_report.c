@@ -128,8 +128,11 @@ static void print_result(FILE *out, struct bench_fault_result *result)
     if (result->checked) {
         print_goodput(out, result);
         print_counts(out, &result->verdict);
-        (void)fprintf(out, "  from a restart to the first success: median %.1f ms, greatest %.1f ms, of %zu\n",
-                      median_ms, bench_fault_result_recovery_max(result), result->recoveries.count);
+        (void)fprintf(out,
+                      "  from a restart to the first success: median %.1f ms, greatest %.1f ms, of %zu; %zu restarts "
+                      "without one\n",
+                      median_ms, bench_fault_result_recovery_max(result), result->recoveries.count,
+                      bench_fault_result_unrecovered(result));
         print_verdict(out, result);
     }
     for (unsigned int i = 0; i < result->failure_count; i++)
@@ -249,6 +252,7 @@ static struct json_object *recovery_json(struct bench_fault_result *result)
     bool any = result->recoveries.count > 0;
 
     bench_json_add(object, "count", bench_json_count(result->recoveries.count));
+    bench_json_add(object, "without", bench_json_count(bench_fault_result_unrecovered(result)));
     bench_json_add(object, "median", any ? bench_json_number(bench_fault_result_recovery_median(result)) : NULL);
     bench_json_add(object, "max", any ? bench_json_number(bench_fault_result_recovery_max(result)) : NULL);
     return object;

@@ -100,6 +100,13 @@ size_t bench_fault_result_events(const struct bench_fault_result *result, enum b
     return count;
 }
 
+size_t bench_fault_result_unrecovered(const struct bench_fault_result *result)
+{
+    size_t restarts = bench_fault_result_events(result, BENCH_FAULT_RESTARTED);
+
+    return restarts > result->recoveries.count ? restarts - result->recoveries.count : 0;
+}
+
 static int compare(const void *left, const void *right)
 {
     const uint64_t *a = left, *b = right;

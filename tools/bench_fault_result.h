@@ -70,6 +70,9 @@ size_t bench_fault_result_events(const struct bench_fault_result *result, enum b
 double bench_fault_result_recovery_median(struct bench_fault_result *result);
 double bench_fault_result_recovery_max(struct bench_fault_result *result);
 
+/* Restarts after which no call succeeded before the next kill, or the end. */
+size_t bench_fault_result_unrecovered(const struct bench_fault_result *result);
+
 /* "killed", ... */
 const char *bench_fault_event_name(enum bench_fault_event_kind kind);
 

@@ -51,6 +51,7 @@ for name, counts in run["methods"].items():
 assert sum(m["calls"] for m in run["methods"].values()) == run["calls"]
 assert sum(run["goodput"]["succeeded"]) == sum(m["OK"] for m in run["methods"].values())
 assert run["goodput"]["slice_s"] == 0.1
+assert run["recovery_ms"]["count"] + run["recovery_ms"]["without"] == events.count("restarted")
 assert run["recovery_ms"]["count"] > 0 and run["recovery_ms"]["max"] >= run["recovery_ms"]["median"]
 ledger = run["ledger"]
 assert ledger["clean"] is True and ledger["calls_broken"] == 0 and ledger["first"] == []
