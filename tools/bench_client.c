@@ -46,7 +46,7 @@ static bool fail(struct bench_client *client, const char *format, ...)
     return false;
 }
 
-hg_return_t bench_client_turn(struct bench_client *client)
+void bench_client_trigger(struct bench_client *client)
 {
     unsigned int count;
     hg_return_t ret;
@@ -55,9 +55,20 @@ hg_return_t bench_client_turn(struct bench_client *client)
         count = 0;
         ret = HG_Trigger(client->context, 0, TRIGGER_MAX, &count);
     } while (ret == HG_SUCCESS && count > 0);
-    ret = HG_Progress(client->context, client->options->busy ? 0 : SLEEP_MS);
+}
+
+hg_return_t bench_client_progress(struct bench_client *client, unsigned int sleep_ms)
+{
+    hg_return_t ret = HG_Progress(client->context, client->options->busy ? 0 : sleep_ms);
+
     bench_watch_beat();
     return ret == HG_TIMEOUT || ret == HG_AGAIN || ret == HG_INTERRUPT ? HG_SUCCESS : ret;
+}
+
+hg_return_t bench_client_turn(struct bench_client *client)
+{
+    bench_client_trigger(client);
+    return bench_client_progress(client, SLEEP_MS);
 }
 
 /* --------------------------------------------------------------------------------- first call */

@@ -37,6 +37,10 @@ bool bench_client_open(struct bench_client *client, const char *info, const char
 /* One turn of progress and callbacks; sleeps up to a few milliseconds unless --busy. */
 hg_return_t bench_client_turn(struct bench_client *client);
 
+/* The two halves of a turn, for callers that do something in between. */
+void bench_client_trigger(struct bench_client *client);
+hg_return_t bench_client_progress(struct bench_client *client, unsigned int sleep_ms);
+
 /* False if something could not be released; the process should then leave. */
 bool bench_client_close(struct bench_client *client);
 

@@ -4,6 +4,7 @@
  * hg_bench: reads the command line, runs the server or the suite, writes the reports, and turns
  * what happened into an exit code.
  */
+#include "tools/bench_fault.h"
 #include "tools/bench_options.h"
 #include "tools/bench_pin.h"
 #include "tools/bench_progress.h"
@@ -99,5 +100,7 @@ int main(int argc, char **argv)
     }
     if (options.mode == BENCH_MODE_SERVER)
         return bench_server_main(&options);
+    if (options.mode == BENCH_MODE_FAULT)
+        return can_write("--json", options.json_path) ? bench_fault_main(&options, argc, argv) : EXIT_USAGE;
     return measure(&options, argc, argv);
 }

@@ -6,6 +6,7 @@
  */
 #include "tools/bench_options.h"
 
+#include "tools/bench_fault_body.h"
 #include "tools/bench_help.h"
 #include "tools/bench_pin.h"
 #include "tools/bench_rpc.h"
@@ -13,10 +14,12 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NS_PER_MS  UINT64_C(1000000)
 #define MEMORY_MAX (UINT64_C(4) << 30)
@@ -39,6 +42,9 @@ enum option_id {
     OPTION_QUIET,
     OPTION_TIMEOUT,
     OPTION_ADDR_FILE,
+    OPTION_SEED,
+    OPTION_INTERVAL,
+    OPTION_LEDGER,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -60,6 +66,9 @@ static const struct option long_options[] = {{"provider", required_argument, NUL
                                              {"quiet", no_argument, NULL, OPTION_QUIET},
                                              {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                              {"addr-file", required_argument, NULL, OPTION_ADDR_FILE},
+                                             {"seed", required_argument, NULL, OPTION_SEED},
+                                             {"interval", required_argument, NULL, OPTION_INTERVAL},
+                                             {"ledger", required_argument, NULL, OPTION_LEDGER},
                                              {"help", no_argument, NULL, OPTION_HELP},
                                              {"version", no_argument, NULL, OPTION_VERSION},
                                              {NULL, 0, NULL, 0}};
@@ -81,11 +90,9 @@ static bool complain(const char *format, ...)
 
 const char *bench_options_mode_name(enum bench_mode mode)
 {
-    static const char *const names[] = {[BENCH_MODE_ALL] = "all",
-                                        [BENCH_MODE_LAT] = "lat",
-                                        [BENCH_MODE_RATE] = "rate",
-                                        [BENCH_MODE_BW] = "bw",
-                                        [BENCH_MODE_SERVER] = "server"};
+    static const char *const names[] = {
+        [BENCH_MODE_ALL] = "all", [BENCH_MODE_LAT] = "lat",     [BENCH_MODE_RATE] = "rate",
+        [BENCH_MODE_BW] = "bw",   [BENCH_MODE_FAULT] = "fault", [BENCH_MODE_SERVER] = "server"};
 
     return names[mode];
 }
@@ -122,6 +129,33 @@ static bool take_runs(const char *text, unsigned int *runs)
     if (!tool_parse_int(text, 1, BENCH_OPTIONS_RUNS_MAX, &value))
         return complain("--runs \"%s\": wanted is a number from 1 to %u", text, BENCH_OPTIONS_RUNS_MAX);
     *runs = (unsigned int)value;
+    return true;
+}
+
+static bool take_number(const char *name, const char *text, long max, long *value)
+{
+    if (tool_parse_int(text, 0, max, value))
+        return true;
+    return complain("--%s \"%s\": wanted is a number from 0 to %ld", name, text, max);
+}
+
+static bool take_seed(const char *text, uint64_t *seed)
+{
+    long value;
+
+    if (!take_number("seed", text, LONG_MAX, &value))
+        return false;
+    *seed = (uint64_t)value;
+    return true;
+}
+
+static bool take_ledger(const char *text, int *fd)
+{
+    long value;
+
+    if (!take_number("ledger", text, INT_MAX, &value))
+        return false;
+    *fd = (int)value;
     return true;
 }
 
@@ -199,6 +233,12 @@ static bool take_measure_option(int id, char *value, struct bench_options *optio
         return take_duration("warmup", value, 0, &options->warmup_ns);
     case OPTION_TIMEOUT:
         return take_duration("timeout", value, 100 * NS_PER_MS, &options->timeout_ns);
+    case OPTION_SEED:
+        return take_seed(value, &options->seed);
+    case OPTION_INTERVAL:
+        return take_duration("interval", value, 10 * NS_PER_MS, &options->interval_ns);
+    case OPTION_LEDGER:
+        return take_ledger(value, &options->ledger_fd);
     case OPTION_RUNS:
         return take_runs(value, &options->runs);
     default:
@@ -247,18 +287,43 @@ static bool take_command(const char *word, struct bench_options *options)
             return true;
         }
     }
-    return complain("\"%s\": no such command; there are lat, rate, bw and server", word);
+    return complain("\"%s\": no such command; there are lat, rate, bw, fault and server", word);
 }
 
 static void set_defaults(struct bench_options *options)
 {
     memset(options, 0, sizeof(*options));
     options->pull = options->push = true;
-    options->runs = 5;
-    options->timeout_ns = 10000 * NS_PER_MS;
+    options->timeout_ns = UINT64_MAX;
+    options->seed = UINT64_MAX;
+    options->interval_ns = UINT64_MAX;
+    options->ledger_fd = -1;
     options->duration_ns = UINT64_MAX;
     options->warmup_ns = UINT64_MAX;
     options->busy = bench_pin_count() >= 2;
+}
+
+/* Both sides sleep and are not pinned: a server that comes back must share a core with what is there. */
+static void set_fault_defaults(struct bench_options *options)
+{
+    if (options->timeout_ns == UINT64_MAX)
+        options->timeout_ns = 2000 * NS_PER_MS;
+    if (options->duration_ns == UINT64_MAX)
+        options->duration_ns = 10000 * NS_PER_MS;
+    if (options->interval_ns == UINT64_MAX)
+        options->interval_ns = 500 * NS_PER_MS;
+    if (options->seed == UINT64_MAX)
+        options->seed = (uint64_t)time(NULL);
+    if (options->sizes.count == 0)
+        options->sizes = (struct tool_list){.values = {64}, .count = 1};
+    if (options->windows.count == 0)
+        options->windows = (struct tool_list){.values = {16}, .count = 1};
+    if (!options->wait_given)
+        options->busy = false;
+    if (options->pin_mode == BENCH_PIN_AUTO)
+        options->pin_mode = BENCH_PIN_NONE;
+    options->runs = 1;
+    options->warmup_ns = 0;
 }
 
 /* The no-argument run has ten tests, five runs and two transports to fit into a minute. */
@@ -266,6 +331,12 @@ static void set_late_defaults(struct bench_options *options)
 {
     bool all = options->mode == BENCH_MODE_ALL;
 
+    if (options->mode == BENCH_MODE_FAULT)
+        set_fault_defaults(options);
+    if (options->runs == 0)
+        options->runs = 5;
+    if (options->timeout_ns == UINT64_MAX)
+        options->timeout_ns = 10000 * NS_PER_MS;
     if (options->duration_ns == UINT64_MAX)
         options->duration_ns = (all ? 300 : 1000) * NS_PER_MS;
     if (options->warmup_ns == UINT64_MAX)
@@ -308,6 +379,29 @@ static bool check_sizes(const struct bench_options *options)
     return true;
 }
 
+static bool check_fault(const struct bench_options *options)
+{
+    if (options->mode != BENCH_MODE_FAULT) {
+        if (options->seed != UINT64_MAX || options->interval_ns != UINT64_MAX)
+            return complain("--seed and --interval belong to `hg_bench fault`");
+        if (options->ledger_fd >= 0 && options->mode != BENCH_MODE_SERVER)
+            return complain("--ledger belongs to `hg_bench server`");
+        return true;
+    }
+    if (options->uri != NULL)
+        return complain("fault kills its server, so it starts one and takes no address");
+    if (options->csv_path != NULL || options->verify || options->runs != 0 || options->warmup_ns != UINT64_MAX)
+        return complain("--csv, --verify, --runs and --warmup: not for fault, which is one run and always verifies");
+    if (options->sizes.count > 1 || options->windows.count > 1)
+        return complain("--size and --window: fault takes one of each");
+    if (options->sizes.count == 1 && options->sizes.values[0] < BENCH_FAULT_SIZE_MIN)
+        return complain("--size: the payload of fault holds a number, so it has at least %u bytes",
+                        BENCH_FAULT_SIZE_MIN);
+    if (options->pin_mode == BENCH_PIN_CORES)
+        return complain("--pin: fault does not bind its processes to cores");
+    return true;
+}
+
 /* What cannot be honoured is refused, and not ignored. */
 static bool check_together(const struct bench_options *options)
 {
@@ -330,7 +424,7 @@ static bool check_together(const struct bench_options *options)
     if (options->json_path != NULL && options->csv_path != NULL && strcmp(options->json_path, "-") == 0 &&
         strcmp(options->csv_path, "-") == 0)
         return complain("--json - and --csv - would mix on stdout; write one to a file");
-    return check_sizes(options);
+    return check_fault(options) && check_sizes(options);
 }
 
 static bool take_words(int argc, char **argv, struct bench_options *options)

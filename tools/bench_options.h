@@ -21,6 +21,7 @@ enum bench_mode {
     BENCH_MODE_LAT,
     BENCH_MODE_RATE,
     BENCH_MODE_BW,
+    BENCH_MODE_FAULT,
     BENCH_MODE_SERVER
 };
 
@@ -44,7 +45,11 @@ struct bench_options {
     uint64_t duration_ns; /* of one run */
     uint64_t warmup_ns;   /* before each run */
     unsigned int runs;
-    uint64_t timeout_ns; /* without any progress */
+    uint64_t timeout_ns; /* without any progress; fault: of a call */
+
+    uint64_t seed;        /* fault: of what happens to the server */
+    uint64_t interval_ns; /* fault: between two such things, on average */
+    int ledger_fd;        /* server: inherited, of the ledger of `fault`; -1 = none */
 
     bool busy;
     bool wait_given; /* --busy or --block was said */

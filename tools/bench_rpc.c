@@ -34,7 +34,7 @@ static hg_return_t proc_begin_out(hg_proc_t proc, void *data)
     return ret;
 }
 
-static hg_return_t proc_echo(hg_proc_t proc, void *data)
+hg_return_t bench_rpc_proc_echo(hg_proc_t proc, void *data)
 {
     struct bench_echo *echo = data;
     hg_return_t ret;
@@ -79,6 +79,6 @@ void bench_rpc_register(hg_class_t *hg_class, hg_rpc_cb_t begin, hg_rpc_cb_t ech
                         struct bench_rpc_ids *ids)
 {
     ids->begin = HG_Register_name(hg_class, "hg_bench/begin", proc_begin_in, proc_begin_out, begin);
-    ids->echo = HG_Register_name(hg_class, "hg_bench/echo", proc_echo, proc_echo, echo);
+    ids->echo = HG_Register_name(hg_class, "hg_bench/echo", bench_rpc_proc_echo, bench_rpc_proc_echo, echo);
     ids->move = HG_Register_name(hg_class, "hg_bench/move", proc_move_in, proc_move_out, move);
 }

@@ -74,6 +74,9 @@ struct bench_rpc_ids {
     hg_id_t move;
 };
 
+/* Of struct bench_echo. */
+hg_return_t bench_rpc_proc_echo(hg_proc_t proc, void *data);
+
 /* Registers the three with their handlers (a client passes NULL for each). */
 void bench_rpc_register(hg_class_t *hg_class, hg_rpc_cb_t begin, hg_rpc_cb_t echo, hg_rpc_cb_t move,
                         struct bench_rpc_ids *ids);

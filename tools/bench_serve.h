@@ -12,12 +12,16 @@
 
 #include <stdbool.h>
 
+struct bench_fault_serve;
+
 struct bench_serve {
     hg_class_t *hg_class; /* borrowed; its class data points here */
     hg_context_t *context;
     struct bench_rpc_ids ids;
     struct bench_store store;
     void *scratch; /* BENCH_RPC_ECHO_MAX bytes: the payload of the echo being answered */
+
+    struct bench_fault_serve *fault; /* borrowed; NULL = not a server of `hg_bench fault` */
 
     bool busy;           /* what the last client wished */
     uint64_t calls;      /* answered so far */

@@ -9,6 +9,7 @@
  */
 #include "tools/bench_server.h"
 
+#include "tools/bench_fault_serve.h"
 #include "tools/bench_pin.h"
 #include "tools/bench_serve.h"
 #include "tools/bench_watch.h"
@@ -24,6 +25,7 @@
 #define EXIT_FAIL       2
 #define TRIGGER_MAX     256U
 #define SLEEP_MS        100U
+#define FAULT_SLEEP_MS  5U /* answers that are held are due without an event of the library */
 #define SPIN_TURNS      1024U
 #define BUSY_LAPSE_NS   (2 * UTIL_CLOCK_NS_PER_S)
 #define SHUTDOWN_MAX_NS (5 * UTIL_CLOCK_NS_PER_S)
@@ -102,7 +104,9 @@ static bool turn(struct bench_serve *serve, bool busy)
         count = 0;
         ret = HG_Trigger(serve->context, 0, TRIGGER_MAX, &count);
     } while (ret == HG_SUCCESS && count > 0);
-    ret = HG_Progress(serve->context, busy ? 0 : SLEEP_MS);
+    if (serve->fault != NULL)
+        bench_fault_serve_answer(serve->fault, false);
+    ret = HG_Progress(serve->context, busy ? 0 : serve->fault != NULL ? FAULT_SLEEP_MS : SLEEP_MS);
     if (ret == HG_SUCCESS || ret == HG_TIMEOUT || ret == HG_AGAIN || ret == HG_INTERRUPT)
         return true;
     (void)fprintf(stderr, "hg_bench server: HG_Progress: %s %s\n", HG_Error_to_string(ret), tool_lib_detail());
@@ -132,6 +136,8 @@ static void drain(struct bench_serve *serve)
 {
     unsigned int count;
 
+    if (serve->fault != NULL)
+        bench_fault_serve_answer(serve->fault, true);
     while (serve->moving > 0) {
         (void)HG_Progress(serve->context, SLEEP_MS);
         (void)HG_Trigger(serve->context, 0, TRIGGER_MAX, &count);
@@ -163,6 +169,24 @@ static int run(struct bench_serve *serve, const struct bench_options *options)
     return good ? EXIT_OK : EXIT_FAIL;
 }
 
+/* With the calls of `hg_bench fault`, if it has started us. */
+static int run_counting(struct bench_serve *serve, const struct bench_options *options)
+{
+    static struct bench_fault_serve fault;
+    int code;
+
+    if (options->ledger_fd < 0)
+        return run(serve, options);
+    if (!bench_fault_serve_init(&fault, serve->hg_class, serve->scratch, options->ledger_fd)) {
+        bench_serve_fini(serve);
+        return EXIT_FAIL;
+    }
+    serve->fault = &fault;
+    code = run(serve, options);
+    bench_fault_serve_fini(&fault);
+    return code;
+}
+
 int bench_server_main(const struct bench_options *options)
 {
     const char *info = options->uri != NULL ? options->uri : options->providers[0];
@@ -178,7 +202,7 @@ int bench_server_main(const struct bench_options *options)
         return fail("initialization", info);
     if (bench_serve_init(&serve, hg_class)) {
         serve.busy = options->wait_given && options->busy;
-        code = run(&serve, options);
+        code = run_counting(&serve, options);
     } else {
         code = fail("context", info);
     }

@@ -229,8 +229,7 @@ static bool is_shared_memory(const char *info)
     return false;
 }
 
-/* What our own server listens on: loopback where there are hosts, unless the user said where. */
-static void local_info(const char *provider, char *info, size_t info_size)
+void bench_suite_local_info(const char *provider, char *info, size_t info_size)
 {
     bool complete = strstr(provider, "://") != NULL || is_shared_memory(provider);
 
@@ -254,7 +253,7 @@ static void run_own(struct bench_suite *suite, const char *provider)
     char info[INFO_MAX];
     unsigned int failures;
 
-    local_info(provider, info, sizeof(info));
+    bench_suite_local_info(provider, info, sizeof(info));
     bench_pin_release();
     bench_watch_phase("starting the server process");
     if (!bench_spawn_start(&spawn, info, suite->options)) {

@@ -12,6 +12,7 @@
 #include "tools/bench_result.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Why a transport could not be measured, or not to the end. */
 struct bench_failure {
@@ -36,6 +37,9 @@ struct bench_suite {
 /* Measures; messages about failures are kept, not printed. */
 void bench_suite_run(struct bench_suite *suite, const struct bench_options *options);
 void bench_suite_fini(struct bench_suite *suite);
+
+/* What a server of our own listens on: loopback where there are hosts, unless the user said where. */
+void bench_suite_local_info(const char *provider, char *info, size_t info_size);
 
 /* No failed call, no wrong byte, no failure. */
 bool bench_suite_good(const struct bench_suite *suite);

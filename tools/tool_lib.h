@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* One way to reach others from this machine. All strings are owned by the list; NULL = not known. */
 struct tool_transport {
@@ -41,6 +42,33 @@ const char *tool_lib_detail(void);
 
 /* Whether messages for one peer may leave together; false when the library cannot do as asked. */
 bool tool_lib_set_batching(hg_class_t *hg_class, bool batching);
+
+/* What a repetition of a call means, and what is known of one that has ended: as in quicksilver.h. */
+enum tool_method { TOOL_METHOD_ONCE, TOOL_METHOD_IDEMPOTENT, TOOL_METHOD_AT_MOST_ONCE };
+enum tool_outcome {
+    TOOL_OUTCOME_UNKNOWN,
+    TOOL_OUTCOME_NOT_SENT,
+    TOOL_OUTCOME_NOT_EXECUTED,
+    TOOL_OUTCOME_EXECUTED,
+    TOOL_OUTCOMES
+};
+
+/* How the calls of an RPC are made. */
+struct tool_calls {
+    enum tool_method method;
+    uint64_t timeout_us;         /* of a call */
+    uint32_t attempts_max;       /* this and the next: 0 for the library's default */
+    uint64_t attempt_timeout_us; /* after which it is tried again */
+    uint64_t pause_us;           /* the bound of the first pause between attempts */
+};
+
+/* Whether the library says of a failed call what became of it; else the next three fail. */
+bool tool_lib_has_outcomes(void);
+bool tool_lib_set_calls(hg_class_t *hg_class, hg_id_t id, const struct tool_calls *how);
+/* A forward that always has bounds. */
+hg_return_t tool_lib_forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct);
+/* Of the handle's last call. */
+bool tool_lib_result(hg_handle_t handle, enum tool_outcome *outcome, uint32_t *attempts);
 
 /* Everything that hg_info lists: 0 and an array for tool_lib_transports_free, or why not. */
 hg_return_t tool_lib_transports(struct tool_transport **list, size_t *count);

@@ -53,6 +53,36 @@ bool tool_lib_set_batching(hg_class_t *hg_class, bool batching)
     return !batching;
 }
 
+bool tool_lib_has_outcomes(void)
+{
+    return false;
+}
+
+bool tool_lib_set_calls(hg_class_t *hg_class, hg_id_t id, const struct tool_calls *how)
+{
+    (void)hg_class;
+    (void)id;
+    (void)how;
+    return false;
+}
+
+hg_return_t tool_lib_forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct)
+{
+    (void)handle;
+    (void)callback;
+    (void)arg;
+    (void)in_struct;
+    return HG_OPNOTSUPPORTED;
+}
+
+bool tool_lib_result(hg_handle_t handle, enum tool_outcome *outcome, uint32_t *attempts)
+{
+    (void)handle;
+    (void)outcome;
+    (void)attempts;
+    return false;
+}
+
 hg_return_t tool_lib_transports(struct tool_transport **list, size_t *count)
 {
     struct na_protocol_info *infos = NULL, *info;

@@ -46,6 +46,47 @@ bool tool_lib_set_batching(hg_class_t *hg_class, bool batching)
     return qs_class_set_batching(hg_class, batching) == HG_SUCCESS;
 }
 
+_Static_assert((int)TOOL_METHOD_ONCE == (int)QS_METHOD_ONCE &&
+                   (int)TOOL_METHOD_IDEMPOTENT == (int)QS_METHOD_IDEMPOTENT &&
+                   (int)TOOL_METHOD_AT_MOST_ONCE == (int)QS_METHOD_AT_MOST_ONCE,
+               "the methods have the library's numbers");
+_Static_assert((int)TOOL_OUTCOME_UNKNOWN == (int)QS_OUTCOME_UNKNOWN &&
+                   (int)TOOL_OUTCOME_NOT_SENT == (int)QS_OUTCOME_NOT_SENT &&
+                   (int)TOOL_OUTCOME_NOT_EXECUTED == (int)QS_OUTCOME_NOT_EXECUTED &&
+                   (int)TOOL_OUTCOME_EXECUTED == (int)QS_OUTCOME_EXECUTED,
+               "the outcomes have the library's numbers");
+
+bool tool_lib_has_outcomes(void)
+{
+    return true;
+}
+
+bool tool_lib_set_calls(hg_class_t *hg_class, hg_id_t id, const struct tool_calls *how)
+{
+    struct qs_retry retry = {
+        .attempts_max = how->attempts_max, .attempt_timeout_us = how->attempt_timeout_us, .pause_us = how->pause_us};
+
+    return qs_registered_set_timeout(hg_class, id, how->timeout_us) == HG_SUCCESS &&
+           qs_registered_set_method(hg_class, id, (enum qs_method)how->method, &retry) == HG_SUCCESS;
+}
+
+hg_return_t tool_lib_forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct)
+{
+    return qs_forward(handle, callback, arg, in_struct);
+}
+
+bool tool_lib_result(hg_handle_t handle, enum tool_outcome *outcome, uint32_t *attempts)
+{
+    struct qs_result result;
+
+    if (qs_handle_get_result(handle, &result, sizeof(result)) != HG_SUCCESS || (int)result.outcome < 0 ||
+        (int)result.outcome >= (int)TOOL_OUTCOMES)
+        return false;
+    *outcome = (enum tool_outcome)result.outcome;
+    *attempts = result.attempts;
+    return true;
+}
+
 /* "" is the library's "not known". */
 static const char *text_or_null(const char *text)
 {

@@ -40,6 +40,18 @@ check unwritable_json refuses '/nonexistent/x' --json /nonexistent/x
 check json_for_server refuses '--json' server --json x
 check addr_file_for_client refuses '--addr-file' lat --addr-file x
 check two_providers_one_server refuses '--provider' server --provider tcp,shm
+check address_for_fault refuses 'no address' fault tcp://127.0.0.1:7000
+check csv_for_fault refuses '--csv' fault --csv x
+check runs_of_fault refuses '--runs' fault --runs 2
+check two_windows_of_fault refuses '--window' fault --window 1,2
+check size_too_small_for_fault refuses '--size' fault --size 7
+check pinned_fault refuses '--pin' fault --pin 0,1
+check bad_seed refuses '--seed "soon"' fault --seed soon
+check bad_interval refuses '--interval' fault --interval 1ms
+check seed_without_fault refuses '--seed' rate --seed 1
+check interval_without_fault refuses '--interval' --interval 1
+check ledger_of_client refuses '--ledger' rate --ledger 3
+check bad_ledger refuses '--ledger "x"' server --ledger x
 check help_is_on_stdout exits 0 "$HG_BENCH" --help
 check help_names_commands prints 'hg_bench server'
 check version exits 0 "$HG_BENCH" --version
