@@ -154,15 +154,18 @@ static bool context_set_fits(int epoll_fd)
     return fits;
 }
 
-/* Does without a set of our own: the user gets the transport's, with the timer in it. */
+/* Does without a set of our own: the user gets the first transport's, with the timer and the other's in it. */
 static int context_share_set(struct hg_context *context)
 {
     struct epoll_event event = {.events = EPOLLIN};
+    unsigned int i;
 
     (void)close(context->epoll_fd);
     context->epoll_fd = -1;
-    if (context->port_count != 1)
-        return util_detail_set(-ELOOP, "the descriptors of two transports cannot be waited for together here");
+    for (i = 1; i < context->port_count; i++)
+        if (epoll_ctl(na_wait_fd(context->na), EPOLL_CTL_ADD, na_wait_fd(context->ports[i].na), &event) != 0)
+            return util_detail_set(-errno, "the descriptors of two transports cannot be waited for together: errno %d",
+                                   errno);
     if (epoll_ctl(na_wait_fd(context->na), EPOLL_CTL_ADD, context->timer_fd, &event) != 0)
         return util_detail_set(-errno, "epoll_ctl: errno %d", errno);
     context->epoll_fd = na_wait_fd(context->na);
