@@ -144,7 +144,7 @@ int ofi_cq_progress(struct na_context *base)
         ofi_listen_poll(context->owner, context);
     handled += ofi_listen_turn(context);
     handled += ofi_route_turn(context);
-    /* Not on the way of a frame to its callback, unless buffers run low; nobody sleeps while some are idle. */
+    /* Not on the way of a frame to its callback, unless buffers run low; whoever sleeps posts them before. */
     if (context->recv.idle_count > 0 && (handled == 0 || context->recv.idle_count >= context->recv.buf_count / 4))
         ofi_recv_repost(context);
     return handled;

@@ -70,12 +70,16 @@ void ofi_recv_repost(struct ofi_context *context)
     }
 }
 
-/* As many as were asked for: whole ones, or their share of those that take one frame each. */
+/* As many as were asked for: whole ones, or their share of those that take one frame each, but not more than the
+ * receive queue of an endpoint holds. Shared receive contexts have no such bound. */
 static uint32_t recv_count(const struct ofi_class *owner)
 {
     uint32_t wanted = owner->recv_buffers > 0 ? owner->recv_buffers : MULTI_COUNT;
+    size_t room = owner->connected ? 0 : owner->info->rx_attr->size;
 
-    return owner->multi_recv ? wanted : owner->provider->recv_count * wanted / MULTI_COUNT;
+    if (!owner->multi_recv)
+        wanted = owner->provider->recv_count * wanted / MULTI_COUNT;
+    return room > 0 && room < wanted ? (uint32_t)room : wanted;
 }
 
 static int recv_allocate(struct ofi_context *context)

@@ -15,6 +15,7 @@
 
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_guard.h"
+#include "na/ofi/ofi_recv.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_clock.h"
 #include "util/util_detail.h"
@@ -82,17 +83,19 @@ static bool wait_try_queue(struct ofi_context *context)
     return fi_trywait(context->owner->fabric, fids, count) == 0;
 }
 
-/* Whether the context has work that needs no news from libfabric. */
+/* Whether the context has work that needs no news from libfabric. Receive buffers that libfabric refuses can wait for
+ * the next message, as long as it has others to put that one into. */
 static bool wait_has_work(struct ofi_context *context)
 {
     return na_waker_is_woken(&context->waker) || atomic_load_explicit(&context->handed_over, memory_order_acquire) ||
-           !util_list_empty(&context->changing) || !util_list_empty(&context->recv.idle);
+           !util_list_empty(&context->changing) || context->recv.idle_count == context->recv.buf_count;
 }
 
 bool ofi_wait_prepare(struct na_context *base)
 {
     struct ofi_context *context = ofi_context_of(base);
 
+    ofi_recv_repost(context);
     if (wait_has_work(context))
         return false;
     if (!wait_try_events(context->owner)) {

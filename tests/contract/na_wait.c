@@ -141,6 +141,16 @@ static void an_idle_sleeper_costs_nothing(void)
     node_close(&client);
 }
 
+/* As many as a program may ask for: a transport that takes fewer is no reason to stay awake. */
+static void more_receive_buffers_cost_a_sleeper_nothing(void)
+{
+    struct node node;
+
+    node_open_config(&node, &(struct na_config){.listen = true, .recv_buffers = 16});
+    support_idle_check(idle_round, &node, CLOCK_THREAD_CPUTIME_ID, 2);
+    node_close(&node);
+}
+
 /* --- contexts of one class, each in a thread of its own ----------------------------------------------------- */
 
 struct worker {
@@ -416,6 +426,7 @@ static void never_block_has_no_descriptor(void)
 const struct support_case na_wait_cases[] = {
     SUPPORT_CASE(no_wake_up_is_lost_between_sleepers),
     SUPPORT_CASE(an_idle_sleeper_costs_nothing),
+    SUPPORT_CASE(more_receive_buffers_cost_a_sleeper_nothing),
     SUPPORT_CASE(contexts_work_in_threads_of_their_own),
     SUPPORT_CASE(room_wakes_a_sleeper_whoever_sent),
     SUPPORT_CASE(another_thread_can_wake),

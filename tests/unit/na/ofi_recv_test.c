@@ -18,6 +18,7 @@ static const struct na_upcalls no_upcalls;
 struct shape {
     bool multi;
     uint32_t count;
+    uint32_t idle; /* of these, refused by libfabric */
 };
 
 /* What a context of a class with this configuration receives into. */
@@ -32,6 +33,7 @@ static bool shape_of(const struct na_config *config, struct shape *out)
     *out = (struct shape){
         .multi = ofi_context_of(context)->recv.multi,
         .count = ofi_context_of(context)->recv.buf_count,
+        .idle = ofi_context_of(context)->recv.idle_count,
     };
     na_context_close(context, 0);
     na_class_close(na_class);
@@ -47,6 +49,24 @@ Test(ofi_recv, small_buffers_grow_with_the_number_of_large_ones)
     cr_assert(shape_of(&(struct na_config){.uri = "tcp://127.0.0.1", .listen = true, .recv_buffers = 8}, &twice));
     cr_assert(!shape.multi && !twice.multi);
     cr_assert(shape.count > 0 && twice.count == 2 * shape.count);
+}
+
+Test(ofi_recv, buffers_are_not_more_than_libfabric_takes)
+{
+    static const char *const uris[] = {"tcp://127.0.0.1", "tcp;ofi_rxm://127.0.0.1", "sockets://127.0.0.1"};
+    unsigned int opened = 0;
+
+    for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+        struct shape shape;
+        struct na_config config = {.uri = uris[i], .listen = true, .recv_buffers = 16, .recv_single = true};
+        if (!shape_of(&config, &shape))
+            continue;
+        opened++;
+        cr_assert(!shape.multi);
+        cr_assert_gt(shape.count, 0);
+        cr_assert_eq(shape.idle, 0, "%s: %u of %u buffers are refused", uris[i], shape.idle, shape.count);
+    }
+    cr_assert_gt(opened, 0);
 }
 
 Test(ofi_recv, large_buffers_are_as_many_as_wished_and_can_be_declined)
