@@ -76,8 +76,8 @@ struct hg_init_info {
     /** Payloads that do not fit in an eager message fail with HG_OVERFLOW instead of moving by other means. */
     bool no_overflow;
 
-    /** Large receive buffers of a context, or as much memory in buffers of one frame each; 0 = 4. Shared memory needs no
-     * receive buffers. */
+    /** Large receive buffers of a context, or as much memory in buffers of one frame each; 0 = 4. Never more than the
+     * provider has room for: 256 frames over rxm. Shared memory needs no receive buffers. */
     unsigned int multi_recv_op_max;
     /** Kept for programs that set it: requests are always copied out of the receive buffers, so a slow handler never
      * holds one. Must not exceed multi_recv_op_max. */
