@@ -4,7 +4,7 @@
 """Measures Quicksilver beside Mercury and prints medians with their spread as Markdown.
 
 Every round runs each test with each candidate, one after the other, so that a slow phase of the
-machine falls on all of them. The candidates:
+machine falls on all of them; ratios are taken within a round for the same reason. The candidates:
 
   quicksilver   hg_bench of this tree
   no-batch      the same with --no-batch (rate only)
@@ -19,6 +19,7 @@ again from its callback. Both ends spin, the server on the first core, the clien
 """
 import argparse
 import json
+import operator
 import os
 import re
 import resource
@@ -166,12 +167,13 @@ def report(found):
         rows = {test: row for (name, test), row in found.items() if name == transport}
         names = list(dict.fromkeys(name for row in rows.values() for name in row))
         print(f"\n{transport}: rate in thousand calls/s, pull and push in GiB/s; "
-              "median [least-greatest]; the ratio is quicksilver / mercury\n")
+              "median [least-greatest]; the ratio is quicksilver / mercury within a round, "
+              "median of the rounds\n")
         print("| test | size | window | " + " | ".join(names) + " | ratio |")
         print("|" + "---|" * (len(names) + 4))
         for test, row in rows.items():
             cells = [shown(test, row[name]) if name in row else "" for name in names]
-            ratio = statistics.median(row["quicksilver"]) / statistics.median(row["mercury"])
+            ratio = statistics.median(map(operator.truediv, row["quicksilver"], row["mercury"]))
             print(f"| {test[0]} | {test[1]} | {test[2]} | " + " | ".join(cells) +
                   f" | {ratio:.2f} |")
 
