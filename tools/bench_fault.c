@@ -206,6 +206,7 @@ int bench_fault_main(const struct bench_options *options, int argc, char **argv)
     struct bench_fault_result results[BENCH_OPTIONS_PROVIDERS_MAX];
     struct bench_fault_report all = {.options = options, .results = results};
     struct bench_env env;
+    bool stuck = false;
     bool good;
 
     if (!tool_lib_has_outcomes()) {
@@ -217,16 +218,17 @@ int bench_fault_main(const struct bench_options *options, int argc, char **argv)
     all.env = &env;
     bench_progress_start(options->quiet);
     bench_watch_start(WATCH_NS, "starting");
-    while (all.count < options->provider_count && (all.count == 0 || !results[all.count - 1].stuck)) {
+    while (all.count < options->provider_count && !stuck) {
         struct bench_fault_result *result = &results[all.count];
 
         bench_fault_result_init(result, options->providers[all.count++]);
         bench_progress_note("fault over %s, %.3g s", result->provider, (double)options->duration_ns / 1e9);
         run_transport(options, result);
+        stuck = result->stuck;
     }
     bench_watch_stop();
     good = report(&all);
-    if (results[all.count - 1].stuck) {
+    if (stuck) {
         (void)fflush(NULL);
         _exit(EXIT_FAIL);
     }

@@ -121,7 +121,10 @@ double bench_fault_result_recovery_median(struct bench_fault_result *result)
     if (series->count == 0)
         return 0.0;
     qsort(series->values, series->count, sizeof(series->values[0]), compare);
-    return (double)(series->values[(series->count - 1) / 2] + series->values[series->count / 2]) / 2e6;
+    size_t upper = series->count / 2;
+    size_t lower = (series->count - 1) / 2;
+
+    return (double)(series->values[lower] + series->values[upper]) / 2e6;
 }
 
 double bench_fault_result_recovery_max(struct bench_fault_result *result)
