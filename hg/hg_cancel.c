@@ -218,6 +218,23 @@ void hg_cancel_session_locked(struct hg_session *session)
     }
 }
 
+static void cancel_withdraw_all(struct hg_serving *serving)
+{
+    struct util_list *buckets;
+    uint32_t count = hg_serving_buckets(serving, &buckets);
+
+    for (uint32_t i = 0; i < count; i++)
+        util_list_each_safe (node, next, &buckets[i])
+            cancel_withdraw(util_container_of(node, struct hg_handle, link));
+}
+
+void hg_cancel_all_locked(struct hg_context *context)
+{
+    util_list_each (node, &context->sessions)
+        cancel_withdraw_all(&util_container_of(node, struct hg_session, link)->serving);
+    cancel_withdraw_all(&context->serving_self);
+}
+
 /* --- the interface ----------------------------------------------------------------------------------------- */
 
 bool qs_handle_cancelled(hg_handle_t handle)

@@ -211,6 +211,8 @@ static struct hg_class *class_create(const struct hg_init_info *options)
         return NULL;
     }
     hg_once_init(&hg_class->once);
+    hg_admission_init(&hg_class->admission);
+    atomic_init(&hg_class->window, HG_SESSION_WINDOW);
     util_lock_init(&hg_class->addr_lock);
     util_lock_init(&hg_class->context_lock);
     util_lock_init(&hg_class->post_lock);

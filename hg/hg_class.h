@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "bulk/bulk_owner.h"
+#include "hg/hg_admit.h"
 #include "hg/hg_flusher.h"
 #include "hg/hg_liveness.h"
 #include "hg/hg_once.h"
@@ -75,6 +76,9 @@ struct hg_class {
     _Atomic uint32_t retry_percent;    /**< repetitions that a peer's calls earn: of each hundred; */
     _Atomic uint32_t retry_per_second; /*   and in any case */
     struct hg_once once;               /**< requests that run at most once */
+    struct hg_admission admission;     /**< requests that may be here */
+    _Atomic uint32_t window;           /**< what each peer may have sent ahead, 1 to HG_SESSION_WINDOW */
+    atomic_bool stopping;              /**< no new requests are taken from peers: see hg_drain.c */
     struct util_lock addr_lock;        /**< addr_buckets and the death of addresses */
     struct util_list addr_buckets[HG_CLASS_ADDR_BUCKETS];
     struct util_lock

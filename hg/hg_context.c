@@ -116,6 +116,31 @@ struct hg_handle *hg_context_slot_find(struct hg_context *context, uint64_t tag)
     return slot != NULL ? slot->handle : NULL;
 }
 
+/* --- all of them --------------------------------------------------------------------------------------- */
+
+void hg_context_each(struct hg_class *hg_class, void (*visit)(struct hg_context *context, void *arg), void *arg)
+{
+    util_lock_take(&hg_class->context_lock);
+    for (unsigned int id = 0; id < NA_CONTEXTS_MAX; id++) {
+        struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)id);
+
+        if (context == NULL)
+            continue;
+        util_lock_take(&context->lock);
+        visit(context, arg);
+        util_lock_drop(&context->lock);
+    }
+    util_lock_drop(&hg_class->context_lock);
+}
+
+void hg_context_each_session(struct hg_context *context, void (*visit)(struct hg_session *session))
+{
+    /* By their places, which stay what they are while sessions come and go. */
+    for (uint32_t place = 0; place < context->session_slot_count; place++)
+        if (context->session_slots[place] != NULL)
+            visit(context->session_slots[place]);
+}
+
 /* --- making ------------------------------------------------------------------------------------------ */
 
 static void context_init(struct hg_context *context, struct hg_class *hg_class, uint8_t id)
@@ -138,6 +163,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_list_init(&context->handles_idle_target);
     util_list_init(&context->handles_all);
     hg_serving_init(&context->serving_self);
+    hg_admit_init(&context->admit);
     util_list_init(&context->retrying);
     util_map_init(&context->retry_peers, 0);
     util_map_init(&context->session_map, 0);
@@ -223,6 +249,7 @@ static void context_free(struct hg_context *context)
     util_bufs_fini(&context->bufs);
     util_map_fini(&context->session_map);
     hg_serving_fini(&context->serving_self);
+    hg_admit_fini(&context->admit);
     hg_retry_fini(context);
     util_free(context->session_slots);
     util_free(context->call_slots);
@@ -339,17 +366,21 @@ hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
 
 /* --- taking down ------------------------------------------------------------------------------------- */
 
-/* Whether responses or transfers are still on their way out. */
-static bool context_draining(struct hg_context *context)
+bool hg_context_sending(const struct hg_context *context)
 {
     util_list_each (node, &context->sessions) {
-        struct hg_session *session = util_container_of(node, struct hg_session, link);
+        const struct hg_session *session = util_container_of(node, struct hg_session, link);
 
         if (!util_list_empty(&session->waiting_responses) || session->outbox.refused != NULL ||
             !util_list_empty(&session->leaving))
             return true;
     }
     return false;
+}
+
+static bool context_draining(struct hg_context *context)
+{
+    return hg_context_sending(context);
 }
 
 /* Turns until @done says so, or the time is up. */

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "bulk/bulk_transfer.h"
+#include "hg/hg_admit.h"
 #include "hg/hg_class.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_serving.h"
@@ -88,6 +89,7 @@ struct hg_context {
     uint64_t retry_sequence;        /**< above the numbers of all peers that were forgotten */
     struct util_map retry_peers;    /**< by address: struct hg_retry_peer */
     struct util_list handles_all;   /**< idle or not */
+    struct hg_admit admit;          /**< requests that are here, and whose */
     struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
     struct util_bufs bufs;          /**< received payloads */
     struct util_wheel wheel;
@@ -125,12 +127,27 @@ static inline struct hg_context *hg_context_by_id(struct hg_class *hg_class, uin
     return atomic_load_explicit(&hg_class->contexts[id], memory_order_acquire);
 }
 
+/** Calls @p visit for each open context of the class, which is locked meanwhile. No lock of a context may be held. */
+void hg_context_each(struct hg_class *hg_class, void (*visit)(struct hg_context *context, void *arg), void *arg);
+
+/** Calls @p visit for each open session of the context, which may send, and thereby end it or others. Needs the lock. */
+void hg_context_each_session(struct hg_context *context, void (*visit)(struct hg_session *session));
+
+/** Whether answers are on their way out still. Needs the lock. */
+bool hg_context_sending(const struct hg_context *context);
+
 /** Whether new requests are refused. Any thread that knows the context to be there. Relaxed: nothing else is learnt by it, and
  *  who asks without the lock asks again later. */
 static inline bool hg_context_refuses(const struct hg_context *context)
 {
     return atomic_load_explicit(&context->unposted, memory_order_relaxed) ||
            atomic_load_explicit(&context->closing, memory_order_relaxed);
+}
+
+/** Whether new requests from peers are refused: as above, or because the class stops. */
+static inline bool hg_context_stops(const struct hg_context *context)
+{
+    return hg_context_refuses(context) || atomic_load_explicit(&context->hg_class->stopping, memory_order_relaxed);
 }
 
 #endif

@@ -77,6 +77,7 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
 /* Answers a request that will not run, and forgets it. */
 static void dispatch_refuse(struct hg_session *session, const struct hg_header *header, hg_return_t status)
 {
+    session->context->counters.shed += status == HG_AGAIN;
     hg_session_taken(session);
     if ((header->flags & HG_MESSAGE_NO_RESPONSE) == 0)
         hg_respond_status_locked(session, header, status);
@@ -108,6 +109,9 @@ static hg_return_t dispatch_check(struct hg_context *context, const struct hg_he
 {
     bool closing = atomic_load_explicit(&context->closing, memory_order_relaxed);
     hg_return_t ret = closing ? HG_CANCELED : dispatch_check_home(context, header->target_context);
+
+    if (ret == HG_SUCCESS && atomic_load_explicit(&context->hg_class->stopping, memory_order_relaxed))
+        ret = HG_HOSTUNREACH;
 
     if (ret == HG_NOENTRY)
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request for context %u, which does not exist",
@@ -205,6 +209,18 @@ static void dispatch_repeated(struct hg_session *session, const struct hg_header
     dispatch_refuse(session, &answer, found->verdict == HG_ONCE_ANSWERED ? HG_AGAIN : found->status);
 }
 
+/* Whether there is room for a request that is known to be new. Where there is none it leaves no record. */
+static bool dispatch_has_room(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
+{
+    hg_return_t status = hg_admit_check_locked(session, header);
+
+    if (status == HG_SUCCESS)
+        return true;
+    hg_handle_unref_locked(handle);
+    dispatch_refuse(session, header, status);
+    return false;
+}
+
 /* Whether a request that is to run at most once is to run now, for which it then has its place. */
 static bool dispatch_is_new(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
 {
@@ -218,7 +234,7 @@ static bool dispatch_is_new(struct hg_session *session, const struct hg_header *
         hg_once_look_up(session, header, handle, &found);
     }
     if (found.verdict == HG_ONCE_NEW)
-        return true;
+        return dispatch_has_room(session, header, handle);
     session->context->counters.repeats += found.verdict != HG_ONCE_REFUSED;
     dispatch_repeated(session, header, handle, &found);
     util_free(found.answer);
@@ -243,6 +259,9 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
         return -EPROTO; /* more than the window that we gave */
     session->local_received++;
     *handle_out = NULL;
+    /* Those that run at most once are looked up first: to repeat one that is here takes no room. */
+    if (status == HG_SUCCESS && (header->flags & HG_MESSAGE_SEQUENCED) == 0)
+        status = hg_admit_check_locked(session, header);
     if (status != HG_SUCCESS) {
         dispatch_refuse(session, header, status);
         return 0;
@@ -265,6 +284,12 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
     }
     if (!dispatch_is_new(session, header, handle))
         return 0;
+    hg_admit_enter_locked(handle);
+    if (hg_admit_bytes_locked(handle, handle->received.size) != 0) {
+        hg_handle_unref_locked(handle);
+        dispatch_refuse(session, header, HG_AGAIN);
+        return 0;
+    }
     hg_handle_move(handle, HG_HANDLE_RECEIVING);
     util_list_push(&session->receiving, &handle->link);
     *handle_out = handle;
@@ -320,6 +345,7 @@ static bool dispatch_take(struct hg_handle *handle)
 
     if (session != NULL)
         hg_session_taken(session);
+    hg_admit_taken_locked(handle);
     hg_nested_of(handle, &handle->parent);
     hg_handle_move(handle, HG_HANDLE_RUNNING);
     return true;
@@ -360,6 +386,12 @@ static hg_return_t dispatch_admit(struct hg_handle *handle, hg_rpc_cb_t callback
                          "a request for RPC id %#llx does not run: its time was over before its turn came",
                          (unsigned long long)handle->info.id);
         return HG_TIMEOUT;
+    }
+    if (hg_admit_too_late(handle)) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
+                         "a request for RPC id %#llx is refused: it has waited too long for its handler",
+                         (unsigned long long)handle->info.id);
+        return HG_AGAIN;
     }
     return dispatch_tell(handle);
 }
@@ -420,6 +452,7 @@ void hg_dispatch_ready_locked(struct hg_handle *handle)
     util_list_remove(&handle->link);
     hg_serving_add(hg_handle_serving(handle), handle);
     hg_handle_move(handle, HG_HANDLE_READY);
+    hg_admit_ready_locked(handle);
     handle->completion.run = dispatch_run;
     handle->completion.take_locked = NULL;
     handle->parcel.open_locked = dispatch_hand_over;

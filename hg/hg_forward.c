@@ -171,6 +171,7 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     handle->no_response = atomic_load_explicit(&handle->rpc->no_response, memory_order_relaxed);
     handle->ended = false;
     handle->cause = 0;
+    handle->retry_after_us = 0;
     handle->attempts = 1;
     if (!handle->parent_set)
         hg_nested_now(&handle->parent);

@@ -199,6 +199,7 @@ static void handle_recycle_locked(struct hg_handle *handle)
     assert(hg_handle_state(handle) == HG_HANDLE_IDLE);
     if (handle->once.origin != NULL)
         hg_once_forget(handle);
+    hg_admit_leave_locked(handle);
     hg_handle_drop_received_locked(handle);
     hg_handle_drop_session_locked(handle);
     hg_overflow_free_locked(handle);

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hg/hg_admit.h"
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_header.h"
@@ -117,6 +118,10 @@ struct hg_handle {
     struct util_list transfers;            /**< target: bulk transfers that do */
     struct util_list parent_link;          /**< origin: in the children of the request that it serves */
     bool refused;                          /**< target: its handler did not run, which the answer says */
+    bool admitted;                         /**< target: it counts in owner->admit */
+    struct hg_share *share;                /**< target: a reference, while admitted; NULL: a call to oneself */
+    uint64_t share_bytes;                  /**< target: what its input adds there */
+    uint64_t arrived_ns;                   /**< target: 0 where nobody asked the clock */
     struct hg_once_place once;             /**< target */
     struct hg_retry retry;                 /**< origin */
     bool parent_set;                       /**< origin: parent is the user's word */
@@ -125,10 +130,11 @@ struct hg_handle {
     /* What is known of the last call; origin. */
     bool ended; /**< there is one */
     enum qs_outcome outcome;
-    int cause;         /**< negative errno value behind ret, or 0 */
-    uint32_t attempts; /**< also while it is under way */
-    uint64_t begun_ns; /**< 0 where nobody asked the clock */
-    uint64_t ended_ns; /**< the same */
+    int cause;               /**< negative errno value behind ret, or 0 */
+    uint32_t attempts;       /**< also while it is under way */
+    uint64_t begun_ns;       /**< 0 where nobody asked the clock */
+    uint64_t ended_ns;       /**< the same */
+    uint32_t retry_after_us; /**< as the target said when it refused the last attempt, or 0 */
 
     /* Completion. */
     hg_cb_t callback;

@@ -125,7 +125,7 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
         at = header_encode_request(header, flags, at);
     } else if (header_has_status(header)) {
         util_bytes_put32(at, header->status);
-        util_bytes_put32(at + 4, 0);
+        util_bytes_put32(at + 4, header->type == HG_MESSAGE_NACK ? header->retry_after_us : 0);
         at += HEADER_STATUS_SIZE;
     }
     if ((flags & HEADER_PART_FLAGS) == 0)
@@ -156,6 +156,7 @@ static void header_decode_parts(const unsigned char *at, struct hg_header *heade
         at += HEADER_REQUEST_SIZE;
     } else if (header_has_status(header)) {
         header->status = util_bytes_get32(at);
+        header->retry_after_us = header->type == HG_MESSAGE_NACK ? util_bytes_get32(at + 4) : 0;
         at += HEADER_STATUS_SIZE;
     }
     if ((header->flags & HEADER_PART_FLAGS) == 0)
@@ -208,7 +209,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     header->flags = util_bytes_get16(bytes + 2);
     header->payload_size = util_bytes_get32(bytes + 4);
     header->tag = util_bytes_get64(bytes + 8);
-    if (header->type < HG_MESSAGE_REQUEST || header->type > HG_MESSAGE_END)
+    if (header->type < HG_MESSAGE_REQUEST || header->type > HG_MESSAGE_GOAWAY)
         return -EBADMSG;
     known_size = header_parts_size(header, header->flags);
     if (header_size < known_size || header_size > size)

@@ -22,7 +22,7 @@
  *     +  u16  zero
  *   response, nack and end:
  *    16  u32  status                    (hg_return_t)
- *    20  u32  zero
+ *    20  u32  nack: after so many us it is worth trying again, 0: it does not say; else zero
  *   with HG_MESSAGE_FRAGMENT (the whole header is repeated in each fragment):
  *     +  u32  total payload size
  *     +  u32  offset of this piece
@@ -59,7 +59,9 @@ enum hg_message_type {
     HG_MESSAGE_RELEASE = 5, /**< the receiver's overflow buffer behind this tag may go */
     HG_MESSAGE_PING = 6,    /**< answered by a pong, without running any code of the user */
     HG_MESSAGE_PONG = 7,
-    HG_MESSAGE_END = 8, /**< the sender ends the session; status says why */
+    HG_MESSAGE_END = 8,     /**< the sender ends the session; status says why */
+    HG_MESSAGE_WINDOW = 9,  /**< the sender's window changes: see hg_session_window_tag() */
+    HG_MESSAGE_GOAWAY = 10, /**< the sender takes no new requests; what it has it will answer */
 };
 
 /* Flags. */
@@ -91,11 +93,12 @@ struct hg_header {
     uint32_t remaining_us; /**< request, as the next two: 0 costs nothing on the wire */
     uint8_t target_context;
     uint8_t origin_context;
-    uint32_t status;      /**< response, nack, end */
-    uint32_t total_size;  /**< fragment */
-    uint32_t offset;      /**< fragment */
-    uint64_t release_tag; /**< response with more data */
-    uint64_t sequence;    /**< sequenced, as the next three */
+    uint32_t status;         /**< response, nack, end */
+    uint32_t retry_after_us; /**< nack */
+    uint32_t total_size;     /**< fragment */
+    uint32_t offset;         /**< fragment */
+    uint64_t release_tag;    /**< response with more data */
+    uint64_t sequence;       /**< sequenced, as the next three */
     uint32_t behind;
     uint32_t epoch;
     uint16_t attempt;

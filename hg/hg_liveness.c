@@ -236,6 +236,11 @@ void hg_liveness_alive(struct hg_session *session)
     liveness_move(session, QS_PEER_ALIVE, "it has been heard of");
 }
 
+void hg_liveness_leaving(struct hg_session *session)
+{
+    hg_peer_leaving(session->context, session->addr);
+}
+
 bool hg_liveness_was_met(const struct hg_session *session)
 {
     return session->liveness.state == QS_PEER_ALIVE || session->liveness.state == QS_PEER_SUSPECT;
@@ -278,6 +283,8 @@ void hg_liveness_end(struct hg_session *session, int error)
         session->context->lazy_timers--;
     }
     liveness->state = QS_PEER_UNKNOWN;
+    if (session->goaway)
+        hg_peer_leaving_ends(session->addr);
     if (from == QS_PEER_CONNECTING && liveness_could_not_connect(error))
         hg_peer_failed(session->context, session->addr,
                        error == -ECONNREFUSED ? "it refuses connections" : "it cannot be reached");

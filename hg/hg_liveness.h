@@ -59,6 +59,8 @@ void hg_liveness_init(struct hg_liveness *liveness);
 void hg_liveness_connecting(struct hg_session *session);
 /** The peer has been heard of, for the first time or after a silence. */
 void hg_liveness_alive(struct hg_session *session);
+/** The peer takes no new requests. */
+void hg_liveness_leaving(struct hg_session *session);
 /** Whether the peer has been heard of. */
 bool hg_liveness_was_met(const struct hg_session *session);
 /** The peer's process has ended, as @p reason (constant text) says: the session is about to be ended for it. */

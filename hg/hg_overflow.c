@@ -272,6 +272,8 @@ int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_han
     size_t own_size = 0;
     int error = overflow_parse(&handle->received, &own_size, &descriptor, &args.descriptor_size, &args.size);
 
+    if (error == 0 && handle->target)
+        error = hg_admit_bytes_locked(handle, args.size);
     if (error != 0)
         return error;
     pull = util_calloc(1, sizeof(*pull));

@@ -22,14 +22,16 @@
 #include "util/util_detail.h"
 #include "util/util_log.h"
 
-/* The breaker's first rest, and the longest. */
-#define PEER_REST_FIRST_NS (100U * UTIL_CLOCK_NS_PER_MS)
+/* The breaker's first rest, and the longest. They double, so that a peer is found again after an outage not later than that
+ * lasted, about. */
+#define PEER_REST_FIRST_NS (10U * UTIL_CLOCK_NS_PER_MS)
 #define PEER_REST_MAX_NS   (30U * UTIL_CLOCK_NS_PER_S)
 
 static const char *const peer_texts[] = {
     [QS_PEER_UNKNOWN] = "unknown", [QS_PEER_CONNECTING] = "connecting",
     [QS_PEER_ALIVE] = "alive",     [QS_PEER_SUSPECT] = "suspect",
     [QS_PEER_DEAD] = "dead",       [QS_PEER_REFUSING] = "refusing",
+    [QS_PEER_LEAVING] = "leaving",
 };
 
 static void peer_run(struct hg_completion *completion);
@@ -47,8 +49,10 @@ static enum qs_peer_state peer_state_locked(const struct hg_peer *peer)
 {
     if (peer->suspect > 0)
         return QS_PEER_SUSPECT;
-    if (peer->alive > 0)
+    if (peer->alive > peer->leaving)
         return QS_PEER_ALIVE;
+    if (peer->leaving > 0)
+        return QS_PEER_LEAVING;
     if (peer->failures >= HG_PEER_FAILURES_MAX)
         return QS_PEER_REFUSING;
     return peer->connecting > 0 ? QS_PEER_CONNECTING : peer->rest;
@@ -132,6 +136,22 @@ void hg_peer_move(struct hg_context *context, struct hg_addr *addr, enum qs_peer
     util_lock_drop(&addr->hg_class->peer_lock);
 }
 
+void hg_peer_leaving(struct hg_context *context, struct hg_addr *addr)
+{
+    util_lock_assert_held(&context->lock);
+    util_lock_take(&addr->hg_class->peer_lock);
+    addr->peer.leaving++;
+    peer_publish_locked(context, addr, "it takes no new requests");
+    util_lock_drop(&addr->hg_class->peer_lock);
+}
+
+void hg_peer_leaving_ends(struct hg_addr *addr)
+{
+    util_lock_take(&addr->hg_class->peer_lock);
+    addr->peer.leaving--;
+    util_lock_drop(&addr->hg_class->peer_lock);
+}
+
 void hg_peer_leave(struct hg_context *context, struct hg_addr *addr, enum qs_peer_state from, enum qs_peer_state rest,
                    const char *reason)
 {
@@ -147,11 +167,11 @@ void hg_peer_leave(struct hg_context *context, struct hg_addr *addr, enum qs_pee
 
 /* --- the circuit breaker ------------------------------------------------------------------------------- */
 
-/* How long nobody tries after so many rests: 100 ms, doubled each time, up to what the class allows. */
+/* How long nobody tries after so many rests: 10 ms, doubled each time, up to what the class allows. */
 static uint64_t peer_rest_ns(const struct hg_class *hg_class, uint32_t rests)
 {
     uint64_t max_us = atomic_load_explicit(&hg_class->breaker_max_us, memory_order_relaxed);
-    uint64_t rest_ns = rests < 9 ? PEER_REST_FIRST_NS << rests : PEER_REST_MAX_NS;
+    uint64_t rest_ns = rests < 12 ? PEER_REST_FIRST_NS << rests : PEER_REST_MAX_NS;
 
     if (rest_ns > PEER_REST_MAX_NS)
         rest_ns = PEER_REST_MAX_NS;

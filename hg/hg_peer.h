@@ -7,7 +7,7 @@
  * callback tell it, and how often connections to it failed in a row.
  *
  * Each session has a state of its own (hg_liveness.h), under its context's lock, and comes here when that changes. The
- * peer's is the one that asks for most attention: suspect if one session is, else alive if one is, else what the last of
+ * peer's is the one that asks for most attention: suspect if one session is, else alive if one is and takes requests, else leaving, else what the last of
  * them left behind. Everything is under the class's peer_lock, which is taken after a context's lock and held for a few
  * instructions; no call and no message comes here.
  */
@@ -37,6 +37,7 @@ struct hg_peer {
     uint32_t connecting;               /**< sessions in these states */
     uint32_t alive;
     uint32_t suspect;
+    uint32_t leaving; /**< of those that are alive or suspect, the ones whose peer takes no new requests */
 
     /* The circuit breaker. */
     uint32_t failures; /**< attempts in a row that failed */
@@ -56,6 +57,11 @@ void hg_peer_init(struct hg_peer *peer);
  *  Needs the lock of @p context, the session's, where the callback will run. @p reason is constant text. */
 void hg_peer_move(struct hg_context *context, struct hg_addr *addr, enum qs_peer_state from, enum qs_peer_state to,
                   const char *reason);
+
+/** The peer of a session takes no new requests; */
+void hg_peer_leaving(struct hg_context *context, struct hg_addr *addr);
+/** such a session is about to end, which hg_peer_leave() will tell. */
+void hg_peer_leaving_ends(struct hg_addr *addr);
 
 /** A session in state @p from has ended, and leaves the peer as @p rest. */
 void hg_peer_leave(struct hg_context *context, struct hg_addr *addr, enum qs_peer_state from, enum qs_peer_state rest,

@@ -157,6 +157,12 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
     case HG_MESSAGE_PONG:
         hg_liveness_pong(session, header->tag);
         return 0;
+    case HG_MESSAGE_WINDOW:
+        hg_session_learn_window(session, header->tag);
+        return 0;
+    case HG_MESSAGE_GOAWAY:
+        hg_session_goaway(session);
+        return 0;
     case HG_MESSAGE_END:
         hg_session_end(session, header->status == HG_CHECKSUM_ERROR ? -EILSEQ : -ECONNRESET);
         return 0;
@@ -481,7 +487,7 @@ static void receive_accept(void *arg, struct na_route *route)
     struct hg_context *context = ((const struct hg_port *)arg)->context;
 
     context->counters.route_up++;
-    if (hg_context_refuses(context))
+    if (hg_context_stops(context))
         na_route_close(route);
 }
 

@@ -112,6 +112,7 @@ int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *
     if (whole <= 0)
         return whole;
     context->counters.rpc_resp_recv++;
+    handle->retry_after_us = header->retry_after_us;
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         reply_pull(handle, header);
     else

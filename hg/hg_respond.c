@@ -62,6 +62,7 @@ static void respond_end(struct hg_handle *handle, hg_return_t ret)
     handle->release_tag = 0;
     handle->ret = ret;
     hg_handle_move(handle, HG_HANDLE_RESPONDED);
+    hg_admit_leave_locked(handle);
     if (handle->callback == NULL) {
         hg_handle_unref_locked(handle);
         return;
@@ -76,6 +77,12 @@ static void respond_end(struct hg_handle *handle, hg_return_t ret)
         hg_handle_unref_locked(handle); /* the context that would tell the user is gone */
 }
 
+/* What a nack says of when to come back. */
+static uint32_t respond_retry_after_us(const struct hg_session *session, uint32_t status)
+{
+    return status == HG_AGAIN ? hg_admit_retry_after_us_locked(session->context) : 0;
+}
+
 int hg_respond_send_locked(struct hg_handle *handle)
 {
     struct hg_session *session = handle->session;
@@ -83,6 +90,7 @@ int hg_respond_send_locked(struct hg_handle *handle)
         .type = handle->refused ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE,
         .tag = handle->tag,
         .status = handle->status,
+        .retry_after_us = handle->refused ? respond_retry_after_us(session, handle->status) : 0,
     };
     struct hg_outbox_payload payload;
     int error;
@@ -126,10 +134,12 @@ void hg_respond_released_locked(struct hg_session *session, uint64_t tag)
 
 void hg_respond_status_locked(struct hg_session *session, const struct hg_header *request, hg_return_t status)
 {
+    bool refused = request->type == HG_MESSAGE_REQUEST;
     const struct hg_header header = {
-        .type = request->type == HG_MESSAGE_REQUEST ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE,
+        .type = refused ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE,
         .tag = request->tag,
         .status = (uint32_t)status,
+        .retry_after_us = refused ? respond_retry_after_us(session, (uint32_t)status) : 0,
     };
     const struct hg_outbox_payload nothing = {0};
 
@@ -166,12 +176,14 @@ bool hg_respond_instead_locked(struct hg_handle *handle)
 {
     hg_cancel_answered_locked(handle);
     handle->owner->counters.expired += handle->refused && handle->status == HG_TIMEOUT;
+    handle->owner->counters.shed += handle->refused && handle->status == HG_AGAIN;
     if (handle->once.origin != NULL && handle->refused)
         hg_once_forget(handle); /* the next attempt may come before this answer has left */
     else if (handle->once.origin != NULL)
         hg_once_answered(handle, handle->status == HG_SUCCESS ? HG_OTHER_ERROR : handle->status, NULL);
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
+        hg_admit_leave_locked(handle);
         return false;
     }
     /* Otherwise whoever refused the request has set its status, and said why. */

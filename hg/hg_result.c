@@ -58,6 +58,11 @@ static void result_reason(const struct hg_handle *handle, char text[RESULT_TEXT_
         (void)snprintf(text, RESULT_TEXT_MAX, "cancelled");
     else if (handle->ret == HG_TIMEOUT && handle->outcome != QS_OUTCOME_NOT_EXECUTED)
         (void)snprintf(text, RESULT_TEXT_MAX, "no answer in time");
+    else if (handle->outcome == QS_OUTCOME_NOT_EXECUTED && handle->retry_after_us != 0)
+        (void)snprintf(text, RESULT_TEXT_MAX, "refused for lack of room, for the next %u.%03u ms",
+                       handle->retry_after_us / 1000U, handle->retry_after_us % 1000U);
+    else if (handle->outcome == QS_OUTCOME_NOT_EXECUTED && handle->ret == HG_HOSTUNREACH)
+        (void)snprintf(text, RESULT_TEXT_MAX, "the target takes no new requests");
     else if (handle->outcome == QS_OUTCOME_NOT_EXECUTED)
         (void)snprintf(text, RESULT_TEXT_MAX, "refused with %s", name);
     else
@@ -107,6 +112,7 @@ hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result *result, s
         known.ret = handle->ret;
         known.outcome = handle->outcome;
         known.attempts = handle->attempts;
+        known.retry_after_us = handle->retry_after_us;
         if (handle->ended_ns != 0)
             known.elapsed_us = (handle->ended_ns - handle->begun_ns) / UTIL_CLOCK_NS_PER_US;
         result_detail(handle, known.elapsed_us);

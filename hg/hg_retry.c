@@ -355,7 +355,14 @@ static bool retry_is_for(const struct hg_retry *retry, hg_return_t ret, enum qs_
     return false;
 }
 
-/* A random time up to a bound that doubles with each attempt. */
+/* The time that the target has asked for, and up to half as much again, so that those whom it has refused together do not come back
+ * together. */
+static uint64_t retry_told_us(const struct hg_handle *handle)
+{
+    return handle->retry_after_us + util_rand_u64() % (handle->retry_after_us / 2U + 1U);
+}
+
+/* What the target asks for, and a random time up to a bound that doubles with each attempt. */
 static uint64_t retry_pause_ns(const struct hg_handle *handle)
 {
     const struct qs_retry *how = &handle->retry.how;
@@ -365,7 +372,7 @@ static uint64_t retry_pause_ns(const struct hg_handle *handle)
         bound_us *= 2;
     if (bound_us > how->pause_max_us)
         bound_us = how->pause_max_us;
-    return util_rand_u64() % (bound_us + 1) * UTIL_CLOCK_NS_PER_US;
+    return (retry_told_us(handle) + util_rand_u64() % (bound_us + 1)) * UTIL_CLOCK_NS_PER_US;
 }
 
 /* Whether the target may be at work on the attempt, or reading the input of it. */
@@ -467,6 +474,7 @@ static void retry_again(struct hg_handle *handle)
     util_list_remove(&handle->link);
     handle->attempts++;
     handle->cause = 0;
+    handle->retry_after_us = 0;
     handle->owner->counters.retries++;
     error = hg_context_slot_get(handle->owner, handle, &handle->tag);
     if (error == 0) {

@@ -168,6 +168,7 @@ static void self_open_request(struct hg_parcel *parcel, struct hg_context *conte
     handle->to_self = true;
     handle->deadline_ns = message->deadline_ns;
     handle->no_response = (message->header.flags & HG_MESSAGE_NO_RESPONSE) != 0;
+    hg_admit_enter_locked(handle);
     self_adopt(handle, message);
     self_free(message);
     context->counters.rpc_req_recv++;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hg/hg_addr.h"
+#include "hg/hg_admit.h"
 #include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
@@ -94,6 +95,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     session->state = HG_SESSION_OPEN;
     session->refs = 1;
     session->window = HG_SESSION_WINDOW;
+    session->local_window = atomic_load_explicit(&context->hg_class->window, memory_order_relaxed);
     util_list_init(&session->link);
     util_list_init(&session->due_link);
     hg_liveness_init(&session->liveness);
@@ -146,6 +148,7 @@ void hg_session_unref(struct hg_session *session)
 {
     if (--session->refs > 0)
         return;
+    hg_admit_session_freed_locked(session);
     hg_addr_unref(session->addr);
     hg_serving_fini(&session->serving);
     util_free(session->controls);
@@ -353,6 +356,12 @@ int hg_session_accept(struct hg_port *port, struct na_route *route, const struct
     hg_addr_unref(addr);
     if (error != 0)
         return error;
+    error = hg_admit_session_locked(session);
+    if (error != 0) {
+        session_unlink(session);
+        hg_session_unref(session);
+        return error;
+    }
     session->accepted = true;
     if (route != NULL) {
         session->route = route;
@@ -365,6 +374,7 @@ int hg_session_accept(struct hg_port *port, struct na_route *route, const struct
                               &session->route);
     }
     if (error != 0) {
+        hg_admit_session_ended_locked(session);
         session_unlink(session);
         hg_session_unref(session);
         return error;
@@ -404,17 +414,21 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
         return -ESTALE;
     bool first = !session->remote_known;
 
-    if (!first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key))
+    if (!first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key)) {
         session_count_anew(session);
+        session->window = hello->window;
+        session->window_turn = 0;
+    }
     session->remote_incarnation = hello->incarnation;
     session->remote_features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
     session->remote_epoch = hello->records_epoch;
     session->remote_known = true;
-    session->window = hello->window;
     if (!first)
         return 0;
+    if (session->window_turn == 0)
+        session->window = hello->window;
     session->announce = true; /* answered at once, also when no response is owed */
     hg_retry_session_known_locked(session);
     return 0;
@@ -442,7 +456,7 @@ int hg_session_credit(struct hg_session *session, uint32_t credit)
 void hg_session_taken(struct hg_session *session)
 {
     session->local_taken += UTIL_MUTANT(CREDIT_LEAKED) ? 0 : 1;
-    if (session->local_taken - session->credit_told < HG_SESSION_WINDOW / 4 || session->state != HG_SESSION_OPEN)
+    if (session->local_taken - session->credit_told < session->local_window / 4 || session->state != HG_SESSION_OPEN)
         return;
     session->announce = true;
     hg_session_kick(session);
@@ -458,7 +472,7 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
         session->local_index + (session->remote_known && UTIL_MUTANT(HELLO_REPEATED_WRONGLY) ? 1 : 0);
     hello->session_key = session->local_key;
     hello->features = (hg_class->message_flags & HG_MESSAGE_CHECKED) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
-    hello->window = HG_SESSION_WINDOW;
+    hello->window = session->local_window;
     hello->records_epoch = atomic_load_explicit(&hg_class->once.epoch, memory_order_relaxed);
     hello->context = session->context->id;
     hello->target_context = session->target_context;
@@ -470,7 +484,10 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
 
 static int session_send_control(struct hg_session *session, const struct hg_session_control *control)
 {
-    const struct hg_header header = {.type = control->type, .tag = control->tag, .status = control->status};
+    const struct hg_header header = {.type = control->type,
+                                     .tag = control->tag,
+                                     .status = control->status,
+                                     .retry_after_us = control->retry_after_us};
     const struct hg_outbox_payload nothing = {0};
 
     return hg_outbox_add(session, &header, &nothing, NULL);
@@ -504,7 +521,8 @@ static void session_queue_control(struct hg_session *session, const struct hg_se
 
 void hg_session_refuse_later(struct hg_session *session, const struct hg_header *header)
 {
-    const struct hg_session_control control = {.type = header->type, .tag = header->tag, .status = header->status};
+    const struct hg_session_control control = {
+        .type = header->type, .tag = header->tag, .status = header->status, .retry_after_us = header->retry_after_us};
 
     session_queue_control(session, &control);
     hg_session_kick(session);
@@ -519,6 +537,40 @@ void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag)
     if (session->control_count > 0 || session_send_control(session, &control) != 0)
         session_queue_control(session, &control);
     hg_session_kick(session);
+}
+
+void hg_session_tell_window(struct hg_session *session)
+{
+    uint32_t window = atomic_load_explicit(&session->context->hg_class->window, memory_order_relaxed);
+
+    if (window == session->local_window)
+        return;
+    session->local_window = window;
+    session->local_turn++;
+    hg_session_control(session, HG_MESSAGE_WINDOW, hg_session_window_tag(session->local_turn, window));
+}
+
+void hg_session_learn_window(struct hg_session *session, uint64_t tag)
+{
+    uint32_t turn = (uint32_t)(tag >> 32);
+    uint32_t window = (uint32_t)tag;
+
+    if (window == 0 || turn - session->window_turn == 0 || turn - session->window_turn > INT32_MAX)
+        return;
+    session->window_turn = turn;
+    session->window = window;
+}
+
+void hg_session_goaway(struct hg_session *session)
+{
+    if (session->goaway)
+        return;
+    session->goaway = true;
+    UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "%s takes no new requests", session->addr->text);
+    hg_liveness_leaving(session);
+    /* Without connections there can be only one session with a process, and the target refuses what comes. */
+    if (session->port->limits->connections)
+        session_unmap(session);
 }
 
 /* Moves the waiting control messages into the outbox; true when none is left. */
@@ -678,6 +730,7 @@ void hg_session_end(struct hg_session *session, int error)
     UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "session with %s ends: %s", session->addr->text, strerror(-error));
     session->state = HG_SESSION_ENDED;
     session->error = error;
+    hg_admit_session_ended_locked(session);
     hg_liveness_end(session, error);
     session_unlink(session);
     hg_outbox_clear(session);

@@ -48,6 +48,7 @@
 struct hg_context;
 struct hg_handle;
 struct hg_port;
+struct hg_share;
 
 enum hg_session_state {
     HG_SESSION_OPEN,    /**< connecting or connected */
@@ -59,6 +60,7 @@ enum hg_session_state {
 struct hg_session_control {
     uint8_t type;
     uint32_t status;
+    uint32_t retry_after_us;
     uint64_t tag;
 };
 
@@ -72,6 +74,9 @@ struct hg_session {
     uint8_t wished_context;     /**< the one that it was opened for, where the route could lead to another */
     bool mapped;                /**< HG_Forward finds it in context->session_map */
     bool accepted;              /**< the peer came to us */
+    bool goaway;                /**< the peer has said that it takes no new requests */
+    bool share_counted;         /**< it counts in share->sessions */
+    struct hg_share *share;     /**< of the peer, a reference; NULL until it is needed */
 
     /* Life. */
     enum hg_session_state state;
@@ -94,7 +99,10 @@ struct hg_session {
     bool announce;   /**< hello or credit must leave even without a message */
 
     /* Flow control, all modulo 2^32. */
-    uint32_t window; /**< of the peer; a default until its hello */
+    uint32_t window;       /**< of the peer; a default until its hello */
+    uint32_t window_turn;  /**< of its last change: see hg_session_window_tag() */
+    uint32_t local_window; /**< ours, as the peer was told */
+    uint32_t local_turn;
     uint32_t requests_sent;
     uint32_t requests_taken; /**< of ours, as the peer's credit says */
     uint32_t local_taken;    /**< of the peer's, by our HG_Trigger */
@@ -156,6 +164,20 @@ void hg_session_taken(struct hg_session *session);
 
 /** Fills in our hello for this session. */
 void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *hello);
+
+/** Tells the peer what window it has, if that has changed. */
+void hg_session_tell_window(struct hg_session *session);
+/** Learns of a change of the peer's window from the tag of the message. */
+void hg_session_learn_window(struct hg_session *session, uint64_t tag);
+/** The peer takes no new requests: calls from now on look for its successor, where there may be one. */
+void hg_session_goaway(struct hg_session *session);
+
+/** The tag of a message that changes the window: how often it has been changed, so that one which was overtaken is known, and
+ *  the window. */
+static inline uint64_t hg_session_window_tag(uint32_t turn, uint32_t window)
+{
+    return (uint64_t)turn << 32 | window;
+}
 
 /** Sends or queues a control message. */
 void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag);

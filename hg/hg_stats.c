@@ -126,7 +126,7 @@ static const struct {
     STATS_FIELD(cancels),         STATS_FIELD(route_up),        STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
     STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),        STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
     STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors), STATS_FIELD(retries),       STATS_FIELD(repeats),
-    STATS_FIELD(cancelled),       STATS_FIELD(expired),         STATS_FIELD(pings_sent),
+    STATS_FIELD(cancelled),       STATS_FIELD(expired),         STATS_FIELD(pings_sent),    STATS_FIELD(shed),
 };
 
 _Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "each counter has its name here");

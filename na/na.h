@@ -143,6 +143,10 @@ void na_context_close(struct na_context *context, uint32_t linger_ms);
  *  Equal to the class's address for context 0. */
 const char *na_context_address(const struct na_context *context);
 
+/** Gives up the port that the class listens on, so that another process may have it, where the transport has connections.
+ *  For good; all contexts have stopped listening already. No lock of a context is needed. */
+void na_class_stop_listening(struct na_class *na_class);
+
 /** Stops receiving new connections and new frames from strangers; what is open goes on. */
 void na_context_stop_listening(struct na_context *context);
 

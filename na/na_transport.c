@@ -139,6 +139,12 @@ const char *na_context_address(const struct na_context *context)
     return context->address;
 }
 
+void na_class_stop_listening(struct na_class *na_class)
+{
+    if (na_class->transport->class_stop_listening != NULL)
+        na_class->transport->class_stop_listening(na_class);
+}
+
 void na_context_stop_listening(struct na_context *context)
 {
     context->transport->context_stop_listening(context);

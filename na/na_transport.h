@@ -28,6 +28,7 @@ struct na_transport {
 
     int (*class_open)(const struct na_config *config, struct na_class **class_out);
     void (*class_close)(struct na_class *na_class);
+    void (*class_stop_listening)(struct na_class *na_class); /**< NULL: what the contexts do is enough */
     int (*class_resolve)(struct na_class *na_class, const char *text, char canonical[NA_ADDRESS_MAX]);
 
     int (*context_open)(struct na_class *na_class, uint8_t index, const struct na_upcalls *upcalls, void *arg,

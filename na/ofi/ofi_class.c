@@ -41,12 +41,18 @@ enum {
 };
 #define RMA_LIMIT (UINT64_C(1) << 30)
 
+static void ofi_class_stop_listening(struct na_class *base)
+{
+    ofi_listen_stop(ofi_class_of(base));
+}
+
 const struct na_transport ofi_transport = {
     .name = "ofi",
     .serves = ofi_provider_serves,
     .protocols = ofi_provider_names,
     .class_open = ofi_class_open,
     .class_close = ofi_class_close,
+    .class_stop_listening = ofi_class_stop_listening,
     .class_resolve = ofi_class_resolve,
     .context_open = ofi_context_open,
     .context_close = ofi_context_close,

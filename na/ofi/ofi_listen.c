@@ -104,7 +104,8 @@ int ofi_listen_open(struct ofi_class *owner)
 
 static void listen_refuse(struct ofi_class *owner, struct fi_info *info)
 {
-    (void)fi_reject(owner->cm.pep, info->handle, NULL, 0);
+    if (owner->cm.pep != NULL)
+        (void)fi_reject(owner->cm.pep, info->handle, NULL, 0);
     fi_freeinfo(info);
 }
 
@@ -419,6 +420,23 @@ void ofi_listen_refuse_all(struct ofi_context *context)
         listen_refuse(context->owner, request->info);
         util_free(request);
     }
+}
+
+/* --- stopping: connections go on ------------------------------------------------------------------- */
+
+void ofi_listen_stop(struct ofi_class *owner)
+{
+    if (!owner->connected)
+        return;
+    util_lock_take(&owner->cm.lock);
+    /* Who has asked for a connection by now is refused, as no context listens. */
+    while (owner->cm.pep != NULL && listen_read_locked(owner, NULL))
+        continue;
+    owner->cm.listening = false;
+    if (owner->cm.pep != NULL)
+        (void)fi_close(&owner->cm.pep->fid);
+    owner->cm.pep = NULL;
+    util_lock_drop(&owner->cm.lock);
 }
 
 /* --- closing: no context is left, so nobody else reads the queue ------------------------------------ */

@@ -19,6 +19,9 @@
 int ofi_listen_open(struct ofi_class *owner);
 void ofi_listen_close(struct ofi_class *owner);
 
+/* Gives up the port: the contexts have stopped listening. Connections go on. */
+void ofi_listen_stop(struct ofi_class *owner);
+
 /* Reads the event queue and hands over. `caller` is not woken, since it is awake. */
 void ofi_listen_poll(struct ofi_class *owner, struct ofi_context *caller);
 

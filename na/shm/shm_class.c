@@ -58,6 +58,7 @@ const struct na_transport shm_transport = {
     .protocols = class_protocols,
     .class_open = shm_class_open,
     .class_close = shm_class_close,
+    .class_stop_listening = shm_class_stop_listening,
     .class_resolve = shm_class_resolve,
     .context_open = shm_context_open,
     .context_close = shm_context_close,
@@ -79,6 +80,16 @@ const struct na_transport shm_transport = {
     .next_deadline_ns = shm_wait_deadline_ns,
     .list = shm_list_make,
 };
+
+static void class_give_up_name(struct shm_class *owner)
+{
+    if (owner->socket_fd >= 0)
+        (void)close(owner->socket_fd);
+    if (owner->name_fd >= 0)
+        (void)close(owner->name_fd);
+    owner->socket_fd = -1;
+    owner->name_fd = -1;
+}
 
 static bool class_copies_direct(void)
 {
@@ -183,10 +194,7 @@ static int class_build(struct shm_class *owner, const struct na_config *config)
 static void class_destroy(struct shm_class *owner)
 {
     shm_table_destroy(owner->table);
-    if (owner->socket_fd >= 0)
-        (void)close(owner->socket_fd);
-    if (owner->name_fd >= 0)
-        (void)close(owner->name_fd);
+    class_give_up_name(owner);
     util_lock_fini(&owner->lock);
     util_free(owner);
 }
@@ -227,6 +235,15 @@ void shm_class_close(struct na_class *base)
 
     assert(util_list_empty(&owner->exposed));
     class_destroy(owner);
+}
+
+void shm_class_stop_listening(struct na_class *base)
+{
+    struct shm_class *owner = shm_class_of(base);
+
+    util_lock_take(&owner->lock);
+    class_give_up_name(owner);
+    util_lock_drop(&owner->lock);
 }
 
 int shm_class_resolve(struct na_class *base, const char *text, char canonical[NA_ADDRESS_MAX])

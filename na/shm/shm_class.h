@@ -12,6 +12,7 @@
 /* na_class_open and its namesakes. One thread. */
 int shm_class_open(const struct na_config *config, struct na_class **class_out);
 void shm_class_close(struct na_class *base);
+void shm_class_stop_listening(struct na_class *base);
 int shm_class_resolve(struct na_class *base, const char *text, char canonical[NA_ADDRESS_MAX]);
 
 #endif /* NA_SHM_SHM_CLASS_H */

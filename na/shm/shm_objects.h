@@ -61,7 +61,7 @@ struct shm_context;
 struct shm_class {
     struct na_class base;
     char name[NA_ADDRESS_MAX]; /* the endpoint name of context 0 */
-    int name_fd;               /* holds the name for the life of the class */
+    int name_fd;               /* holds the name for the life of the class, or until it stops */
     int socket_fd;             /* context 0 listens on it; -1 once it has adopted it */
     bool never_block;
     bool copies_direct; /* the system may let us reach into peers' memory: not switched off */

@@ -10,6 +10,7 @@
 #include "tests/support/hg_pair.h"
 
 extern const struct support_case hg_addr_cases[];
+extern const struct support_case hg_admit_cases[];
 extern const struct support_case hg_bulk_cases[];
 extern const struct support_case hg_call_cases[];
 extern const struct support_case hg_callback_cases[];
@@ -18,6 +19,7 @@ extern const struct support_case hg_cancelled_cases[];
 extern const struct support_case hg_context_cases[];
 extern const struct support_case hg_flow_cases[];
 extern const struct support_case hg_deadline_cases[];
+extern const struct support_case hg_drain_cases[];
 extern const struct support_case hg_fork_cases[];
 extern const struct support_case hg_life_cases[];
 extern const struct support_case hg_memory_cases[];
