@@ -209,7 +209,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     header->flags = util_bytes_get16(bytes + 2);
     header->payload_size = util_bytes_get32(bytes + 4);
     header->tag = util_bytes_get64(bytes + 8);
-    if (header->type < HG_MESSAGE_REQUEST || header->type > HG_MESSAGE_GOAWAY)
+    if (header->type < HG_MESSAGE_REQUEST || header->type >= HG_MESSAGE_TYPES)
         return -EBADMSG;
     known_size = header_parts_size(header, header->flags);
     if (header_size < known_size || header_size > size)

@@ -62,6 +62,7 @@ enum hg_message_type {
     HG_MESSAGE_END = 8,     /**< the sender ends the session; status says why */
     HG_MESSAGE_WINDOW = 9,  /**< the sender's window changes: see hg_session_window_tag() */
     HG_MESSAGE_GOAWAY = 10, /**< the sender takes no new requests; what it has it will answer */
+    HG_MESSAGE_TYPES,       /**< one more than the last */
 };
 
 /* Flags. */

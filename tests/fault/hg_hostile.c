@@ -238,8 +238,9 @@ static void credit_for_requests_that_were_never_sent_ends_the_session(void)
 
 static void messages_about_nothing_are_ignored(void)
 {
-    static const uint8_t types[] = {HG_MESSAGE_RESPONSE, HG_MESSAGE_NACK, HG_MESSAGE_CANCEL, HG_MESSAGE_RELEASE,
-                                    HG_MESSAGE_PONG};
+    static const uint8_t types[] = {HG_MESSAGE_RESPONSE, HG_MESSAGE_NACK,   HG_MESSAGE_CANCEL, HG_MESSAGE_RELEASE,
+                                    HG_MESSAGE_PONG,     HG_MESSAGE_WINDOW, HG_MESSAGE_GOAWAY};
+    /* Those of a window are its size, and above that how often it has changed. */
     static const uint64_t tags[] = {0, 1, 0x1000000, 0x1000001, UINT64_MAX, 0xffffff};
 
     hg_raw_add_echo(1);

@@ -89,6 +89,9 @@ static const struct hg_header samples[] = {
      .epoch = 1,
      .attempt = UINT16_MAX,
      .payload_size = 8},
+    {.type = HG_MESSAGE_NACK, .tag = 4, .status = 5, .retry_after_us = 12345},
+    {.type = HG_MESSAGE_WINDOW, .tag = UINT64_C(0x100000008)},
+    {.type = HG_MESSAGE_GOAWAY},
 };
 enum { SAMPLE_COUNT = sizeof(samples) / sizeof(samples[0]) };
 
@@ -200,7 +203,7 @@ Test(hg_header, lies_are_refused)
     util_bytes_put32(bytes + 4, 5);
     bytes[0] = 0;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
-    bytes[0] = HG_MESSAGE_END + 1;
+    bytes[0] = HG_MESSAGE_TYPES;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
     bytes[0] = HG_MESSAGE_REQUEST;
     cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), 0);

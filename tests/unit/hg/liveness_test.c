@@ -481,7 +481,7 @@ static void expect_rest(struct hg_pair *pair, struct hg_pair_call *call, uint64_
 
 static void breaker_spares_peers_that_refuse(void)
 {
-    static const uint64_t rests_ms[] = {100, 200, 400, 800, 1600, 2000, 2000};
+    static const uint64_t rests_ms[] = {10, 20, 40, 80, 160, 320, 640, 1280, 2000, 2000};
     struct hg_pair_call call = {0};
     struct hg_pair pair;
     hg_addr_t nobody;
