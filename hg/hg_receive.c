@@ -265,6 +265,9 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
     }
     if (session == NULL && hg_session_accept(port, NULL, &frame->hello, &session) != 0)
         return NULL;
+    /* The peer does not know our end of it, or no longer: what it sends without a hello would be lost. */
+    session->local_used = false;
+    session->announce |= frame->header.session_key != 0;
     return session;
 }
 
