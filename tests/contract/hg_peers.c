@@ -238,8 +238,8 @@ static void breaker_lets_calls_fail_at_once_and_one_try_again(void)
             hg_pair_turn(&pair);
         }
     }
-    /* Five, and from then on one after 100 ms and after each 150 ms. */
-    SUPPORT_CHECK(tries >= 6 && tries <= 13);
+    /* Five, and from then on one after 10, 20, 40 and 80 ms, and after each 150 ms. */
+    SUPPORT_CHECK(tries >= 7 && tries <= 16);
     HG_PAIR_OK(qs_class_set_breaker(pair.origin.hg_class, 0));
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_HOSTUNREACH);
