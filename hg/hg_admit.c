@@ -23,6 +23,7 @@
 #include "util/util_clock.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 /* Shares of a peer by default. No program that means well comes near them. */
 #define ADMIT_PEER_REQUESTS_MAX 65536U
@@ -323,7 +324,7 @@ void hg_admit_leave_locked(struct hg_handle *handle)
     struct hg_context *context = handle->owner;
     struct hg_share *share = handle->share;
 
-    if (!handle->admitted)
+    if (!handle->admitted || (UTIL_MUTANT(ADMISSION_LEAKED) && qs_handle_cancelled(handle)))
         return;
     handle->admitted = false;
     context->admit.requests--;

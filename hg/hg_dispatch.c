@@ -23,6 +23,7 @@
 #include "hg/hg_respond.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle)
 {
@@ -262,6 +263,10 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
     /* Those that run at most once are looked up first: to repeat one that is here takes no room. */
     if (status == HG_SUCCESS && (header->flags & HG_MESSAGE_SEQUENCED) == 0)
         status = hg_admit_check_locked(session, header);
+    if (status == HG_AGAIN && UTIL_MUTANT(REFUSED_RUNS)) {
+        dispatch_refuse(session, header, status);
+        status = HG_SUCCESS;
+    }
     if (status != HG_SUCCESS) {
         dispatch_refuse(session, header, status);
         return 0;

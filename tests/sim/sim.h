@@ -82,6 +82,7 @@ struct sim_work {
 struct sim_node {
     unsigned int number;
     bool alive;
+    bool leaving; /* it has stopped taking requests, and a successor will take its place */
     unsigned int boots;
     hg_class_t *hg_class;
     hg_context_t *context;
@@ -97,8 +98,9 @@ struct sim {
     uint64_t seed;
     struct util_prng prng; /* of the plan and of what nodes choose */
     bool datagrams;
-    bool lossy;      /* datagrams may be lost: a call without a time limit might never end */
-    bool duplicates; /* datagrams may come twice: a request may run twice */
+    bool lossy;       /* datagrams may be lost: a call without a time limit might never end */
+    bool half_closed; /* a connection ended, and one side does not know */
+    bool duplicates;  /* datagrams may come twice: a request may run twice */
     unsigned int node_count;
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_call calls[SIM_CALLS_MAX];
@@ -144,6 +146,11 @@ void sim_node_kill(struct sim_node *node);
 /* Finalizes; everything must succeed. */
 void sim_node_close(struct sim_node *node);
 void sim_node_turn(struct sim_node *node);
+/* Stops taking requests; sim_node_succeed() ends it and boots its successor. */
+void sim_node_leave(struct sim_node *node);
+void sim_node_succeed(struct sim_node *node);
+/* Limits what the node takes in, by chance; or takes the limits away. */
+void sim_node_limit(struct sim_node *node, bool on);
 /* When a timer of the node is due; UINT64_MAX: none. */
 uint64_t sim_node_next_ns(struct sim_node *node);
 
@@ -201,6 +208,8 @@ void sim_check_refused(const struct sim_call *call);
 void sim_check_output(const struct sim_call *call, const struct sim_out *out);
 /* Everything has come to rest. */
 void sim_check_all_ended(void);
+/* No node counts requests as here that are not. */
+void sim_check_nobody_held(void);
 /* Everything is closed. */
 void sim_check_nothing_open(void);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hg/hg_class.h"
+#include "hg/hg_context.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
 #include "tests/sim/sim.h"
@@ -151,6 +152,21 @@ void sim_check_all_ended(void)
         if (call->forwarded && !call->ended && !call->abandoned)
             sim_fail("call %llu has not ended", (unsigned long long)call->id);
         check_rule(call);
+    }
+}
+
+/* Of a datagram that was lost the rest stays as long as its session, and a connection whose end one side does not know stays
+ * for long. */
+void sim_check_nobody_held(void)
+{
+    if (sim.datagrams || sim.half_closed)
+        return;
+    for (unsigned int i = 0; i < sim.node_count; i++) {
+        const struct sim_node *node = &sim.nodes[i];
+
+        if (util_list_empty(&node->works) && (node->context->admit.requests > 0 || node->context->admit.waiting > 0))
+            sim_fail("node %u counts %u requests as here, and %u as waiting", i, node->context->admit.requests,
+                     node->context->admit.waiting);
     }
 }
 

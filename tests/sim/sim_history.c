@@ -46,6 +46,8 @@ enum fault {
     FAULT_EAGAIN,   /* the provider takes little */
     FAULT_MEMORY,   /* registrations fail */
     FAULT_STALL,    /* a node makes no progress */
+    FAULT_LEAVE,    /* a node stops with grace, and a successor takes its place */
+    FAULT_LIMIT,    /* a node takes in little */
     FAULT_COUNT,
 };
 
@@ -158,8 +160,9 @@ static int item_compare(const void *a, const void *b)
 
 /* --- faults ------------------------------------------------------------------------------------------------ */
 
-static const char *const fault_names[FAULT_COUNT] = {"cut",         "half cut", "delay",  "drop",   "double", "reset",
-                                                     "half closed", "crash",    "eagain", "memory", "stall"};
+static const char *const fault_names[FAULT_COUNT] = {"cut",   "half cut",    "delay", "drop",   "double",
+                                                     "reset", "half closed", "crash", "eagain", "memory",
+                                                     "stall", "leave",       "limit"};
 
 static void fault_link(unsigned int a, unsigned int b, const struct fake_fi_link *link)
 {
@@ -197,6 +200,7 @@ static void fault_begin(const struct item *item)
         break;
     case FAULT_RESET:
     case FAULT_HALF:
+        sim.half_closed |= item->fault == FAULT_HALF;
         (void)fake_fi_reset_connection(item->fault == FAULT_HALF);
         break;
     case FAULT_CRASH:
@@ -211,6 +215,14 @@ static void fault_begin(const struct item *item)
         break;
     case FAULT_STALL:
         sim.nodes[item->a].stalled_until_ns = fake_fi_now_ns() + item->for_ns;
+        break;
+    case FAULT_LEAVE:
+        if (sim.nodes[item->a].alive)
+            sim_node_leave(&sim.nodes[item->a]);
+        break;
+    case FAULT_LIMIT:
+        if (sim.nodes[item->a].alive)
+            sim_node_limit(&sim.nodes[item->a], true);
         break;
     case FAULT_COUNT:
         break;
@@ -237,6 +249,14 @@ static void fault_end(const struct item *item)
     case FAULT_MEMORY:
         fake_fi_trouble(item->a)->memory_permille = 0;
         break;
+    case FAULT_LEAVE:
+        if (sim.nodes[item->a].leaving)
+            sim_node_succeed(&sim.nodes[item->a]);
+        break;
+    case FAULT_LIMIT:
+        if (sim.nodes[item->a].alive)
+            sim_node_limit(&sim.nodes[item->a], false);
+        break;
     case FAULT_RESET:
     case FAULT_HALF:
     case FAULT_STALL:
@@ -255,6 +275,9 @@ static void heal(void)
         sim.nodes[a].stalled_until_ns = 0;
         if (!sim.nodes[a].alive)
             sim_node_boot(&sim.nodes[a]);
+        else if (sim.nodes[a].leaving)
+            sim_node_succeed(&sim.nodes[a]);
+        sim_node_limit(&sim.nodes[a], false);
     }
 }
 
@@ -452,6 +475,8 @@ void sim_history_play(uint64_t seed)
     play_rest(REST_NS);
     sim_check_all_ended();
     probe_all();
+    play_until(fake_fi_now_ns() + PROBE_STEP_NS); /* what was pulled last is being released */
+    sim_check_nobody_held();
     for (unsigned int i = 0; i < sim.node_count; i++)
         sim_node_close(&sim.nodes[i]);
     sim_check_all_ended();

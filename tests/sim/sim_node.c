@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hg/hg_context.h"
+#include "hg/hg_session.h"
 #include "tests/sim/sim.h"
 
 enum {
@@ -56,6 +57,7 @@ void sim_node_boot(struct sim_node *node)
             sim_fail("node %u does not know %s: %s", node->number, uri, qs_error_detail());
     }
     node->alive = true;
+    node->leaving = false;
     node->boots++;
     node->stalled_until_ns = 0;
     node->turned_ns = node->turned_before_ns = fake_fi_now_ns();
@@ -93,6 +95,7 @@ static void node_destroy(struct sim_node *node)
 static void node_end(struct sim_node *node)
 {
     node->alive = false;
+    node->leaving = false;
     sim_serve_drop(node);
     node_free_addresses(node);
     fake_fi_set_idle_ns(IDLE_NS);
@@ -118,6 +121,37 @@ void sim_node_close(struct sim_node *node)
 {
     sim_trace("node %u is closed", node->number);
     node_end(node);
+}
+
+void sim_node_leave(struct sim_node *node)
+{
+    node->leaving = true;
+    if (qs_class_stop(node->hg_class) != HG_SUCCESS)
+        sim_fail("node %u does not stop: %s", node->number, qs_error_detail());
+}
+
+void sim_node_succeed(struct sim_node *node)
+{
+    sim_trace("node %u has %s", node->number, qs_class_drained(node->hg_class) ? "answered all" : "requests left");
+    sim_node_close(node);
+    sim_node_boot(node);
+}
+
+void sim_node_limit(struct sim_node *node, bool on)
+{
+    struct qs_admission admission = {0};
+
+    if (on && sim_below(2) == 0)
+        admission.requests_max = 1 + (uint32_t)sim_below(6);
+    if (on && sim_below(2) == 0)
+        admission.waiting_max = 1 + (uint32_t)sim_below(6);
+    if (on && sim_below(3) == 0)
+        admission.wait_max_us = 1 + sim_below(3000);
+    if (on && sim_below(3) == 0)
+        admission.peer_bytes_max = 1 + sim_below(50000);
+    if (qs_class_set_admission(node->hg_class, &admission) != HG_SUCCESS ||
+        qs_class_set_window(node->hg_class, on ? 1 + (uint32_t)sim_below(HG_SESSION_WINDOW) : 0) != HG_SUCCESS)
+        sim_fail("node %u cannot be limited: %s", node->number, qs_error_detail());
 }
 
 void sim_node_turn(struct sim_node *node)
