@@ -138,8 +138,7 @@ void hg_admit_fini(struct hg_admit *admit)
     util_map_fini(&admit->shares);
 }
 
-/* The share of the session's peer, made if need be and referred to by the session; NULL: no memory. */
-static struct hg_share *admit_share(struct hg_session *session)
+struct hg_share *hg_admit_share_locked(struct hg_session *session)
 {
     struct util_map *shares = &session->context->admit.shares;
     uint64_t key = (uint64_t)(uintptr_t)session->addr;
@@ -174,7 +173,7 @@ static void admit_share_unref(struct hg_context *context, struct hg_share *share
 int hg_admit_session_locked(struct hg_session *session)
 {
     const struct hg_admission *admission = &session->context->hg_class->admission;
-    struct hg_share *share = admit_share(session);
+    struct hg_share *share = hg_admit_share_locked(session);
 
     if (share == NULL)
         return -ENOMEM;
@@ -232,21 +231,23 @@ static const char *admit_full(const struct hg_context *context, const struct hg_
     return NULL;
 }
 
+/* Why there is no room, or NULL. */
+static const char *admit_refusal(const struct hg_context *context, const struct hg_share *share)
+{
+    if (share->requests >= admit_get32(&context->hg_class->admission.peer_requests_max))
+        return "as many requests of this peer are here as may be";
+    return admit_is_timed(context) ? admit_full(context, share) : NULL;
+}
+
 hg_return_t hg_admit_check_locked(struct hg_session *session, const struct hg_header *header)
 {
-    struct hg_context *context = session->context;
-    const struct hg_admission *admission = &context->hg_class->admission;
-    const struct hg_share *share = admit_share(session);
-    const char *why = NULL;
+    const char *why;
 
-    if (share == NULL)
+    if (session->share == NULL && hg_admit_share_locked(session) == NULL)
         return HG_NOMEM;
     if ((header->flags & HG_MESSAGE_NO_RESPONSE) != 0)
         return HG_SUCCESS;
-    if (share->requests >= admit_get32(&admission->peer_requests_max))
-        why = "as many requests of this peer are here as may be";
-    else if (admit_is_timed(context))
-        why = admit_full(context, share);
+    why = admit_refusal(session->context, session->share);
     if (why == NULL)
         return HG_SUCCESS;
     util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request from %s is refused: %s", session->addr->text,
@@ -263,22 +264,17 @@ void hg_admit_enter_locked(struct hg_handle *handle)
     context->admit.requests++;
     if (handle->session == NULL)
         return;
-    handle->share = handle->session->share;
-    handle->share->refs++;
-    handle->share->requests++;
+    handle->session->share->requests++;
     if (admit_is_timed(context))
         handle->arrived_ns = util_clock_now_ns();
 }
 
 int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes)
 {
-    const struct hg_admission *admission = &handle->info.hg_class->admission;
-    struct hg_share *share = handle->share;
+    struct hg_share *share = handle->session->share;
 
-    if (share == NULL)
-        return 0;
     /* A single input is always taken: how large that may be is said elsewhere. */
-    if (share->bytes > 0 && share->bytes + bytes > admit_get64(&admission->peer_bytes_max)) {
+    if (share->bytes > 0 && share->bytes + bytes > admit_get64(&handle->info.hg_class->admission.peer_bytes_max)) {
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
                          "a request from %s is refused: inputs of %llu bytes from there are here already",
                          handle->info.addr->text, (unsigned long long)share->bytes);
@@ -289,20 +285,48 @@ int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes)
     return 0;
 }
 
+/* Whether it counts in the share of a peer. */
+static bool admit_is_peers(const struct hg_handle *handle)
+{
+    return handle->admitted && handle->session != NULL;
+}
+
 void hg_admit_ready_locked(struct hg_handle *handle)
 {
-    if (handle->share == NULL)
+    if (!admit_is_peers(handle))
         return;
     handle->owner->admit.waiting++;
-    handle->share->waiting++;
+    handle->session->share->waiting++;
 }
 
 void hg_admit_taken_locked(struct hg_handle *handle)
 {
-    if (handle->share == NULL)
+    if (!admit_is_peers(handle))
         return;
     handle->owner->admit.waiting--;
-    handle->share->waiting--;
+    handle->session->share->waiting--;
+}
+
+void hg_admit_move_locked(struct hg_handle *handle, struct hg_session *to)
+{
+    struct hg_share *share = hg_admit_share_locked(to);
+    bool waits = hg_handle_state(handle) == HG_HANDLE_READY;
+    uint64_t bytes = handle->share_bytes;
+
+    if (!admit_is_peers(handle) || share == handle->session->share)
+        return;
+    if (waits)
+        hg_admit_taken_locked(handle);
+    hg_admit_leave_locked(handle);
+    if (share == NULL) /* no memory: it goes on uncounted */
+        return;
+    handle->admitted = true;
+    handle->share_bytes = bytes;
+    handle->owner->admit.requests++;
+    handle->owner->admit.waiting += waits;
+    share->requests++;
+    share->waiting += waits;
+    share->bytes += bytes;
 }
 
 /* A request has ended. Where others were here already when the one before it ended, that is how long one takes. */
@@ -321,31 +345,31 @@ static void admit_time(struct hg_admit *admit)
 
 void hg_admit_leave_locked(struct hg_handle *handle)
 {
-    struct hg_context *context = handle->owner;
-    struct hg_share *share = handle->share;
+    struct hg_admit *admit = &handle->owner->admit;
+    struct hg_share *share;
 
     if (!handle->admitted || (UTIL_MUTANT(ADMISSION_LEAKED) && qs_handle_cancelled(handle)))
         return;
     handle->admitted = false;
-    context->admit.requests--;
-    if (share == NULL)
+    admit->requests--;
+    if (handle->session == NULL)
         return;
+    share = handle->session->share;
     share->requests--;
     share->bytes -= handle->share_bytes;
     handle->share_bytes = 0;
-    handle->share = NULL;
-    admit_share_unref(context, share);
     if (handle->arrived_ns != 0 && !handle->refused)
-        admit_time(&context->admit);
+        admit_time(admit);
 }
 
 bool hg_admit_too_late(const struct hg_handle *handle)
 {
-    uint64_t wait_max_ns = admit_get64(&handle->info.hg_class->admission.wait_max_ns);
+    uint64_t wait_max_ns;
 
-    if (wait_max_ns == UINT64_MAX || handle->arrived_ns == 0 || handle->no_response)
+    if (handle->arrived_ns == 0 || handle->no_response)
         return false;
-    return util_clock_now_ns() - handle->arrived_ns > wait_max_ns;
+    wait_max_ns = admit_get64(&handle->info.hg_class->admission.wait_max_ns);
+    return wait_max_ns != UINT64_MAX && util_clock_now_ns() - handle->arrived_ns > wait_max_ns;
 }
 
 uint32_t hg_admit_retry_after_us_locked(const struct hg_context *context)

@@ -42,7 +42,7 @@ struct hg_admission {
 /** What one peer has here. */
 struct hg_share {
     uint64_t key;      /**< in the context's map: its address, which those who refer to the share keep */
-    uint32_t refs;     /**< sessions and requests */
+    uint32_t refs;     /**< sessions; requests have theirs by their session */
     uint32_t sessions; /**< that it has opened */
     uint32_t requests; /**< not answered yet */
     uint32_t waiting;  /**< of those, the ones that wait for their handlers */
@@ -69,10 +69,13 @@ void hg_admit_session_ended_locked(struct hg_session *session);
 /** The session is freed. */
 void hg_admit_session_freed_locked(struct hg_session *session);
 
-/** Whether there is room for a request that begins to arrive: HG_SUCCESS, HG_AGAIN, or HG_NOMEM. */
+/** Makes the share of the session's peer; NULL: no memory. */
+struct hg_share *hg_admit_share_locked(struct hg_session *session);
+
+/** Whether there is room for a request that begins to arrive: HG_SUCCESS, HG_AGAIN, or HG_NOMEM. Then the session has a share. */
 hg_return_t hg_admit_check_locked(struct hg_session *session, const struct hg_header *header);
 
-/** A request is taken in. */
+/** A request is taken in, which hg_admit_check_locked() has let pass. */
 void hg_admit_enter_locked(struct hg_handle *handle);
 /** It brings so many bytes. -EAGAIN: more than its peer may have here; they do not count then. */
 int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes);
@@ -80,6 +83,8 @@ int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes);
 void hg_admit_ready_locked(struct hg_handle *handle);
 /** and no longer. */
 void hg_admit_taken_locked(struct hg_handle *handle);
+/** It goes on in another session, which may be that of another peer. It does not wait for its handler. */
+void hg_admit_move_locked(struct hg_handle *handle, struct hg_session *to);
 /** It has been answered, or will not be. Harmless when told again. */
 void hg_admit_leave_locked(struct hg_handle *handle);
 

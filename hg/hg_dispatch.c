@@ -168,6 +168,7 @@ static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session
 {
     struct hg_session *before = handle->session;
 
+    hg_admit_move_locked(handle, session);
     hg_serving_remove(&before->serving, handle);
     /* What was not taken up before will be as a request of this session. */
     if (hg_handle_state(handle) == HG_HANDLE_READY)

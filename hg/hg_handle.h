@@ -119,8 +119,7 @@ struct hg_handle {
     struct util_list parent_link;          /**< origin: in the children of the request that it serves */
     bool refused;                          /**< target: its handler did not run, which the answer says */
     bool admitted;                         /**< target: it counts in owner->admit */
-    struct hg_share *share;                /**< target: a reference, while admitted; NULL: a call to oneself */
-    uint64_t share_bytes;                  /**< target: what its input adds there */
+    uint64_t share_bytes;                  /**< target: what its input adds to session->share, while admitted */
     uint64_t arrived_ns;                   /**< target: 0 where nobody asked the clock */
     struct hg_once_place once;             /**< target */
     struct hg_retry retry;                 /**< origin */
