@@ -18,6 +18,7 @@
 #include "hg/hg_overflow.h"
 #include "hg/hg_respond.h"
 #include "util/util_alloc.h"
+#include "util/util_hook.h"
 #include "util/util_log.h"
 
 /* Handles of each kind that a context keeps for reuse; more are freed. */
@@ -60,6 +61,7 @@ void hg_handle_move(struct hg_handle *handle, enum hg_handle_state to)
     assert((handle_moves[from] & MOVE(to)) != 0);
     (void)from;
     atomic_store_explicit(&handle->state, to, memory_order_relaxed);
+    util_hook_call(UTIL_HOOK_HANDLE_MOVED, handle);
 }
 
 static struct hg_handle *handle_create(struct hg_context *context, bool target)

@@ -135,7 +135,7 @@ struct ofi_route;
 struct ofi_frame {
     struct na_frame base;
     struct ofi_op op;
-    struct util_list node;   /* on ofi_route.tx while libfabric has it, or on ofi_send.lost */
+    struct util_list node;   /* on ofi_route.tx while libfabric has it; then on its tx_spent, or on ofi_send.lost */
     struct ofi_route *route; /* while libfabric has it */
     bool lost;               /* libfabric never gave it back, and its route is no more */
     void *desc;
@@ -235,6 +235,10 @@ struct ofi_route {
 
     struct util_list tx;  /* ofi_frame */
     struct util_list rma; /* ofi_rma_op */
+    /* Of a connection: those that ended with an error. libfabric may mention such a one twice (see ofi_rma.c), so they are not
+     * used again before it has said all. */
+    struct util_list tx_spent;
+    struct util_list rma_spent;
     uint32_t tx_count;
     uint32_t rma_count;
     uint32_t inject_left; /* injects until the next send asks for a completion */
@@ -280,11 +284,12 @@ struct ofi_mem {
  * still name an operation that it has lost. */
 struct ofi_rma_op {
     struct ofi_op op;
-    struct util_list node; /* on ofi_route.rma, or on ofi_context.rma_lost */
-    struct na_rma *rma;    /* NULL: given up */
+    struct util_list node; /* on ofi_route.rma or rma_spent, or on ofi_context.rma_lost */
+    struct na_rma *rma;    /* NULL: given up, or ended */
     uint64_t mapped_key;   /* of a raw key, to be unmapped */
     bool mapped;
     bool cancelled;
+    bool spent; /* it is on rma_spent */
 };
 /* --- casts from the bases, which are first fields ----------------------------------------------------------------- */
 

@@ -48,6 +48,8 @@ static ssize_t recv_post(struct ofi_context *context, struct ofi_recv_buf *buf)
 /* The buffer waits to be posted again. */
 static void recv_push_idle(struct ofi_recv *recv, struct ofi_recv_buf *buf)
 {
+    if (!util_list_empty(&buf->node))
+        return; /* mentioned twice, see ofi_rma.c */
     util_list_push(&recv->idle, &buf->node);
     recv->idle_count++;
 }

@@ -8,8 +8,9 @@
  * back. libfabric cannot take a posted operation back on request, so a cancelled one only ends
  * otherwise than it would have: with -ECANCELED, when the provider is done with the memory. Providers
  * that hide their connections lose operations when one breaks; those of a peer that is gone are given
- * up, and what libfabric knows of them stays until the endpoint is closed. Callers serialise per
- * context.
+ * up, and what libfabric knows of them stays until the endpoint is closed. The other way round, a
+ * connection that ends under load makes libfabric 1.17 (net) report an operation twice: those that failed
+ * are kept until their route is freed. Callers serialise per context.
  */
 #include "na/ofi/ofi_rma.h"
 
@@ -175,6 +176,15 @@ static void rma_unlink(struct ofi_route *route, struct ofi_rma_op *op)
     rma_unmap(route->owner->owner, op);
 }
 
+/* It has failed with its connection, and may be mentioned again. */
+static void rma_spend(struct ofi_route *route, struct ofi_rma_op *op)
+{
+    rma_unlink(route, op);
+    op->rma = NULL;
+    op->spent = true;
+    util_list_push(&route->rma_spent, &op->node);
+}
+
 /* libfabric has nothing more to say about it. */
 static void rma_put(struct ofi_route *route, struct ofi_rma_op *op)
 {
@@ -188,6 +198,8 @@ void ofi_rma_done(struct ofi_context *context, struct ofi_rma_op *op, int err)
     struct ofi_route *route;
     int error = err == 0 ? 0 : ofi_error_completion(err);
 
+    if (op->spent)
+        return;
     if (rma == NULL) { /* given up before, and mentioned all the same */
         util_list_remove(&op->node);
         util_pool_put(&context->rma_ops, op);
@@ -198,7 +210,10 @@ void ofi_rma_done(struct ofi_context *context, struct ofi_rma_op *op, int err)
         ofi_route_lost(&route->base); /* unless it carries something yet: the connection below was cut */
     if (op->cancelled)
         error = -ECANCELED;
-    rma_put(route, op);
+    if (err != 0 && context->owner->connected && !UTIL_MUTANT(FAILED_REUSED))
+        rma_spend(route, op);
+    else
+        rma_put(route, op);
     /* The route may be freed only in a later turn, so that it may still be named here. */
     ofi_route_settled(route);
     rma->done(rma, error);
@@ -233,6 +248,14 @@ void ofi_rma_reclaim(struct ofi_route *route)
         }
         rma->done(rma, error);
     }
+}
+
+void ofi_rma_free_spent(struct ofi_route *route)
+{
+    struct util_list *node;
+
+    while ((node = util_list_pop(&route->rma_spent)) != NULL)
+        util_pool_put(&route->owner->rma_ops, util_container_of(node, struct ofi_rma_op, node));
 }
 
 void ofi_rma_forget(struct ofi_route *route)

@@ -26,4 +26,7 @@ void ofi_rma_reclaim(struct ofi_route *route);
 /* Drops them without a call. */
 void ofi_rma_forget(struct ofi_route *route);
 
+/* Frees the operations that failed, when libfabric has said all about their connection. */
+void ofi_rma_free_spent(struct ofi_route *route);
+
 #endif

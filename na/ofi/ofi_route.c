@@ -122,6 +122,8 @@ int ofi_route_create(struct ofi_context *context, enum ofi_route_state state, st
     util_list_init(&route->event_node);
     util_list_init(&route->tx);
     util_list_init(&route->rma);
+    util_list_init(&route->tx_spent);
+    util_list_init(&route->rma_spent);
     *route_out = route;
     return 0;
 }
@@ -129,6 +131,8 @@ int ofi_route_create(struct ofi_context *context, enum ofi_route_state state, st
 static void route_free(struct ofi_route *route)
 {
     assert(route->tx_count == 0 && route->rma_count == 0 && route->ep == NULL);
+    ofi_send_free_spent(route);
+    ofi_rma_free_spent(route);
     util_list_remove(&route->state_node);
     table_give(route->owner, route);
     util_free(route);

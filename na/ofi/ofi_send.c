@@ -221,12 +221,25 @@ void ofi_send_done(struct ofi_context *context, struct ofi_frame *frame, int err
         send_find(&context->send, frame);
     if (route == NULL)
         return;
-    send_return(route, frame);
+    if (err != 0 && context->owner->connected) {
+        send_leave(route, frame);
+        util_list_push(&route->tx_spent, &frame->node);
+    } else {
+        send_return(route, frame);
+    }
     if (err == 0)
         route->inject_left = OFI_ROUTE_INJECT_RUN;
     else
         ofi_route_end(route, ofi_error_route(err));
     ofi_route_settled(route);
+}
+
+void ofi_send_free_spent(struct ofi_route *route)
+{
+    struct util_list *node;
+
+    while ((node = util_list_pop(&route->tx_spent)) != NULL)
+        ofi_send_frame_put(&route->owner->base, &util_container_of(node, struct ofi_frame, node)->base);
 }
 
 void ofi_send_reclaim(struct ofi_route *route)

@@ -24,6 +24,9 @@ void ofi_send_done(struct ofi_context *context, struct ofi_frame *frame, int err
 
 /* Takes back the frames of a route that libfabric will never mention again. */
 void ofi_send_reclaim(struct ofi_route *route);
+
+/* Frees the frames that failed, when libfabric has said all about their connection. */
+void ofi_send_free_spent(struct ofi_route *route);
 /* The same where it might: they are not used again before all others. */
 void ofi_send_give_up(struct ofi_route *route);
 

@@ -12,9 +12,11 @@
 #include "tests/support/fake_fi.h"
 #include "tests/support/fake_fi_net.h"
 #include "util/util_clock.h"
+#include "util/util_hook.h"
 #include "util/util_mutant.h"
 
 enum util_mutant util_mutant_on;
+void (*util_hook)(enum util_hook_place place, const void *object);
 
 #define CHECK(condition)                                                          \
     do {                                                                          \

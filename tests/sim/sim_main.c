@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "tests/sim/sim.h"
+#include "util/util_hook.h"
 #include "util/util_mutant.h"
 
 enum {
@@ -30,6 +31,7 @@ enum {
 };
 
 enum util_mutant util_mutant_on;
+void (*util_hook)(enum util_hook_place place, const void *object);
 
 static const char *const mutant_names[] = {"none",
 #define MUTANT_NAME(name, what) #name,

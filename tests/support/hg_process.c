@@ -69,6 +69,13 @@ void hg_process_end(struct hg_process *process, int signal_number)
         SUPPORT_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+bool hg_process_has_ended(const struct hg_process *process)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == process->pid;
+}
+
 static atomic_bool process_over;
 
 static void *process_watch_stdin(void *arg)

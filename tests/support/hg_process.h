@@ -24,6 +24,9 @@ void hg_process_start(struct hg_process *process, const char *role, const char *
 /* Ends it by a signal, or, with 0, by closing its stdin: then it must exit with 0. */
 void hg_process_end(struct hg_process *process, int signal_number);
 
+/* Whether it has ended by itself. hg_process_end() is still to be called. */
+bool hg_process_has_ended(const struct hg_process *process);
+
 /* In a role: opens one side of a pair with one context; says "skip WHY" and exits where that is not possible. */
 void hg_process_open_side(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen);
 /* A role: serves the RPCs of the pair at an info string, says its address, and returns when stdin ends. */
