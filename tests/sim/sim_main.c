@@ -28,6 +28,7 @@ enum {
     TRACE_LINES = 150, /* the end of a failing seed's trace that is printed */
     MUTANT_SEEDS = 5000,
     MALLOC_KEPT = 256 << 20,
+    WORKERS = 2, /* that look for mutants at the same time */
 };
 
 enum util_mutant util_mutant_on;
@@ -62,6 +63,18 @@ struct progress {
     volatile uint64_t messages_max;
     volatile uint64_t seconds; /* simulated, in ms */
 };
+
+/* Zeroed memory that children write to, too. */
+static void *shared(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        exit(2);
+    }
+    return memory;
+}
 
 static void play(uint64_t seed, bool twice, struct progress *progress)
 {
@@ -223,22 +236,51 @@ static bool run_mutant(enum util_mutant mutant, const struct options *options, s
     return true;
 }
 
-static int run_mutants(const struct options *options, struct progress *progress)
+/* What a worker has found. */
+struct tally {
+    volatile unsigned int caught;
+    volatile unsigned int missed;
+};
+
+/* Runs every so-manieth mutant, beginning with the first of its own. */
+static _Noreturn void worker_main(const struct options *options, unsigned int worker, struct tally *tally)
 {
     const struct options each = {.seeds = options->seeds, .from = options->from};
-    unsigned int caught = 0;
-    unsigned int missed = 0;
+    struct progress *progress = shared(sizeof(*progress));
 
-    for (unsigned int i = 1; i < UTIL_MUTANT_COUNT; i++) {
+    for (unsigned int i = 1 + worker; i < UTIL_MUTANT_COUNT; i += WORKERS) {
         if (options->only != NULL && strcmp(options->only, mutant_names[i]) != 0)
             continue;
         if (run_mutant((enum util_mutant)i, &each, progress))
-            caught++;
+            tally->caught++;
         else
-            missed++;
+            tally->missed++;
     }
-    (void)printf("%u passed, %u failed\n", caught, missed);
-    return caught > 0 && missed == 0 ? 0 : 1;
+    (void)fflush(stdout);
+    _exit(0);
+}
+
+static int run_mutants(const struct options *options)
+{
+    struct tally *tallies = shared(WORKERS * sizeof(*tallies));
+    struct tally sum = {0};
+    pid_t children[WORKERS];
+    int status;
+
+    (void)fflush(stdout);
+    for (unsigned int i = 0; i < WORKERS; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            worker_main(options, i, &tallies[i]);
+    }
+    for (unsigned int i = 0; i < WORKERS; i++) {
+        while (waitpid(children[i], &status, 0) < 0 && errno == EINTR)
+            continue;
+        sum.caught += tallies[i].caught;
+        sum.missed += tallies[i].missed + (children[i] < 0 || !WIFEXITED(status));
+    }
+    (void)printf("%u passed, %u failed\n", sum.caught, sum.missed);
+    return sum.caught > 0 && sum.missed == 0 ? 0 : 1;
 }
 
 static bool mutant_find(const char *name, enum util_mutant *mutant)
@@ -300,18 +342,12 @@ static bool parse(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {.from = 1};
-    struct progress *progress =
-        mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (!parse(argc, argv, &options))
         return usage();
-    if (progress == MAP_FAILED) {
-        perror("mmap");
-        return 2;
-    }
     if (!options.mutants && options.only != NULL && !mutant_find(options.only, &util_mutant_on)) {
         (void)fprintf(stderr, "there is no mutant %s\n", options.only);
         return 2;
     }
-    return options.mutants ? run_mutants(&options, progress) : run_seeds(&options, progress);
+    return options.mutants ? run_mutants(&options) : run_seeds(&options, shared(sizeof(struct progress)));
 }
