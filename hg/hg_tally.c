@@ -155,9 +155,12 @@ static void tally_sample(const struct hg_class *hg_class, struct hg_tally_calls 
         return;
     }
     sample->calls = calls;
-    sample->weight = histograms == QS_HISTOGRAMS_ALL || calls->count < HG_TALLY_FIRST ? 1 : HG_TALLY_PERIOD;
+    sample->weight = calls->count + 1 - calls->from;
     sample->begun_ns = now_ns != 0 ? now_ns : util_clock_now_ns();
-    calls->next = calls->count + sample->weight;
+    calls->from = calls->count + 1;
+    calls->next = calls->from;
+    if (histograms == QS_HISTOGRAMS_SAMPLED && calls->from >= HG_TALLY_FIRST)
+        calls->next += HG_TALLY_PERIOD - 1;
 }
 
 void hg_tally_begin_slow(struct hg_tally *tally, const struct hg_rpc *rpc, enum hg_tally_side side,
@@ -326,9 +329,14 @@ hg_return_t qs_registered_get_counters(const hg_class_t *hg_class, hg_id_t id, s
 /* What was decided by the former setting is decided anew with the next call. */
 static void tally_reset_samples(struct hg_tally *tally)
 {
-    for (uint32_t i = 0; i < tally->count; i++)
-        for (unsigned int side = 0; side < HG_TALLY_SIDES; side++)
-            tally->rpcs[i]->calls[side].next = 0;
+    for (uint32_t i = 0; i < tally->count; i++) {
+        for (unsigned int side = 0; side < HG_TALLY_SIDES; side++) {
+            struct hg_tally_calls *calls = &tally->rpcs[i]->calls[side];
+
+            calls->next = calls->count;
+            calls->from = calls->count;
+        }
+    }
 }
 
 hg_return_t qs_class_set_histograms(hg_class_t *hg_class, enum qs_histograms histograms)

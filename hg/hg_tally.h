@@ -27,7 +27,7 @@
 #include "util/util_hist.h"
 #include "util/util_list.h"
 
-/** Of so many calls one is measured, once the first HG_TALLY_FIRST have been. A power of two. */
+/** Of so many calls one is measured, once the first HG_TALLY_FIRST have been. */
 #define HG_TALLY_PERIOD 64U
 #define HG_TALLY_FIRST  64U
 
@@ -48,6 +48,7 @@ enum hg_tally_side {
 struct hg_tally_calls {
     uint64_t count;
     uint64_t next;         /**< the count at which one is measured again */
+    uint64_t from;         /**< the first one that no measured one stands for yet */
     uint64_t samples;      /**< measured */
     struct util_hist hist; /**< of those; without buckets until there is one */
 };
