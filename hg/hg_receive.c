@@ -484,6 +484,7 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
     session = route != NULL ? receive_session_by_route(port, route, &frame) : receive_session_by_id(port, &frame);
     if (session == NULL) {
         context->counters.stale_frames++;
+        hg_event(context->hg_class, NULL, HG_EVENT_STALE_FRAME, "a frame that belongs to no session here is dropped");
         if (route != NULL)
             receive_reject(port, route, HG_FRAME_KIND_GARBAGE);
         return;
