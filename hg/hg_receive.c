@@ -459,7 +459,9 @@ static void receive_reject(struct hg_port *port, struct na_route *route, enum hg
     else
         hg_event(port->context->hg_class, NULL, HG_EVENT_BAD_FRAME, "%s from %s is dropped", receive_kind_text(kind),
                  route != NULL ? na_route_text(route) : "an unknown peer");
-    if (session != NULL)
+    if (session != NULL && kind == HG_FRAME_KIND_GARBAGE)
+        receive_end(session, -EPROTO);
+    else if (session != NULL)
         hg_session_end(session, receive_kind_error(kind));
     else if (route != NULL)
         na_route_close(route);

@@ -435,21 +435,18 @@ static void retry_undo(struct hg_handle *handle, bool busy)
     hg_session_unref(session);
 }
 
-/* Whether another attempt may be paid for. What ends the call instead is told. */
-static bool retry_may_go_on(const struct hg_handle *handle, hg_return_t ret)
+/* Whether the call may have another attempt; the end of its attempts is told. */
+static bool retry_has_attempts(const struct hg_handle *handle, hg_return_t ret)
 {
-    struct hg_class *hg_class = handle->owner->hg_class;
     const struct hg_retry *retry = &handle->retry;
-    const char *name = HG_Error_to_string(ret);
 
-    if (handle->attempts >= retry->how.attempts_max) {
-        if (retry->how.attempts_max > 1)
-            hg_event(hg_class, handle->info.addr, HG_EVENT_RETRIES_EXHAUSTED,
-                     "a call of RPC id %#llx fails with %s after %u attempts", (unsigned long long)handle->info.id,
-                     name, handle->attempts);
-        return false;
-    }
-    return true;
+    if (handle->attempts < retry->how.attempts_max)
+        return true;
+    if (retry->how.attempts_max > 1)
+        hg_event(handle->owner->hg_class, handle->info.addr, HG_EVENT_RETRIES_EXHAUSTED,
+                 "a call of RPC id %#llx fails with %s after %u attempts", (unsigned long long)handle->info.id,
+                 HG_Error_to_string(ret), handle->attempts);
+    return false;
 }
 
 /* Takes a repetition out of the peer's budget; false when it is used up, which is told. */
@@ -474,7 +471,7 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
     uint64_t until_ns;
 
     if (retry->peer == NULL || !retry_is_for(retry, ret, outcome) ||
-        atomic_load_explicit(&owner->closing, memory_order_relaxed) || !retry_may_go_on(handle, ret))
+        atomic_load_explicit(&owner->closing, memory_order_relaxed) || !retry_has_attempts(handle, ret))
         return false;
     until_ns = util_clock_deadline_ns(retry_pause_ns(handle));
     if (until_ns >= handle->deadline_ns || !retry_pay_for(handle, ret))
