@@ -389,7 +389,7 @@ static void json_tells_what_the_counters_do(void)
     SUPPORT_CHECK(!json_object_get_boolean(get(root, "listens")));
     SUPPORT_CHECK(json_object_get_double(get(root, "uptime_s")) >= 0.0);
     SUPPORT_CHECK(number(get(root, "counters"), "rpc_req_sent") == 20);
-    SUPPORT_CHECK(number(get(root, "counters"), "stalls") <= 20 && number(get(root, "events"), "peer_dead") == 0);
+    SUPPORT_CHECK(number(get(root, "events"), "peer_dead") == 0);
     SUPPORT_CHECK(json_object_array_length(get(root, "contexts")) == 2);
     SUPPORT_CHECK(json_object_array_length(get(root, "rpcs")) == 1);
     entry = find(get(root, "rpcs"), "name", "pair_empty");
