@@ -27,7 +27,8 @@ enum hg_event {
     HG_EVENT_PEER_DEAD,
     HG_EVENT_PEER_RESTARTED,
     HG_EVENT_PEER_REFUSING,
-    HG_EVENT_PEER_BACK, /**< alive after one of those */
+    HG_EVENT_PEER_LEAVING,
+    HG_EVENT_PEER_BACK, /**< alive after one of those, but for the last */
     HG_EVENT_BREAKER_OPENED,
     HG_EVENT_BREAKER_CLOSED,
     HG_EVENT_PROTOCOL_ERROR,    /**< a session ends because its peer broke the protocol */

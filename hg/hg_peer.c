@@ -65,23 +65,37 @@ static bool peer_in_trouble(enum qs_peer_state state)
     return state == QS_PEER_SUSPECT || state == QS_PEER_DEAD || state == QS_PEER_REFUSING;
 }
 
+/* What a change is to an operator; HG_EVENT_KINDS: nothing. A peer that has said that it leaves, and then ends, is no news. */
+static enum hg_event peer_event(enum qs_peer_state before, enum qs_peer_state after)
+{
+    switch (after) {
+    case QS_PEER_SUSPECT:
+        return HG_EVENT_PEER_SUSPECT;
+    case QS_PEER_DEAD:
+        return before == QS_PEER_LEAVING ? HG_EVENT_KINDS : HG_EVENT_PEER_DEAD;
+    case QS_PEER_REFUSING:
+        return HG_EVENT_PEER_REFUSING;
+    case QS_PEER_LEAVING:
+        return HG_EVENT_PEER_LEAVING;
+    case QS_PEER_ALIVE:
+        return peer_in_trouble(before) ? HG_EVENT_PEER_BACK : HG_EVENT_KINDS;
+    case QS_PEER_UNKNOWN:
+    case QS_PEER_CONNECTING:
+        break;
+    }
+    return HG_EVENT_KINDS;
+}
+
 /* Tells the log of a change. */
 static void peer_log(struct hg_addr *addr, enum qs_peer_state before, enum qs_peer_state after, const char *reason)
 {
-    enum hg_event event = HG_EVENT_PEER_BACK;
+    enum hg_event event = peer_event(before, after);
 
-    if (after == QS_PEER_SUSPECT)
-        event = HG_EVENT_PEER_SUSPECT;
-    else if (after == QS_PEER_DEAD)
-        event = HG_EVENT_PEER_DEAD;
-    else if (after == QS_PEER_REFUSING)
-        event = HG_EVENT_PEER_REFUSING;
-    else if (after != QS_PEER_ALIVE || !peer_in_trouble(before)) {
+    if (event != HG_EVENT_KINDS)
+        hg_event(addr->hg_class, addr, event, "%s, was %s: %s", peer_texts[after], peer_texts[before], reason);
+    else
         UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "%s: %s, was %s: %s", addr->text, peer_texts[after], peer_texts[before],
                       reason);
-        return;
-    }
-    hg_event(addr->hg_class, addr, event, "%s, was %s: %s", peer_texts[after], peer_texts[before], reason);
 }
 
 /* Makes known what has changed. Under both locks. */

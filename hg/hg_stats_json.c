@@ -398,6 +398,7 @@ static unsigned int json_peer_trouble(const struct qs_peer_counters *counters)
     case QS_PEER_REFUSING:
         return 2;
     case QS_PEER_CONNECTING:
+    case QS_PEER_LEAVING:
         return 1;
     case QS_PEER_UNKNOWN:
     case QS_PEER_ALIVE:
