@@ -165,6 +165,7 @@ static void cancel_request(struct hg_handle *handle)
     /* Relaxed: a hint, which is read at any time. */
     atomic_store_explicit(&handle->cancel.is, true, memory_order_relaxed);
     handle->owner->counters.cancelled++;
+    hg_tally_get(&handle->owner->tally, handle->rpc)->cancelled++;
     if (hg_handle_state(handle) == HG_HANDLE_READY)
         return;
     cancel_tell(handle);

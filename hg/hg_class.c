@@ -23,8 +23,10 @@
 #include "hg/hg_retry.h"
 #include "hg/hg_sm.h"
 #include "hg/hg_stats.h"
+#include "hg/hg_stats_signal.h"
 #include "na/na_uri.h"
 #include "util/util_alloc.h"
+#include "util/util_clock.h"
 #include "util/util_log.h"
 #include "util/util_rand.h"
 
@@ -189,6 +191,7 @@ static void class_free(struct hg_class *hg_class)
     hg_addr_unref(hg_class->self);
     hg_rpc_table_fini(&hg_class->rpcs);
     hg_once_fini(&hg_class->once);
+    hg_tally_fini(&hg_class->closed_tally);
     bulk_owner_fini(&hg_class->bulks);
     na_class_close(hg_class->transports[BULK_TRANSPORT_SM].na);
     na_class_close(hg_class->na);
@@ -218,6 +221,9 @@ static struct hg_class *class_create(const struct hg_init_info *options)
     util_lock_init(&hg_class->post_lock);
     util_lock_init(&hg_class->peer_lock);
     hg_liveness_options_init(&hg_class->liveness);
+    hg_class->begun_ns = util_clock_now_ns();
+    atomic_init(&hg_class->histograms, QS_HISTOGRAMS_SAMPLED);
+    hg_tally_init(&hg_class->closed_tally, hg_class);
     atomic_init(&hg_class->breaker_max_us, HG_PEER_BREAKER_DEFAULT);
     hg_flusher_init(&hg_class->flusher,
                     (options->na_init_info.thread_mode & NA_THREAD_MODE_SINGLE) == NA_THREAD_MODE_SINGLE);
@@ -258,6 +264,7 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
     hg_fork_watch();
     hg_class->fork_generation = atomic_load_explicit(&hg_fork_generation, memory_order_relaxed);
     class_list_open(hg_class);
+    hg_stats_signal_init_from_env();
     return hg_class;
 }
 

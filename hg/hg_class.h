@@ -17,10 +17,12 @@
 
 #include "bulk/bulk_owner.h"
 #include "hg/hg_admit.h"
+#include "hg/hg_event.h"
 #include "hg/hg_flusher.h"
 #include "hg/hg_liveness.h"
 #include "hg/hg_once.h"
 #include "hg/hg_rpc.h"
+#include "hg/hg_tally.h"
 #include "mercury.h"
 #include "na/na.h"
 #include "quicksilver.h"
@@ -103,6 +105,13 @@ struct hg_class {
     struct bulk_owner bulks; /**< what all bulk handles of the class share; its user is this class */
 
     struct qs_counters closed_counters; /**< what destroyed contexts have counted */
+
+    /* Observation. */
+    uint64_t begun_ns; /**< when it was opened */
+    _Atomic(enum qs_histograms) histograms;
+    struct hg_tally closed_tally; /**< what destroyed contexts have counted; under context_lock */
+    struct hg_events events;      /**< atomic */
+
     struct hg_user_data user;
     hg_return_t (*handle_create)(hg_handle_t, void *);
     void *handle_create_arg;

@@ -25,6 +25,7 @@
 #include "hg/hg_retry.h"
 #include "hg/hg_session.h"
 #include "hg/hg_stats.h"
+#include "hg/hg_stats_signal.h"
 #include "mercury.h"
 #include "util/util_alloc.h"
 #include "util/util_clock.h"
@@ -168,7 +169,9 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_map_init(&context->retry_peers, 0);
     util_map_init(&context->session_map, 0);
     util_bufs_init(&context->bufs);
-    util_wheel_init(&context->wheel, util_clock_now_ns());
+    context->about_ns = util_clock_now_ns();
+    hg_tally_init(&context->tally, hg_class);
+    util_wheel_init(&context->wheel, context->about_ns);
     util_pool_init(&context->rma_pool, bulk_env_piece_size(), 64, CONTEXT_RMA_PIECES_MAX);
     bulk_env_init(&context->bulk, &hg_class->transports[BULK_TRANSPORT_OWN].limits, &context->rma_pool);
     if (hg_class->transport_count > 1)
@@ -251,6 +254,7 @@ static void context_free(struct hg_context *context)
     hg_serving_fini(&context->serving_self);
     hg_admit_fini(&context->admit);
     hg_retry_fini(context);
+    hg_tally_fini(&context->tally);
     util_free(context->session_slots);
     util_free(context->call_slots);
     (void)pthread_cond_destroy(&context->cond);
@@ -318,6 +322,7 @@ static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8
     /* Release: pairs with hg_context_by_id. */
     atomic_store_explicit(&hg_class->contexts[id], context, memory_order_release);
     atomic_fetch_add_explicit(&hg_class->context_count, 1, memory_order_relaxed);
+    hg_stats_signal_add(context);
     return context;
 }
 
@@ -544,7 +549,9 @@ hg_return_t HG_Context_destroy(hg_context_t *context)
     util_lock_drop(&hg_class->post_lock);
     hg_stats_of_context_locked(context, &counters); /* nobody else has the context any more */
     hg_stats_add(&hg_class->closed_counters, &counters);
+    hg_tally_add(&hg_class->closed_tally, &context->tally);
     util_lock_drop(&hg_class->context_lock);
+    hg_stats_signal_remove(context);
     context_discard_inbox(context);
     hg_port_close_all(context, CONTEXT_LINGER_MS);
     context_destroy_handles(context);

@@ -110,6 +110,13 @@ struct hg_context {
     atomic_bool closing;
 
     struct qs_counters counters;
+    struct hg_tally tally;
+    struct hg_rpc *rpc_last;  /**< of the last request: the next one is likely to be for the same */
+    uint64_t about_ns;        /**< the time, as it was when a turn last asked for it */
+    uint32_t about_turns;     /**< lazy turns since one asked for it in any case */
+    bool about_old;           /**< the user may have slept since */
+    uint64_t stall_seen_ns;   /**< when a stall was noticed last */
+    uint32_t signal_place;    /**< where a signal handler finds this context (hg_stats_signal.h) */
     struct hg_user_data user; /**< the user's own care */
 };
 

@@ -12,6 +12,7 @@
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_progress.h"
 #include "hg/hg_session.h"
 #include "mercury.h"
 #include "quicksilver.h"
@@ -108,6 +109,7 @@ void hg_deadline_fired(struct util_timer *timer)
 {
     struct hg_handle *handle = util_container_of(timer, struct hg_handle, timer);
 
+    hg_progress_check_late_locked(handle->owner, handle->deadline_ns, util_clock_now_ns());
     handle->owner->counters.timeouts++;
     hg_cancel_call_locked(handle, HG_TIMEOUT);
 }

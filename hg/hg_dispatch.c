@@ -27,8 +27,12 @@
 
 int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_handle *handle)
 {
-    struct hg_rpc *rpc = hg_rpc_find(&context->hg_class->rpcs, rpc_id);
+    struct hg_rpc *rpc = context->rpc_last;
 
+    if (rpc == NULL || rpc->id != rpc_id || !hg_rpc_is_registered(rpc)) {
+        rpc = hg_rpc_find(&context->hg_class->rpcs, rpc_id);
+        context->rpc_last = rpc;
+    }
     if (rpc == NULL) {
         context->counters.unknown_rpc++;
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
@@ -75,10 +79,26 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
     return handle;
 }
 
+/* Counts a request that will not run. A repeated one, which is answered in the handler's place, is none of those. */
+static void dispatch_count_refused(struct hg_session *session, const struct hg_header *header, hg_return_t status)
+{
+    struct hg_context *context = session->context;
+    const struct hg_rpc *rpc = hg_rpc_find(&context->hg_class->rpcs, header->rpc_id);
+
+    if (header->type != HG_MESSAGE_REQUEST)
+        return;
+    context->counters.refused++;
+    if (rpc != NULL)
+        hg_tally_get(&context->tally, rpc)->refused++;
+    hg_event(context->hg_class, session->addr, HG_EVENT_REFUSED, "a request for RPC id %#llx of it is refused with %s",
+             (unsigned long long)header->rpc_id, HG_Error_to_string(status));
+}
+
 /* Answers a request that will not run, and forgets it. */
 static void dispatch_refuse(struct hg_session *session, const struct hg_header *header, hg_return_t status)
 {
     session->context->counters.shed += status == HG_AGAIN;
+    dispatch_count_refused(session, header, status);
     hg_session_taken(session);
     if ((header->flags & HG_MESSAGE_NO_RESPONSE) == 0)
         hg_respond_status_locked(session, header, status);
@@ -154,6 +174,7 @@ static void dispatch_received(struct hg_handle *handle, const struct hg_header *
     int error;
 
     handle->owner->counters.rpc_req_recv++;
+    hg_tally_bump(&handle->session->tally.requests);
     if ((header->flags & HG_MESSAGE_MORE_DATA) == 0) {
         hg_dispatch_ready_locked(handle);
         return;
@@ -237,7 +258,10 @@ static bool dispatch_is_new(struct hg_session *session, const struct hg_header *
     }
     if (found.verdict == HG_ONCE_NEW)
         return dispatch_has_room(session, header, handle);
-    session->context->counters.repeats += found.verdict != HG_ONCE_REFUSED;
+    if (found.verdict != HG_ONCE_REFUSED) {
+        session->context->counters.repeats++;
+        hg_tally_get(&session->context->tally, handle->rpc)->repeats++;
+    }
     dispatch_repeated(session, header, handle, &found);
     util_free(found.answer);
     return false;
@@ -306,8 +330,8 @@ static int dispatch_begin(struct hg_session *session, const struct hg_header *he
 static void dispatch_damaged(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
 {
     session->context->counters.checksum_errors++;
-    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "the input of a request from %s was damaged on its way",
-                     session->addr->text);
+    hg_event(session->context->hg_class, session->addr, HG_EVENT_CHECKSUM_ERROR,
+             "the input of a request from it was damaged on its way");
     hg_receive_abandon_locked(handle);
     if ((header->flags & HG_MESSAGE_FRAGMENT) != 0)
         session->refused_tag = header->tag;
@@ -354,6 +378,7 @@ static bool dispatch_take(struct hg_handle *handle)
     hg_admit_taken_locked(handle);
     hg_nested_of(handle, &handle->parent);
     hg_handle_move(handle, HG_HANDLE_RUNNING);
+    hg_tally_begin(&handle->owner->tally, handle->rpc, HG_TALLY_TARGET, &handle->sample, 0);
     return true;
 }
 

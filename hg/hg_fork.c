@@ -16,6 +16,7 @@
 #include "hg/hg_bulk_api.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_session.h"
+#include "hg/hg_stats_signal.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
@@ -29,6 +30,7 @@ static void fork_in_child(void)
     atomic_fetch_add_explicit(&hg_fork_generation, 1, memory_order_relaxed);
     hg_class_forget_all();
     hg_bulk_api_forget_all();
+    hg_stats_signal_forget_all();
 }
 
 static void fork_register(void)
@@ -84,6 +86,7 @@ static void fork_free_context(struct hg_context *context)
     util_free(context->session_slots);
     util_free(context->call_slots);
     util_bufs_fini(&context->bufs);
+    hg_tally_fini(&context->tally);
     hg_user_data_free(&context->user);
     /* The descriptors are the child's own copies; the parent's stay open. */
     if (context->epoll_fd >= 0 && !context->epoll_shared)
@@ -117,6 +120,7 @@ void hg_fork_free(struct hg_class *hg_class)
         util_lock_drop(&hg_class->rpcs.lock);
         hg_rpc_table_fini(&hg_class->rpcs);
     }
+    hg_tally_fini(&hg_class->closed_tally);
     hg_user_data_free(&hg_class->user);
     util_free(hg_class);
 }

@@ -116,6 +116,8 @@ int hg_forward_submit_locked(struct hg_handle *handle)
         hg_handle_drop_session_locked(handle);
         return util_detail_set(-EAGAIN, "HG_Forward: the call cannot leave now (NA_NO_RETRY)");
     }
+    if (handle->attempts == 1)
+        hg_tally_bump(&session->tally.calls);
     hg_retry_queue_locked(handle);
     hg_session_kick(session);
     return 0;
@@ -177,6 +179,7 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
         hg_nested_now(&handle->parent);
     hg_handle_ref(handle);
     hg_deadline_begin_locked(handle);
+    hg_tally_begin(&handle->owner->tally, handle->rpc, HG_TALLY_ORIGIN, &handle->sample, handle->begun_ns);
     hg_handle_move(handle, HG_HANDLE_WAITING);
     if (handle->parent.context != NULL && !hg_cancel_join_locked(handle)) {
         handle->owner->counters.cancels++;
@@ -189,6 +192,7 @@ static hg_return_t forward_begin_locked(struct hg_handle *handle, hg_cb_t callba
     if (error == 0)
         return HG_SUCCESS;
     /* Taken back: as if it had never been. The count cannot reach 0, since the caller has a reference. */
+    hg_tally_undo(&handle->owner->tally, handle->rpc, HG_TALLY_ORIGIN, &handle->sample);
     hg_context_slot_put(handle->owner, handle->tag);
     hg_deadline_end_locked(handle);
     if (handle->retry.peer != NULL)
@@ -328,6 +332,9 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     if (handle->retry.peer != NULL && handle->retry.unsure && outcome != QS_OUTCOME_EXECUTED)
         outcome = QS_OUTCOME_UNKNOWN;
     hg_result_note_locked(handle, outcome);
+    hg_tally_end(&handle->sample);
+    if (ret != HG_SUCCESS)
+        hg_tally_failed(&owner->tally, handle->rpc, handle->info.addr, ret, outcome);
     hg_handle_move(handle, HG_HANDLE_COMPLETED);
     handle->completion.take_locked = forward_take_locked;
     handle->completion.run = forward_run;

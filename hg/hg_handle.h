@@ -134,6 +134,7 @@ struct hg_handle {
     uint64_t begun_ns;       /**< 0 where nobody asked the clock */
     uint64_t ended_ns;       /**< the same */
     uint32_t retry_after_us; /**< as the target said when it refused the last attempt, or 0 */
+    struct hg_tally_sample sample;
 
     /* Completion. */
     hg_cb_t callback;

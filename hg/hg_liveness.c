@@ -21,6 +21,7 @@
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
+#include "hg/hg_progress.h"
 #include "hg/hg_session.h"
 #include "util/util_clock.h"
 #include "util/util_log.h"
@@ -205,6 +206,7 @@ static void liveness_fired(struct util_timer *timer)
     session->context->lazy_timers--;
     if (!liveness_waits(session))
         return;
+    hg_progress_check_late_locked(session->context, timer->deadline_ns, now_ns);
     liveness_arm(session, now_ns); /* first, or whatever is sent would start it anew */
     if (liveness->heard) {
         liveness->heard = false;
@@ -265,6 +267,8 @@ void hg_liveness_pong(struct hg_session *session, uint64_t tag)
     /* The shortest is the network's; the others have the peer's own affairs in them. */
     if (liveness->rtt_ns == 0 || rtt_ns < liveness->rtt_ns)
         liveness->rtt_ns = rtt_ns;
+    atomic_store_explicit(&session->tally.rtt_ns, liveness->rtt_ns, memory_order_relaxed);
+    atomic_store_explicit(&session->tally.rtt_last_ns, rtt_ns, memory_order_relaxed);
 }
 
 static bool liveness_could_not_connect(int error)

@@ -14,6 +14,7 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "hg/hg_event.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_header.h"
 #include "hg/hg_payload.h"
@@ -59,6 +60,8 @@ void hg_once_init(struct hg_once *once)
     util_list_init(&once->by_use);
     once->count = 0;
     once->bytes = 0;
+    once->evicted = 0;
+    once->dropped = 0;
     once->origins_max = HG_ONCE_ORIGINS_MAX;
     once->bytes_max = HG_ONCE_BYTES_MAX;
     atomic_init(&once->epoch, 1);
@@ -172,6 +175,7 @@ static bool once_evict_origin(struct hg_once *once)
         if (origin->running > 0)
             continue;
         once_free_origin(once, origin);
+        once->evicted++;
         atomic_fetch_add_explicit(&once->epoch, 1, memory_order_relaxed);
         return true;
     }
@@ -214,6 +218,7 @@ static bool once_make_room(struct hg_once *once, size_t size)
 
             if (once->bytes + size <= once->bytes_max)
                 return true;
+            once->dropped += record->answer != NULL;
             record->dropped = record->dropped || record->answer != NULL;
             once_drop_answer(once, record);
         }
@@ -309,11 +314,18 @@ void hg_once_look_up(struct hg_session *session, const struct hg_header *header,
                      struct hg_once_found *found)
 {
     struct hg_once *once = &session->context->hg_class->once;
+    uint64_t evicted;
 
     *found = (struct hg_once_found){0};
     util_lock_take(&once->lock);
+    evicted = once->evicted;
     once_look_up_locked(once, session, header, handle, found);
+    evicted = once->evicted - evicted;
     util_lock_drop(&once->lock);
+    if (evicted > 0)
+        hg_event(session->context->hg_class, NULL, HG_EVENT_RECORDS_EVICTED,
+                 "what was executed for an origin is forgotten, to keep records of another: there are more than %u",
+                 once->origins_max);
 }
 
 /* Takes the handle out of its place. The record, or NULL if another call has it by now. */
@@ -348,6 +360,7 @@ static void *once_copy(const struct hg_outbox_payload *payload, size_t size)
 static bool once_keep(struct hg_once *once, struct once_record *record, void *answer, size_t size, size_t eager)
 {
     record->dropped = size > 0 && (answer == NULL || !once_make_room(once, size));
+    once->dropped += record->dropped;
     if (record->dropped || size == 0)
         return false;
     record->answer = answer;
@@ -364,9 +377,11 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
     size_t size = payload == NULL ? 0 : hg_payload_size(payload);
     void *answer = once_copy(payload, size);
     struct once_record *record;
+    uint64_t dropped;
     bool kept = false;
 
     util_lock_take(&once->lock);
+    dropped = once->dropped;
     record = once_leave(handle);
     if (record != NULL && (record->sequence < origin->floor || UTIL_MUTANT(RECORD_DROPPED_EARLY))) {
         once_free_record(once, record); /* nobody will ask for it */
@@ -375,7 +390,12 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
         record->status = status;
         kept = once_keep(once, record, answer, size, size == 0 ? 0 : payload->head_size);
     }
+    dropped = once->dropped - dropped;
     util_lock_drop(&once->lock);
+    if (dropped > 0)
+        hg_event(handle->info.hg_class, NULL, HG_EVENT_ANSWERS_DROPPED,
+                 "%llu answers to requests that run at most once are not kept: they are too large, or too many",
+                 (unsigned long long)dropped);
     if (!kept)
         util_free(answer);
 }

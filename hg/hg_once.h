@@ -45,6 +45,8 @@ struct hg_once {
     uint32_t origins_max;   /**< HG_ONCE_ORIGINS_MAX, less in tests */
     size_t bytes_max;       /**< HG_ONCE_BYTES_MAX, less in tests */
     size_t bytes;           /**< of answers */
+    uint64_t evicted;       /**< origins that were forgotten though they may ask again */
+    uint64_t dropped;       /**< answers that were not kept */
     _Atomic uint32_t epoch; /**< grows when records are forgotten whose calls may still be repeated */
 };
 

@@ -41,6 +41,7 @@ void hg_peer_init(struct hg_peer *peer)
     atomic_init(&peer->state, QS_PEER_UNKNOWN);
     util_list_init(&peer->completion.link);
     peer->completion.run = peer_run;
+    hg_tally_peer_init(&peer->tally);
 }
 
 /* --- what is seen from outside ----------------------------------------------------------------------- */
@@ -58,6 +59,45 @@ static enum qs_peer_state peer_state_locked(const struct hg_peer *peer)
     return peer->connecting > 0 ? QS_PEER_CONNECTING : peer->rest;
 }
 
+/* Whether the state is one that somebody should look at. */
+static bool peer_in_trouble(enum qs_peer_state state)
+{
+    return state == QS_PEER_SUSPECT || state == QS_PEER_DEAD || state == QS_PEER_REFUSING;
+}
+
+/* What a change is to an operator; HG_EVENT_KINDS: nothing. A peer that has said that it leaves, and then ends, is no news. */
+static enum hg_event peer_event(enum qs_peer_state before, enum qs_peer_state after)
+{
+    switch (after) {
+    case QS_PEER_SUSPECT:
+        return HG_EVENT_PEER_SUSPECT;
+    case QS_PEER_DEAD:
+        return before == QS_PEER_LEAVING ? HG_EVENT_KINDS : HG_EVENT_PEER_DEAD;
+    case QS_PEER_REFUSING:
+        return HG_EVENT_PEER_REFUSING;
+    case QS_PEER_LEAVING:
+        return HG_EVENT_PEER_LEAVING;
+    case QS_PEER_ALIVE:
+        return peer_in_trouble(before) ? HG_EVENT_PEER_BACK : HG_EVENT_KINDS;
+    case QS_PEER_UNKNOWN:
+    case QS_PEER_CONNECTING:
+        break;
+    }
+    return HG_EVENT_KINDS;
+}
+
+/* Tells the log of a change. */
+static void peer_log(struct hg_addr *addr, enum qs_peer_state before, enum qs_peer_state after, const char *reason)
+{
+    enum hg_event event = peer_event(before, after);
+
+    if (event != HG_EVENT_KINDS)
+        hg_event(addr->hg_class, addr, event, "%s, was %s: %s", peer_texts[after], peer_texts[before], reason);
+    else
+        UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "%s: %s, was %s: %s", addr->text, peer_texts[after], peer_texts[before],
+                      reason);
+}
+
 /* Makes known what has changed. Under both locks. */
 static void peer_publish_locked(struct hg_context *context, struct hg_addr *addr, const char *reason)
 {
@@ -70,8 +110,7 @@ static void peer_publish_locked(struct hg_context *context, struct hg_addr *addr
     /* Relaxed: nothing else is learnt by it. */
     atomic_store_explicit(&peer->state, after, memory_order_relaxed);
     peer->reason = reason;
-    UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "%s: %s, was %s: %s", addr->text, peer_texts[after], peer_texts[before],
-                  reason);
+    peer_log(addr, before, after, reason);
     if (peer->queued)
         return;
     if (addr->hg_class->peer_callback == NULL) {
@@ -119,6 +158,17 @@ static void peer_count_locked(struct hg_peer *peer, enum qs_peer_state state, ui
         peer->suspect += change;
 }
 
+/* An attempt has succeeded. */
+static void peer_close_breaker(struct hg_addr *addr)
+{
+    struct hg_peer *peer = &addr->peer;
+
+    if (peer->rests > 0)
+        hg_event(addr->hg_class, addr, HG_EVENT_BREAKER_CLOSED, "it takes connections again");
+    peer->failures = 0;
+    peer->rests = 0;
+}
+
 void hg_peer_move(struct hg_context *context, struct hg_addr *addr, enum qs_peer_state from, enum qs_peer_state to,
                   const char *reason)
 {
@@ -128,9 +178,10 @@ void hg_peer_move(struct hg_context *context, struct hg_addr *addr, enum qs_peer
     util_lock_take(&addr->hg_class->peer_lock);
     peer_count_locked(peer, from, UINT32_MAX);
     peer_count_locked(peer, to, 1);
+    peer->tally.suspicions += to == QS_PEER_SUSPECT;
     if (to == QS_PEER_ALIVE) {
-        peer->failures = 0;
-        peer->rests = 0;
+        peer->tally.connections += from != QS_PEER_SUSPECT;
+        peer_close_breaker(addr);
     }
     peer_publish_locked(context, addr, reason);
     util_lock_drop(&addr->hg_class->peer_lock);
@@ -160,6 +211,7 @@ void hg_peer_leave(struct hg_context *context, struct hg_addr *addr, enum qs_pee
     util_lock_assert_held(&context->lock);
     util_lock_take(&addr->hg_class->peer_lock);
     peer_count_locked(peer, from, UINT32_MAX);
+    peer->tally.connections_ended++;
     peer->rest = rest;
     peer_publish_locked(context, addr, reason);
     util_lock_drop(&addr->hg_class->peer_lock);
@@ -178,6 +230,20 @@ static uint64_t peer_rest_ns(const struct hg_class *hg_class, uint32_t rests)
     return rest_ns / UTIL_CLOCK_NS_PER_US < max_us ? rest_ns : max_us * UTIL_CLOCK_NS_PER_US;
 }
 
+/* The peer has refused once too often. */
+static void peer_open_breaker(struct hg_addr *addr)
+{
+    struct hg_peer *peer = &addr->peer;
+    uint64_t rest_ns = peer_rest_ns(addr->hg_class, peer->rests);
+
+    peer->until_ns = util_clock_now_ns() + rest_ns;
+    peer->rests++;
+    if (rest_ns > 0)
+        hg_event(addr->hg_class, addr, HG_EVENT_BREAKER_OPENED,
+                 "%u connection attempts or more have failed in a row: calls with a circuit breaker fail for %llu ms",
+                 HG_PEER_FAILURES_MAX, (unsigned long long)(rest_ns / UTIL_CLOCK_NS_PER_MS));
+}
+
 void hg_peer_failed(struct hg_context *context, struct hg_addr *addr, const char *reason)
 {
     struct hg_peer *peer = &addr->peer;
@@ -187,10 +253,9 @@ void hg_peer_failed(struct hg_context *context, struct hg_addr *addr, const char
     peer_count_locked(peer, QS_PEER_CONNECTING, UINT32_MAX);
     if (peer->failures < HG_PEER_FAILURES_MAX)
         peer->failures++;
-    if (peer->failures == HG_PEER_FAILURES_MAX) {
-        peer->until_ns = util_clock_now_ns() + peer_rest_ns(addr->hg_class, peer->rests);
-        peer->rests++;
-    }
+    peer->tally.connections_failed++;
+    if (peer->failures == HG_PEER_FAILURES_MAX)
+        peer_open_breaker(addr);
     peer_publish_locked(context, addr, reason);
     util_lock_drop(&addr->hg_class->peer_lock);
 }

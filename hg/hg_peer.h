@@ -19,7 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hg/hg_event.h"
 #include "hg/hg_queue.h"
+#include "hg/hg_tally.h"
 #include "quicksilver.h"
 
 /** Failed connection attempts in a row from which on a peer counts as one that refuses. */
@@ -49,6 +51,10 @@ struct hg_peer {
     bool queued; /**< with a reference to the address */
     enum qs_peer_state told;
     const char *reason; /**< constant text */
+
+    /* Observation. */
+    struct hg_tally_peer tally;
+    struct hg_peer_events events; /**< atomic */
 };
 
 void hg_peer_init(struct hg_peer *peer);

@@ -26,6 +26,7 @@
 #include "hg/hg_port.h"
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
+#include "hg/hg_stats_signal.h"
 #include "mercury.h"
 #include "util/util_clock.h"
 #include "util/util_log.h"
@@ -39,6 +40,10 @@
 #define PROGRESS_CLOCK_TURNS 4U
 /* Turns between two looks at the clock for timers that can wait for so long. */
 #define PROGRESS_LAZY_TURNS 16U
+/* Of those that ask for it, the turns until one tells the context the time in any case. */
+#define PROGRESS_ABOUT_TURNS 8U
+/* A timer that fires so late says that nobody made progress meanwhile. */
+#define PROGRESS_STALL_NS (100U * UTIL_CLOCK_NS_PER_MS)
 /* Rounds of reading completions before a due timer may fire. */
 #define PROGRESS_DRAIN_ROUNDS 64U
 
@@ -65,27 +70,63 @@ void hg_progress_flush_locked(struct hg_context *context)
         na_wake(context->na);
 }
 
+void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline_ns, uint64_t now_ns)
+{
+    if (now_ns < deadline_ns + PROGRESS_STALL_NS)
+        return;
+    if (context->stall_seen_ns > deadline_ns)
+        return; /* one stall makes many timers late */
+    context->stall_seen_ns = now_ns;
+    context->counters.stalls++;
+    hg_event(context->hg_class, NULL, HG_EVENT_STALL,
+             "nobody has made progress on context %u for %llu ms or more, though it was waited for", context->id,
+             (unsigned long long)((now_ns - deadline_ns) / UTIL_CLOCK_NS_PER_MS));
+}
+
 /* Fires what is due, after everything that has arrived was handled: an answer beats its timer. */
 static unsigned int progress_timers(struct hg_context *context)
 {
     unsigned int round;
 
-    if (util_wheel_next_ns(&context->wheel) > util_clock_now_ns())
+    context->about_ns = util_clock_now_ns();
+    if (util_wheel_next_ns(&context->wheel) > context->about_ns)
         return 0;
     for (round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
         continue;
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
 }
 
-/* Whether a timer may be due that is not to be kept waiting: the clock is asked. */
-static bool progress_timers_due(struct hg_context *context)
+/* Whether to look at what is not looked at in each turn: a timer that is not to be kept waiting may be due, or it has been left
+ * alone for long enough. */
+static inline bool progress_look_due(struct hg_context *context)
 {
-    if (context->wheel.count > context->lazy_timers || context->lazy_turns == 0) {
-        context->lazy_turns = PROGRESS_LAZY_TURNS;
-        return context->wheel.count > 0;
-    }
+    if (context->wheel.count > context->lazy_timers || context->lazy_turns == 0)
+        return true;
     context->lazy_turns--;
     return false;
+}
+
+/* A signal has asked for what is counted. The lock is dropped meanwhile, since all of that is read by locks. */
+static void progress_serve_signal(struct hg_context *context)
+{
+    util_lock_drop(&context->lock);
+    hg_stats_signal_serve();
+    util_lock_take(&context->lock);
+}
+
+/* Timers, the time, and signals; the lock may be dropped meanwhile. */
+static unsigned int progress_look(struct hg_context *context)
+{
+    unsigned int count = 0;
+
+    context->lazy_turns = PROGRESS_LAZY_TURNS;
+    if (context->wheel.count > 0)
+        count = progress_timers(context);
+    else if (++context->about_turns % PROGRESS_ABOUT_TURNS == 0)
+        context->about_ns = util_clock_now_ns();
+    if (hg_stats_signal_pending())
+        progress_serve_signal(context);
+    return count;
 }
 
 unsigned int hg_progress_turn_locked(struct hg_context *context)
@@ -104,8 +145,8 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
         count += bulk_env_resume(&context->bulk);
     if (!util_list_empty(&context->due_sessions))
         hg_progress_flush_locked(context);
-    if (progress_timers_due(context))
-        count += progress_timers(context);
+    if (progress_look_due(context))
+        count += progress_look(context);
     return count;
 }
 
@@ -129,7 +170,7 @@ static bool progress_arm(struct hg_context *context, uint64_t until_ns)
     context->armed_until_ns = until_ns;
     /* seq_cst: against hg_queue_post, see the head of this file. */
     atomic_store(&context->armed, true);
-    if (atomic_load(&context->inbox_count) == 0 && util_list_empty(&context->ready) &&
+    if (atomic_load(&context->inbox_count) == 0 && !hg_stats_signal_pending() && util_list_empty(&context->ready) &&
         !bulk_env_ready(&context->bulk) && hg_port_wait_prepare(context))
         return true;
     hg_port_wait_finish(context);
@@ -193,6 +234,7 @@ static void progress_sleep(struct hg_context *context, uint64_t deadline_ns)
     util_lock_drop(&context->lock);
     progress_poll(context, until_ns);
     util_lock_take(&context->lock);
+    context->about_ns = util_clock_now_ns();
     context->lazy_turns = 0; /* a timer may have ended the sleep */
     progress_disarm(context);
 }
@@ -213,6 +255,7 @@ static void progress_loop(struct hg_context *context, uint64_t deadline_ns)
         if (turn % PROGRESS_CLOCK_TURNS != 0 && events == 0 && util_lock_wanted(&context->lock) == 0)
             continue; /* an idle turn costs little more than asking the clock */
         now_ns = util_clock_now_ns();
+        context->about_ns = now_ns;
         if (now_ns >= deadline_ns)
             return;
         if (events > 0 || spin_until_ns == 0)
@@ -286,8 +329,10 @@ bool HG_Event_ready(hg_context_t *context)
     util_lock_take(&context->lock);
     hg_progress_flush_locked(context);
     now_ns = util_clock_now_ns();
+    context->about_old = true;
     next_ns = progress_next_ns(context, now_ns);
-    ready = !util_list_empty(&context->ready) || next_ns <= now_ns || context->epoll_fd < 0;
+    ready =
+        !util_list_empty(&context->ready) || next_ns <= now_ns || context->epoll_fd < 0 || hg_stats_signal_pending();
     if (!ready)
         progress_set_timer_fd(context, next_ns);
     /* A thread asleep in HG_Progress has armed the descriptor already, and only that thread disarms it. */
@@ -304,6 +349,9 @@ hg_return_t HG_Event_progress(hg_context_t *context, unsigned int *count_p)
     if (context == NULL)
         return hg_error_set(HG_INVALID_ARG, "HG_Event_progress: a NULL argument");
     util_lock_take(&context->lock);
+    if (context->about_old)
+        context->about_ns = util_clock_now_ns();
+    context->about_old = false;
     if (!context->progressing)
         progress_disarm(context);
     if (context->timer_fd >= 0)

@@ -10,13 +10,19 @@
 #define HG_HG_PROGRESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct hg_context;
 
 /** Offers to the transport what sessions have gathered or could not send before. Needs the context's lock. */
 void hg_progress_flush_locked(struct hg_context *context);
 
-/** One turn: network, inbox, timers, bulk, waiting sessions. Needs the context's lock. Returns the number of events. */
+/** One turn: network, inbox, timers, bulk, waiting sessions. Needs the context's lock, and may drop it for a while at the end.
+ *  Returns the number of events. */
 unsigned int hg_progress_turn_locked(struct hg_context *context);
+
+/** A timer of something that waits for progress has fired at @p now_ns. If that is late, nobody had made progress for a while
+ *  although it was needed: this is counted, and told. Needs the lock. */
+void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline_ns, uint64_t now_ns);
 
 #endif

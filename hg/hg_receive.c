@@ -258,8 +258,10 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
             hg_session_kick(session);
             return NULL;
         }
-        if (session->remote_incarnation != frame->hello.incarnation)
+        if (session->remote_incarnation != frame->hello.incarnation) {
+            hg_event(context->hg_class, session->addr, HG_EVENT_PEER_RESTARTED, "it is another process than before");
             hg_liveness_dead(session, "it was restarted");
+        }
         hg_session_end(session, -ECONNRESET); /* the peer was restarted on its address, or began anew */
         session = NULL;
     }
@@ -294,8 +296,8 @@ static struct hg_session *receive_session_by_route(struct hg_port *port, struct 
 static void receive_count_damaged(struct hg_session *session)
 {
     session->context->counters.checksum_errors++;
-    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_WIRE,
-                     "a frame from %s was damaged on its way; its session ends", session->addr->text);
+    hg_event(session->context->hg_class, session->addr, HG_EVENT_CHECKSUM_ERROR,
+             "a frame from it was damaged on its way; its session ends");
 }
 
 /* Ends a session for what came on it. Where bytes were changed on their way, the peer is none to blame: its calls end with
@@ -304,6 +306,9 @@ static void receive_end(struct hg_session *session, int error)
 {
     if (error == -EILSEQ)
         hg_session_farewell(session, HG_CHECKSUM_ERROR);
+    else if (error == -EPROTO)
+        hg_event(session->context->hg_class, session->addr, HG_EVENT_PROTOCOL_ERROR,
+                 "it broke the protocol; its session ends");
     hg_session_end(session, error);
 }
 
@@ -316,13 +321,19 @@ static bool receive_is_for_predecessor(const struct hg_session *session, const s
            !UTIL_MUTANT(INCARNATION_UNCHECKED);
 }
 
+static void receive_count_stale(struct hg_session *session, const char *what)
+{
+    session->context->counters.stale_frames++;
+    hg_event(session->context->hg_class, session->addr, HG_EVENT_STALE_FRAME, "%s", what);
+}
+
 /* The peer learns of us by our hello, which ends its session. */
 static int receive_succeed(struct hg_session *session, const struct receive_frame *frame)
 {
     struct hg_frame_hello hello = frame->hello;
     int error;
 
-    session->context->counters.stale_frames++;
+    receive_count_stale(session, "it speaks to an earlier process at our address");
     hello.peer_incarnation = 0;
     error = hg_session_learn(session, &hello);
     session->announce |= error == 0;
@@ -332,7 +343,8 @@ static int receive_succeed(struct hg_session *session, const struct receive_fram
 /* The error of a peer that is another process than before. */
 static int receive_restarted(struct hg_session *session, int error)
 {
-    session->context->counters.stale_frames++;
+    receive_count_stale(session, "a frame of it is for, or from, an earlier process");
+    hg_event(session->context->hg_class, session->addr, HG_EVENT_PEER_RESTARTED, "it is another process than before");
     if (session->port->limits->connections)
         return error;
     hg_liveness_dead(session, "it was restarted");
@@ -350,8 +362,10 @@ static int receive_frame_on(struct hg_session *session, const struct receive_fra
         return receive_succeed(session, frame);
     if (error == 0 && frame->has_hello)
         error = hg_session_learn(session, &frame->hello);
-    if (error == 0)
+    if (error == 0) {
         hg_session_heard(session);
+        atomic_store_explicit(&session->tally.heard_ns, session->context->about_ns, memory_order_relaxed);
+    }
     /* Credit counts within one pair of sessions: that of a frame for an earlier one of ours, as it may come over datagrams,
      * says nothing here. */
     if (error == 0 && (session->port->limits->connections || frame->header.session_key == session->local_key))
@@ -372,8 +386,8 @@ static void receive_foreign(struct hg_port *port, struct na_route *route)
 {
     struct na_frame *frame = route != NULL ? na_frame_get(port->na) : NULL;
 
-    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_WIRE, "a frame from %s has a version that is not understood",
-                     route != NULL ? na_route_text(route) : "an unknown peer");
+    hg_event(port->context->hg_class, NULL, HG_EVENT_BAD_FRAME, "a frame from %s has a version that is not understood",
+             route != NULL ? na_route_text(route) : "an unknown peer");
     if (frame == NULL)
         return;
     hg_frame_encode_refusal(frame->data);
@@ -443,9 +457,11 @@ static void receive_reject(struct hg_port *port, struct na_route *route, enum hg
     if (kind == HG_FRAME_KIND_FOREIGN_VERSION)
         receive_foreign(port, route);
     else
-        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_WIRE, "%s from %s is dropped", receive_kind_text(kind),
-                         route != NULL ? na_route_text(route) : "an unknown peer");
-    if (session != NULL)
+        hg_event(port->context->hg_class, NULL, HG_EVENT_BAD_FRAME, "%s from %s is dropped", receive_kind_text(kind),
+                 route != NULL ? na_route_text(route) : "an unknown peer");
+    if (session != NULL && kind == HG_FRAME_KIND_GARBAGE)
+        receive_end(session, -EPROTO);
+    else if (session != NULL)
         hg_session_end(session, receive_kind_error(kind));
     else if (route != NULL)
         na_route_close(route);
@@ -470,6 +486,7 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
     session = route != NULL ? receive_session_by_route(port, route, &frame) : receive_session_by_id(port, &frame);
     if (session == NULL) {
         context->counters.stale_frames++;
+        hg_event(context->hg_class, NULL, HG_EVENT_STALE_FRAME, "a frame that belongs to no session here is dropped");
         if (route != NULL)
             receive_reject(port, route, HG_FRAME_KIND_GARBAGE);
         return;

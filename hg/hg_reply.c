@@ -47,6 +47,10 @@ static void reply_pull(struct hg_handle *handle, const struct hg_header *header)
 static void reply_stale(struct hg_session *session, const struct hg_header *header)
 {
     session->context->counters.stale_frames++;
+    session->context->counters.stale_replies++;
+    hg_tally_bump(&session->tally.stale_replies);
+    hg_event(session->context->hg_class, session->addr, HG_EVENT_STALE_REPLY,
+             "an answer of it to a call that had ended is dropped");
     hg_overflow_release_orphan_locked(session, header->tag);
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         hg_session_control(session, HG_MESSAGE_RELEASE, header->release_tag);
@@ -75,8 +79,8 @@ static void reply_damaged(struct hg_handle *handle, const struct hg_header *head
     struct hg_session *session = handle->session;
 
     session->context->counters.checksum_errors++;
-    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_RPC, "an output from %s was damaged on its way",
-                     session->addr->text);
+    hg_event(session->context->hg_class, session->addr, HG_EVENT_CHECKSUM_ERROR,
+             "an output from it was damaged on its way");
     hg_session_ref(session);
     hg_retry_or_complete_locked(handle, HG_CHECKSUM_ERROR, reply_outcome(header));
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)

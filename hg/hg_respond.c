@@ -177,6 +177,10 @@ bool hg_respond_instead_locked(struct hg_handle *handle)
     hg_cancel_answered_locked(handle);
     handle->owner->counters.expired += handle->refused && handle->status == HG_TIMEOUT;
     handle->owner->counters.shed += handle->refused && handle->status == HG_AGAIN;
+    if (handle->refused)
+        hg_tally_not_run(&handle->owner->tally, handle->rpc, &handle->sample, (hg_return_t)handle->status);
+    else
+        hg_tally_end(&handle->sample);
     if (handle->once.origin != NULL && handle->refused)
         hg_once_forget(handle); /* the next attempt may come before this answer has left */
     else if (handle->once.origin != NULL)
@@ -278,6 +282,7 @@ hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *ou
         hg_handle_ref(handle);
         hg_nested_answered(handle);
         hg_cancel_answered_locked(handle);
+        hg_tally_end(&handle->sample);
         if (handle->once.origin != NULL)
             respond_remember(handle);
         hg_handle_move(handle, HG_HANDLE_RESPONDING);

@@ -20,6 +20,7 @@
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
+#include "hg/hg_progress.h"
 #include "mercury.h"
 #include "util/util_alloc.h"
 #include "util/util_clock.h"
@@ -434,6 +435,33 @@ static void retry_undo(struct hg_handle *handle, bool busy)
     hg_session_unref(session);
 }
 
+/* Whether the call may have another attempt; the end of its attempts is told. */
+static bool retry_has_attempts(const struct hg_handle *handle, hg_return_t ret)
+{
+    const struct hg_retry *retry = &handle->retry;
+
+    if (handle->attempts < retry->how.attempts_max)
+        return true;
+    if (retry->how.attempts_max > 1)
+        hg_event(handle->owner->hg_class, handle->info.addr, HG_EVENT_RETRIES_EXHAUSTED,
+                 "a call of RPC id %#llx fails with %s after %u attempts", (unsigned long long)handle->info.id,
+                 HG_Error_to_string(ret), handle->attempts);
+    return false;
+}
+
+/* Takes a repetition out of the peer's budget; false when it is used up, which is told. */
+static bool retry_pay_for(const struct hg_handle *handle, hg_return_t ret)
+{
+    struct hg_class *hg_class = handle->owner->hg_class;
+
+    if (retry_pay(hg_class, handle->retry.peer))
+        return true;
+    hg_event(hg_class, handle->info.addr, HG_EVENT_BUDGET_EXHAUSTED,
+             "a call of RPC id %#llx fails with %s: the budget of repetitions is used up (qs_class_set_retry_budget)",
+             (unsigned long long)handle->info.id, HG_Error_to_string(ret));
+    return false;
+}
+
 /* Begins the pause before the next attempt; false when there is to be none. */
 static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome)
 {
@@ -442,11 +470,11 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
     bool busy = retry_target_is_busy(handle, outcome);
     uint64_t until_ns;
 
-    if (retry->peer == NULL || handle->attempts >= retry->how.attempts_max || !retry_is_for(retry, ret, outcome) ||
-        atomic_load_explicit(&owner->closing, memory_order_relaxed))
+    if (retry->peer == NULL || !retry_is_for(retry, ret, outcome) ||
+        atomic_load_explicit(&owner->closing, memory_order_relaxed) || !retry_has_attempts(handle, ret))
         return false;
     until_ns = util_clock_deadline_ns(retry_pause_ns(handle));
-    if (until_ns >= handle->deadline_ns || !retry_pay(owner->hg_class, retry->peer))
+    if (until_ns >= handle->deadline_ns || !retry_pay_for(handle, ret))
         return false;
     if (busy && handle->exposure != NULL && !retry_copy_input(handle))
         return false;
@@ -476,6 +504,7 @@ static void retry_again(struct hg_handle *handle)
     handle->cause = 0;
     handle->retry_after_us = 0;
     handle->owner->counters.retries++;
+    hg_tally_retried(&handle->owner->tally, handle->rpc, handle->info.addr);
     error = hg_context_slot_get(handle->owner, handle, &handle->tag);
     if (error == 0) {
         retry_arm_attempt(handle);
@@ -498,6 +527,7 @@ void hg_retry_fired(struct util_timer *timer)
 {
     struct hg_handle *handle = util_container_of(timer, struct hg_handle, retry.timer);
 
+    hg_progress_check_late_locked(handle->owner, timer->deadline_ns, util_clock_now_ns());
     if (handle->retry.pausing)
         retry_again(handle);
     else

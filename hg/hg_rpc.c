@@ -10,6 +10,7 @@
 #include "hg/hg_rpc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hg/hg_class.h"
@@ -88,10 +89,7 @@ struct hg_rpc *hg_rpc_find(struct hg_rpc_table *table, hg_id_t id)
 {
     struct hg_rpc *rpc = rpc_find_any(table, id);
 
-    /* Acquire: pairs with hg_rpc_add, so that a registered entry is seen with its procs. */
-    if (rpc != NULL && !atomic_load_explicit(&rpc->registered, memory_order_acquire))
-        return NULL;
-    return rpc;
+    return rpc != NULL && hg_rpc_is_registered(rpc) ? rpc : NULL;
 }
 
 static void rpc_insert(struct hg_rpc_slots *slots, struct hg_rpc *rpc)
@@ -153,8 +151,10 @@ static struct hg_rpc *rpc_create_locked(struct hg_rpc_table *table, hg_id_t id, 
         return NULL;
     *error = -ENOMEM;
     rpc = util_calloc(1, sizeof(*rpc));
-    if (rpc != NULL)
+    if (rpc != NULL) {
         rpc->id = id;
+        rpc->number = table->count;
+    }
     return rpc;
 }
 
@@ -208,6 +208,18 @@ bool hg_rpc_is_named(struct hg_rpc_table *table, hg_id_t id, const char *name)
     util_lock_take(&table->lock);
     rpc = hg_rpc_find(table, id);
     named = rpc != NULL && !rpc_has_other_name(rpc, name);
+    util_lock_drop(&table->lock);
+    return named;
+}
+
+bool hg_rpc_copy_name(struct hg_rpc_table *table, const struct hg_rpc *rpc, char *name, size_t name_size)
+{
+    bool named;
+
+    util_lock_take(&table->lock);
+    named = rpc->name != NULL;
+    if (named)
+        (void)snprintf(name, name_size, "%s", rpc->name);
     util_lock_drop(&table->lock);
     return named;
 }

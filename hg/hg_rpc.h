@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mercury_types.h"
@@ -23,6 +24,7 @@
 
 struct hg_rpc {
     hg_id_t id;
+    uint32_t number;                /**< of the order in which they came; constant */
     _Atomic(hg_proc_cb_t) in_proc;  /**< these six may change while calls run, hence atomic (relaxed: */
     _Atomic(hg_proc_cb_t) out_proc; /*   a call under way may see the old or the new value) */
     _Atomic(hg_rpc_cb_t) callback;
@@ -53,8 +55,18 @@ int hg_rpc_table_init(struct hg_rpc_table *table);
 /** Runs the data's free callbacks and frees all entries. */
 void hg_rpc_table_fini(struct hg_rpc_table *table);
 
+/** Whether an entry is registered. Any thread, no lock; once it is, the entry is seen with its procs. */
+static inline bool hg_rpc_is_registered(struct hg_rpc *rpc)
+{
+    /* Acquire: pairs with hg_rpc_add. */
+    return atomic_load_explicit(&rpc->registered, memory_order_acquire);
+}
+
 /** The registered entry, or NULL. Any thread, no lock. */
 struct hg_rpc *hg_rpc_find(struct hg_rpc_table *table, hg_id_t id);
+
+/** Copies the name, cut off where it does not fit; false: the entry has none. */
+bool hg_rpc_copy_name(struct hg_rpc_table *table, const struct hg_rpc *rpc, char *name, size_t name_size);
 
 /** Adds or changes an entry. @p name is copied; an entry that has one keeps it when @p name is NULL, and is left as it is
  *  when they differ: -EEXIST. */

@@ -98,6 +98,7 @@ static void self_open_response(struct hg_parcel *parcel, struct hg_context *cont
                                                                              : QS_OUTCOME_EXECUTED);
     } else {
         context->counters.stale_frames++;
+        context->counters.stale_replies++;
     }
     self_free(message);
 }

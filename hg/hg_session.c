@@ -114,6 +114,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     }
     hg_addr_ref(addr);
     session->addr = addr;
+    hg_tally_join(session);
     util_list_push(&context->sessions, &session->link);
     return session;
 }
@@ -134,6 +135,7 @@ static void session_unlink(struct hg_session *session)
     struct hg_context *context = session->context;
 
     session_unmap(session);
+    hg_tally_leave(session);
     context->session_slots[session->local_index] = NULL;
     util_list_remove(&session->link);
     util_list_remove(&session->due_link);

@@ -33,6 +33,7 @@
 #include "hg/hg_liveness.h"
 #include "hg/hg_outbox.h"
 #include "hg/hg_serving.h"
+#include "hg/hg_tally.h"
 #include "mercury_types.h"
 #include "na/na.h"
 #include "util/util_list.h"
@@ -124,6 +125,8 @@ struct hg_session {
     struct hg_session_control *controls;
     uint32_t control_count;
     uint32_t control_capacity;
+
+    struct hg_tally_session tally;
 };
 
 /** The session for calls to context @p target_context of @p addr, opened if need be. */

@@ -62,6 +62,10 @@ static void stats_sum(struct hg_class *hg_class, struct qs_counters *out, uint64
         hg_stats_add(out, &counters);
     }
     util_lock_drop(&hg_class->context_lock);
+    util_lock_take(&hg_class->once.lock);
+    out->records_evicted = hg_class->once.evicted;
+    out->answers_dropped = hg_class->once.dropped;
+    util_lock_drop(&hg_class->once.lock);
 }
 
 void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out)
@@ -120,16 +124,37 @@ static const struct {
     const char *name;
     size_t offset;
 } stats_fields[] = {
-    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv),    STATS_FIELD(rpc_resp_sent), STATS_FIELD(rpc_resp_recv),
-    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),     STATS_FIELD(frames_recv),   STATS_FIELD(sends_refused),
-    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames),    STATS_FIELD(unknown_rpc),   STATS_FIELD(timeouts),
-    STATS_FIELD(cancels),         STATS_FIELD(route_up),        STATS_FIELD(route_down),    STATS_FIELD(overflow_in),
-    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),        STATS_FIELD(bulk_bytes),    STATS_FIELD(wakeups),
-    STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors), STATS_FIELD(retries),       STATS_FIELD(repeats),
-    STATS_FIELD(cancelled),       STATS_FIELD(expired),         STATS_FIELD(pings_sent),    STATS_FIELD(shed),
+    STATS_FIELD(rpc_req_sent),    STATS_FIELD(rpc_req_recv),
+    STATS_FIELD(rpc_resp_sent),   STATS_FIELD(rpc_resp_recv),
+    STATS_FIELD(rpc_oneway_sent), STATS_FIELD(frames_sent),
+    STATS_FIELD(frames_recv),     STATS_FIELD(sends_refused),
+    STATS_FIELD(bad_frames),      STATS_FIELD(stale_frames),
+    STATS_FIELD(unknown_rpc),     STATS_FIELD(timeouts),
+    STATS_FIELD(cancels),         STATS_FIELD(route_up),
+    STATS_FIELD(route_down),      STATS_FIELD(overflow_in),
+    STATS_FIELD(overflow_out),    STATS_FIELD(bulk_ops),
+    STATS_FIELD(bulk_bytes),      STATS_FIELD(wakeups),
+    STATS_FIELD(sleeps),          STATS_FIELD(checksum_errors),
+    STATS_FIELD(retries),         STATS_FIELD(repeats),
+    STATS_FIELD(cancelled),       STATS_FIELD(expired),
+    STATS_FIELD(pings_sent),      STATS_FIELD(shed),
+    STATS_FIELD(stale_replies),   STATS_FIELD(refused),
+    STATS_FIELD(stalls),          STATS_FIELD(records_evicted),
+    STATS_FIELD(answers_dropped),
 };
 
 _Static_assert(sizeof(stats_fields) / sizeof(stats_fields[0]) == STATS_FIELDS, "each counter has its name here");
+
+void hg_stats_each(const struct qs_counters *counters, void (*visit)(const char *name, uint64_t value, void *arg),
+                   void *arg)
+{
+    for (size_t i = 0; i < STATS_FIELDS; i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)counters + stats_fields[i].offset, sizeof(value));
+        visit(stats_fields[i].name, value, arg);
+    }
+}
 
 /* The counters of a class as they were at one moment, so that they can be written without a lock. */
 struct stats_snapshot {

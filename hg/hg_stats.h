@@ -26,6 +26,10 @@ void hg_stats_of_context_locked(const struct hg_context *context, struct qs_coun
 /** Sums the counters of all contexts of the class. Takes each context's lock in turn. */
 void hg_stats_read(struct hg_class *hg_class, struct qs_counters *out);
 
+/** Calls @p visit for each counter, in their order. */
+void hg_stats_each(const struct qs_counters *counters, void (*visit)(const char *name, uint64_t value, void *arg),
+                   void *arg);
+
 /** Writes the counters of the class to the log, in one line and whatever the level: they were asked for. No lock held. */
 void hg_stats_write(struct hg_class *hg_class);
 

@@ -24,6 +24,11 @@ uint64_t util_clock_now_ns(void)
     return (uint64_t)ts.tv_sec * UTIL_CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t util_clock_wall_s(void)
+{
+    return (uint64_t)time(NULL);
+}
+
 void util_clock_replace(uint64_t (*now)(void))
 {
     atomic_store_explicit(&replacement, now, memory_order_relaxed);

@@ -22,6 +22,9 @@
 /* Now, by the clock in force. Any thread. */
 uint64_t util_clock_now_ns(void);
 
+/* Seconds since 1970, for people to read; no deadline counts by it, and it is never replaced. */
+uint64_t util_clock_wall_s(void);
+
 /* Makes `now` the clock of the whole process; NULL restores the real one. `now` is called by any
  * thread and must never go backwards. */
 void util_clock_replace(uint64_t (*now)(void));

@@ -1,54 +1,80 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * The log-linear histogram. A value of n bits, n > 11, lies in one of the 1024 buckets of its
+ * The log-linear histogram. With 11 sub-bits, a value of n bits, n > 11, lies in one of the 1024 buckets of its
  * doubling: its 11 leading bits tell which, and the n - 11 bits below them are dropped.
  */
 #include "util/util_hist.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "util/util_alloc.h"
 
-#define LINEAR (1U << UTIL_HIST_SUB_BITS)
-#define HALF   (1U << (UTIL_HIST_SUB_BITS - 1U))
+/* Values below it have a bucket each. */
+static unsigned int hist_linear(const struct util_hist *hist)
+{
+    return 1U << hist->sub_bits;
+}
 
-static unsigned int bucket_of(uint64_t value)
+/* Buckets of a doubling. */
+static unsigned int hist_half(const struct util_hist *hist)
+{
+    return 1U << (hist->sub_bits - 1U);
+}
+
+static unsigned int hist_buckets(const struct util_hist *hist)
+{
+    return hist_linear(hist) + (UTIL_HIST_MAX_BITS - hist->sub_bits) * hist_half(hist);
+}
+
+static unsigned int bucket_of(const struct util_hist *hist, uint64_t value)
 {
     unsigned int shift;
 
-    if (value < LINEAR)
+    if (value < hist_linear(hist))
         return (unsigned int)value;
     if (value >> UTIL_HIST_MAX_BITS != 0)
-        return UTIL_HIST_BUCKETS - 1U;
-    shift = 64U - UTIL_HIST_SUB_BITS - (unsigned int)__builtin_clzll((unsigned long long)value);
-    return LINEAR + (shift - 1U) * HALF + (unsigned int)(value >> shift) - HALF;
+        return hist_buckets(hist) - 1U;
+    shift = 64U - hist->sub_bits - (unsigned int)__builtin_clzll((unsigned long long)value);
+    return hist_linear(hist) + (shift - 1U) * hist_half(hist) + (unsigned int)(value >> shift) - hist_half(hist);
 }
 
 /* The highest value that falls into a bucket. */
-static uint64_t bucket_top(unsigned int bucket)
+static uint64_t bucket_top(const struct util_hist *hist, unsigned int bucket)
 {
     unsigned int shift;
     uint64_t lead;
 
-    if (bucket < LINEAR)
+    if (bucket < hist_linear(hist))
         return bucket;
-    shift = (bucket - LINEAR) / HALF + 1U;
-    lead = HALF + (bucket - LINEAR) % HALF;
+    shift = (bucket - hist_linear(hist)) / hist_half(hist) + 1U;
+    lead = hist_half(hist) + (bucket - hist_linear(hist)) % hist_half(hist);
     return ((lead + 1) << shift) - 1;
+}
+
+static int hist_init(struct util_hist *hist, unsigned int sub_bits)
+{
+    struct util_hist made = {.sub_bits = sub_bits};
+
+    made.buckets = util_malloc(hist_buckets(&made) * sizeof(*made.buckets));
+    if (made.buckets == NULL)
+        return -ENOMEM;
+    *hist = made;
+    util_hist_reset(hist);
+    return 0;
 }
 
 int util_hist_init(struct util_hist *hist)
 {
-    uint64_t *buckets = util_malloc(UTIL_HIST_BUCKETS * sizeof(*buckets));
+    return hist_init(hist, UTIL_HIST_SUB_BITS);
+}
 
-    if (buckets == NULL)
-        return -ENOMEM;
-    hist->buckets = buckets;
-    util_hist_reset(hist);
-    return 0;
+int util_hist_init_coarse(struct util_hist *hist)
+{
+    return hist_init(hist, UTIL_HIST_SUB_BITS_COARSE);
 }
 
 void util_hist_fini(struct util_hist *hist)
@@ -61,27 +87,33 @@ void util_hist_fini(struct util_hist *hist)
 
 void util_hist_reset(struct util_hist *hist)
 {
-    memset(hist->buckets, 0, UTIL_HIST_BUCKETS * sizeof(*hist->buckets));
+    memset(hist->buckets, 0, hist_buckets(hist) * sizeof(*hist->buckets));
     hist->count = 0;
     hist->min_ns = UINT64_MAX;
     hist->max_ns = 0;
     hist->sum_ns = 0.0;
 }
 
-void util_hist_record(struct util_hist *hist, uint64_t value_ns)
+void util_hist_record_many(struct util_hist *hist, uint64_t value_ns, uint64_t weight)
 {
-    hist->buckets[bucket_of(value_ns)]++;
-    hist->count++;
-    hist->sum_ns += (double)value_ns;
+    hist->buckets[bucket_of(hist, value_ns)] += weight;
+    hist->count += weight;
+    hist->sum_ns += (double)value_ns * (double)weight;
     if (value_ns < hist->min_ns)
         hist->min_ns = value_ns;
     if (value_ns > hist->max_ns)
         hist->max_ns = value_ns;
 }
 
+void util_hist_record(struct util_hist *hist, uint64_t value_ns)
+{
+    util_hist_record_many(hist, value_ns, 1);
+}
+
 void util_hist_merge(struct util_hist *dst, const struct util_hist *src)
 {
-    for (unsigned int i = 0; i < UTIL_HIST_BUCKETS; i++)
+    assert(dst->sub_bits == src->sub_bits);
+    for (unsigned int i = 0; i < hist_buckets(dst); i++)
         dst->buckets[i] += src->buckets[i];
     dst->count += src->count;
     dst->sum_ns += src->sum_ns;
@@ -117,7 +149,7 @@ uint64_t util_hist_percentile(const struct util_hist *hist, double percent, uint
 
         while ((seen += hist->buckets[bucket]) < rank)
             bucket++;
-        value_ns = bucket == UTIL_HIST_BUCKETS - 1U ? hist->max_ns : bucket_top(bucket);
+        value_ns = bucket == hist_buckets(hist) - 1U ? hist->max_ns : bucket_top(hist, bucket);
         if (value_ns > hist->max_ns)
             value_ns = hist->max_ns;
     }

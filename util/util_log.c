@@ -203,7 +203,7 @@ void util_log_write(enum util_log_area area, enum util_log_level level, const ch
     errno = saved_errno;
 }
 
-bool util_log_limit_pass(struct util_log_limit *limit, unsigned int *suppressed)
+bool util_log_limit_pass(struct util_log_limit *limit, unsigned int lines_max, unsigned int *suppressed)
 {
     uint64_t now_ns = util_clock_now_ns();
     unsigned long long window_ns = atomic_load_explicit(&limit->window_ns, memory_order_relaxed);
@@ -213,7 +213,7 @@ bool util_log_limit_pass(struct util_log_limit *limit, unsigned int *suppressed)
         atomic_store_explicit(&limit->window_ns, now_ns > 0 ? now_ns : 1, memory_order_relaxed);
         atomic_store_explicit(&limit->lines, 0, memory_order_relaxed);
     }
-    if (atomic_fetch_add_explicit(&limit->lines, 1, memory_order_relaxed) >= UTIL_LOG_LIMIT_LINES) {
+    if (atomic_fetch_add_explicit(&limit->lines, 1, memory_order_relaxed) >= lines_max) {
         atomic_fetch_add_explicit(&limit->suppressed, 1, memory_order_relaxed);
         return false;
     }

@@ -90,17 +90,19 @@ void util_log_init_from_env(void);
 void util_log_write(enum util_log_area area, enum util_log_level level, const char *file, int line_number,
                     const char *func, const char *format, ...) __attribute__((format(printf, 6, 7), cold));
 
-/* State of one call site whose lines are limited. */
+/* State of lines that are limited together, such as those of one call site; zeroed at first. */
 struct util_log_limit {
     atomic_ullong window_ns; /* start of the current second; 0 before the first line */
     atomic_uint lines;       /* tried in this second */
     atomic_uint suppressed;  /* not written since the last line that was */
 };
 
-/* Whether the call site may write now: UTIL_LOG_LIMIT_LINES a second. On true, *suppressed is the
- * number of lines left out since the last one. */
+/* Whether a line may be written now: lines_max of them a second. On true, *suppressed is the number of
+ * lines left out since the last one. Any thread. */
+bool util_log_limit_pass(struct util_log_limit *limit, unsigned int lines_max, unsigned int *suppressed);
+
+/* How many lines a call site of util_log_limited writes in a second. */
 #define UTIL_LOG_LIMIT_LINES 5U
-bool util_log_limit_pass(struct util_log_limit *limit, unsigned int *suppressed);
 
 #define UTIL_LOG_AT(level, area, ...)                                                   \
     do {                                                                                \
@@ -117,16 +119,16 @@ bool util_log_limit_pass(struct util_log_limit *limit, unsigned int *suppressed)
 
 /* For lines that a peer, or a broken network, could cause at any rate: each call site writes at
  * most UTIL_LOG_LIMIT_LINES of them a second, and says how many it left out. */
-#define util_log_limited(level, area, ...)                                                     \
-    do {                                                                                       \
-        static struct util_log_limit limit_;                                                   \
-        unsigned int suppressed_ = 0;                                                          \
-        if (util_log_enabled((area), (level)) && util_log_limit_pass(&limit_, &suppressed_)) { \
-            util_log_write((area), (level), __FILE__, __LINE__, __func__, __VA_ARGS__);        \
-            if (suppressed_ > 0)                                                               \
-                util_log_write((area), (level), __FILE__, __LINE__, __func__,                  \
-                               "%u more lines like this one were left out", suppressed_);      \
-        }                                                                                      \
+#define util_log_limited(level, area, ...)                                                                           \
+    do {                                                                                                             \
+        static struct util_log_limit limit_;                                                                         \
+        unsigned int suppressed_ = 0;                                                                                \
+        if (util_log_enabled((area), (level)) && util_log_limit_pass(&limit_, UTIL_LOG_LIMIT_LINES, &suppressed_)) { \
+            util_log_write((area), (level), __FILE__, __LINE__, __func__, __VA_ARGS__);                              \
+            if (suppressed_ > 0)                                                                                     \
+                util_log_write((area), (level), __FILE__, __LINE__, __func__,                                        \
+                               "%u more lines like this one were left out", suppressed_);                            \
+        }                                                                                                            \
     } while (0)
 
 #endif /* UTIL_LOG_H */

@@ -34,6 +34,8 @@ extern const struct support_case hg_progress_cases[];
 extern const struct support_case hg_register_cases[];
 extern const struct support_case hg_result_cases[];
 extern const struct support_case hg_self_cases[];
+extern const struct support_case hg_signal_cases[];
+extern const struct support_case hg_stats_cases[];
 extern const struct support_case hg_timeout_cases[];
 
 #endif /* HG_CONTRACT_H */

@@ -9,7 +9,7 @@
  *     hot_path [URI [CALLS [KIND]]]  tcp://127.0.0.1, 10,000 and "plain" by default
  *
  * KIND "limit" gives each call a time limit, "at-most-once" makes it one that may be repeated, for which the target
- * keeps the answer (and allocates it).
+ * keeps the answer (and allocates it), "measured" has both sides measure how long each call takes.
  *
  * The difference between two runs with different CALLS, under `valgrind --tool=callgrind` or `strace -c`, gives
  * instructions and system calls per call; docs/performance.md has the commands and the counts.
@@ -112,12 +112,15 @@ static void hot_path_self_text(hg_class_t *hg_class, char text[NA_ADDRESS_MAX])
     SUPPORT_CHECK(HG_Addr_free(hg_class, addr) == HG_SUCCESS);
 }
 
-static void hot_path_set_kind(hg_class_t *hg_class, hg_id_t id, const char *kind)
+static void hot_path_set_kind(hg_class_t *hg_class, hg_class_t *target, hg_id_t id, const char *kind)
 {
     if (strcmp(kind, "limit") == 0)
         SUPPORT_CHECK(qs_registered_set_timeout(hg_class, id, UINT64_C(60000000)) == HG_SUCCESS);
     else if (strcmp(kind, "at-most-once") == 0)
         SUPPORT_CHECK(qs_registered_set_method(hg_class, id, QS_METHOD_AT_MOST_ONCE, NULL) == HG_SUCCESS);
+    else if (strcmp(kind, "measured") == 0)
+        SUPPORT_CHECK(qs_class_set_histograms(hg_class, QS_HISTOGRAMS_ALL) == HG_SUCCESS &&
+                      qs_class_set_histograms(target, QS_HISTOGRAMS_ALL) == HG_SUCCESS);
     else
         SUPPORT_CHECK(strcmp(kind, "plain") == 0);
 }
@@ -134,7 +137,7 @@ static uint64_t hot_path_count(struct hot_path_side *target, struct hot_path_sid
 
     SUPPORT_CHECK(id != 0);
     SUPPORT_CHECK(HG_Register_name(origin->hg_class, "hot_path", hot_path_proc, hot_path_proc, NULL) == id);
-    hot_path_set_kind(origin->hg_class, id, kind);
+    hot_path_set_kind(origin->hg_class, target->hg_class, id, kind);
     hot_path_self_text(target->hg_class, text);
     SUPPORT_CHECK(HG_Addr_lookup2(origin->hg_class, text, &addr) == HG_SUCCESS);
     SUPPORT_CHECK(HG_Create(origin->context, addr, id, &handle) == HG_SUCCESS);

@@ -788,6 +788,11 @@ static int wire_list(const char *protocol, struct na_transport_info **list, size
     return 0;
 }
 
+static const char *wire_version(void)
+{
+    return "wire 1";
+}
+
 /* In the place of the library's own table. */
 const struct na_transport ofi_transport = {
     .name = "wire",
@@ -815,4 +820,5 @@ const struct na_transport ofi_transport = {
     .wake = wire_nothing,
     .next_deadline_ns = wire_next_deadline_ns,
     .list = wire_list,
+    .version = wire_version,
 };

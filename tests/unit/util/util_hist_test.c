@@ -116,6 +116,51 @@ Test(util_hist, merged_parts_agree_with_the_sorted_values)
     util_hist_fini(&parts[1]);
 }
 
+Test(util_hist, coarse_value_is_reported_to_a_sixteenth)
+{
+    struct util_hist hist;
+
+    cr_assert_eq(util_hist_init_coarse(&hist), 0);
+    for (uint64_t value = 0; value < UINT64_C(1) << 39; value = value * 5 / 4 + 1) {
+        uint64_t reported;
+
+        util_hist_reset(&hist);
+        util_hist_record(&hist, value);
+        util_hist_record(&hist, UINT64_C(1) << 39); /* lifts the maximum out of the way */
+        reported = util_hist_percentile(&hist, 50.0, NULL);
+        cr_assert(reported >= value && reported - value <= value / 16, "%llu for %llu", (unsigned long long)reported,
+                  (unsigned long long)value);
+    }
+    util_hist_reset(&hist);
+    util_hist_record(&hist, UINT64_MAX);
+    cr_assert_eq(util_hist_percentile(&hist, 99.9, NULL), UINT64_MAX);
+    util_hist_fini(&hist);
+}
+
+Test(util_hist, value_counts_for_those_that_it_stands_for)
+{
+    struct util_hist hist;
+    struct util_hist more;
+    uint64_t beyond;
+
+    cr_assert_eq(util_hist_init_coarse(&hist), 0);
+    cr_assert_eq(util_hist_init_coarse(&more), 0);
+    util_hist_record(&hist, 10);
+    util_hist_record_many(&hist, 20, 64);
+    util_hist_record_many(&more, 30, 35);
+    util_hist_merge(&hist, &more);
+    cr_assert_eq(util_hist_count(&hist), 100);
+    cr_assert_eq(util_hist_min(&hist), 10);
+    cr_assert_eq(util_hist_max(&hist), 30);
+    cr_assert_eq(util_hist_percentile(&hist, 1.0, NULL), 10);
+    cr_assert_eq(util_hist_percentile(&hist, 65.0, &beyond), 20);
+    cr_assert_eq(beyond, 35);
+    cr_assert_eq(util_hist_percentile(&hist, 66.0, NULL), 30);
+    cr_assert_float_eq(util_hist_mean(&hist), (10.0 + 20.0 * 64 + 30.0 * 35) / 100, 1e-9);
+    util_hist_fini(&hist);
+    util_hist_fini(&more);
+}
+
 Test(util_hist, init_without_memory_says_so)
 {
     struct util_hist hist;

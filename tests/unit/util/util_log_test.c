@@ -153,3 +153,26 @@ Test(util_log, limited_call_site_writes_a_few_lines_a_second_and_counts_the_rest
     cr_assert_eq(support_log_count(), UTIL_LOG_LIMIT_LINES + 2);
     cr_assert_not_null(strstr(support_log_text(), "95 more lines"));
 }
+
+Test(util_log, limit_of_its_own_counts_lines_by_the_second)
+{
+    struct util_log_limit limits[2] = {{0}};
+    unsigned int left_out = 9;
+
+    fake_now_ns = 5 * UTIL_CLOCK_NS_PER_S;
+    util_clock_replace(fake_clock);
+    cr_assert(util_log_limit_pass(&limits[0], 1, &left_out));
+    cr_assert_eq(left_out, 0);
+    for (int i = 0; i < 3; i++)
+        cr_assert_not(util_log_limit_pass(&limits[0], 1, &left_out));
+    cr_assert(util_log_limit_pass(&limits[1], 1, &left_out), "the other one has not been used up");
+    fake_now_ns += UTIL_CLOCK_NS_PER_S - 1;
+    cr_assert_not(util_log_limit_pass(&limits[0], 1, &left_out));
+    fake_now_ns += 1;
+    cr_assert(util_log_limit_pass(&limits[0], 2, &left_out));
+    cr_assert_eq(left_out, 4);
+    cr_assert(util_log_limit_pass(&limits[0], 2, &left_out));
+    cr_assert_eq(left_out, 0);
+    cr_assert_not(util_log_limit_pass(&limits[0], 2, &left_out));
+    util_clock_replace(NULL);
+}
