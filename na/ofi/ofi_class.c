@@ -54,6 +54,7 @@ const struct na_transport ofi_transport = {
     .route_open = ofi_connect_route_open,
     .route_lost = ofi_route_lost,
     .route_close = ofi_route_close,
+    .route_cut = ofi_route_cut,
     .frame_get = ofi_send_frame_get,
     .frame_put = ofi_send_frame_put,
     .send = ofi_send_frame,
@@ -99,6 +100,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     limits->chosen_keys = (owner->mr_mode & (FI_MR_PROV_KEY | FI_MR_RAW)) == 0;
     limits->keys_checked = owner->provider->keys_checked;
     limits->revocable = owner->provider->revocable;
+    limits->cuttable = owner->connected;
     return 0;
 }
 
