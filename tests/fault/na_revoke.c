@@ -155,6 +155,8 @@ static void withdraw(struct node *owner, struct na_mem *mem, enum way way, struc
         for (uint32_t i = 0; i < owner->accepted_count; i++)
             na_route_cut(owner->accepted[i]);
         owner->accepted_count = 0;
+        na_route_cut(owner->back);
+        owner->back = NULL;
     }
     if (support_suite_now_us() - begin_us > measured->withdrawal_us)
         measured->withdrawal_us = support_suite_now_us() - begin_us;
