@@ -252,7 +252,10 @@ void ofi_route_lost(struct na_route *base)
 
 void ofi_route_cut(struct na_route *base)
 {
-    ofi_route_of(base)->cut = true;
+    if (base->context->na_class->limits.cuttable) {
+        ofi_route_of(base)->cut = true;
+        ofi_route_lost(base); /* what it carries does not come back */
+    }
     ofi_route_close(base);
 }
 
