@@ -200,9 +200,10 @@ static int bulk_wire_parse_digest(struct bulk_wire_cursor *cursor, struct bulk_w
     digest = bulk_wire_take(cursor, BULK_WIRE_DIGEST_SIZE);
     if (digest == NULL)
         return bulk_wire_too_short("digest");
-    if ((view->flags & BULK_WIRE_FLAG_WRITE) != 0 || digest[1] != 0 || util_bytes_get16(digest + 2) != 0)
+    if ((view->flags & BULK_WIRE_FLAG_WRITE) != 0 || digest[0] != BULK_WIRE_DIGEST_CRC32C || digest[1] != 0 ||
+        util_bytes_get16(digest + 2) != 0)
         return util_detail_set(-EPROTO, "bulk descriptor with a digest that makes no sense");
-    view->has_digest = digest[0] == BULK_WIRE_DIGEST_CRC32C;
+    view->has_digest = true;
     view->digest = util_bytes_get32(digest + 4);
     return 0;
 }

@@ -25,7 +25,7 @@
  *              1    length of the owner's address, 1 to 255
  *        length     the address, printable text without a terminator
  *                 then, if there is a digest:
- *              1    its kind: 1 CRC-32C; others are read over
+ *              1    its kind: 1 CRC-32C
  *              3    0
  *              4    the checksum of the bytes of all segments
  *                 then, if data is inside:
@@ -85,7 +85,7 @@ struct bulk_wire_view {
     const uint8_t *bound; /* the address, bound_length bytes; or NULL */
     uint8_t bound_length;
     uint8_t bound_context;
-    bool has_digest; /* one of a kind that we know */
+    bool has_digest;
     uint32_t digest;
     const uint8_t *data; /* total_size bytes, or NULL */
     size_t wire_size;    /* of the descriptor */

@@ -10,22 +10,34 @@
 
 /* What the transport has a part in. */
 static const struct support_case *const tables[] = {
-    hg_call_cases,   hg_overflow_cases, hg_oneway_cases,
-    hg_life_cases,   hg_cancel_cases,   hg_timeout_cases,
-    hg_flow_cases,   hg_context_cases,  hg_progress_cases,
-    hg_bulk_cases,   hg_options_cases,  hg_fork_cases,
-    hg_nested_cases, hg_payload_cases,  hg_callback_cases,
-    hg_memory_cases, hg_deadline_cases, hg_cancelled_cases,
-    hg_result_cases, hg_peers_cases,    NULL,
+    hg_call_cases,        hg_overflow_cases,
+    hg_oneway_cases,      hg_life_cases,
+    hg_cancel_cases,      hg_timeout_cases,
+    hg_flow_cases,        hg_context_cases,
+    hg_progress_cases,    hg_bulk_cases,
+    hg_options_cases,     hg_fork_cases,
+    hg_nested_cases,      hg_payload_cases,
+    hg_callback_cases,    hg_memory_cases,
+    hg_deadline_cases,    hg_cancelled_cases,
+    hg_result_cases,      hg_peers_cases,
+    hg_bulk_safety_cases, NULL,
 };
 
 /* With what it has no part in: enough to be run for one provider with addresses that have ports, and one without. */
 static const struct support_case *const all_tables[] = {
-    hg_addr_cases,     hg_register_cases,  hg_self_cases,     hg_misuse_cases,   hg_call_cases,
-    hg_overflow_cases, hg_oneway_cases,    hg_life_cases,     hg_cancel_cases,   hg_timeout_cases,
-    hg_flow_cases,     hg_context_cases,   hg_progress_cases, hg_bulk_cases,     hg_options_cases,
-    hg_fork_cases,     hg_nested_cases,    hg_payload_cases,  hg_callback_cases, hg_memory_cases,
-    hg_deadline_cases, hg_cancelled_cases, hg_result_cases,   hg_peers_cases,    NULL,
+    hg_addr_cases,        hg_register_cases,
+    hg_self_cases,        hg_misuse_cases,
+    hg_call_cases,        hg_overflow_cases,
+    hg_oneway_cases,      hg_life_cases,
+    hg_cancel_cases,      hg_timeout_cases,
+    hg_flow_cases,        hg_context_cases,
+    hg_progress_cases,    hg_bulk_cases,
+    hg_options_cases,     hg_fork_cases,
+    hg_nested_cases,      hg_payload_cases,
+    hg_callback_cases,    hg_memory_cases,
+    hg_deadline_cases,    hg_cancelled_cases,
+    hg_result_cases,      hg_peers_cases,
+    hg_bulk_safety_cases, NULL,
 };
 
 int main(int argc, char **argv)
