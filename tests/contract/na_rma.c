@@ -239,15 +239,12 @@ static void writing_beyond_the_end_is_refused(void)
     bench_close(&bench);
 }
 
-/* Shared memory looks the range up by itself; libfabric's sum of address and size wraps, which docs/bulk-path.md says. */
 static void before_the_start_is_refused(void)
 {
     struct bench bench;
     struct na_remote_segment remote;
     struct op op;
 
-    if (strcmp(support_suite_parameter(), "shm") != 0)
-        support_suite_skip("left to libfabric");
     bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
     na_mem_describe(bench.server_mem, 0, &remote);
     op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);

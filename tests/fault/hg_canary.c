@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,7 @@ static int role_target(const char *uri)
     struct pollfd in = {.fd = 0, .events = POLLIN};
     char text[HG_PAIR_TEXT];
 
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a case that failed must not leave it behind, stopped */
     (void)pthread_mutex_init(&pair.lock, NULL);
     HG_Set_log_level("none");
     hg_process_open_side(&pair, &pair.target, uri, true);
