@@ -45,6 +45,7 @@ static struct hg_bulk *bulk_handle_alloc(struct bulk_owner *owner, uint32_t coun
     handle->owner = owner;
     handle->segments = (struct na_segment *)(void *)(handle + 1);
     handle->segment_count = count;
+    util_list_init(&handle->freed_link);
     atomic_init(&handle->user, 0);
     atomic_init(&handle->refs, 1);
     /* Relaxed: the count is only compared with zero, by a thread that has seen all frees. */
@@ -52,16 +53,35 @@ static struct hg_bulk *bulk_handle_alloc(struct bulk_owner *owner, uint32_t coun
     return handle;
 }
 
-/* Frees a handle that has no registration (any more). */
+static void bulk_handle_deregister(struct hg_bulk *handle)
+{
+    for (uint32_t i = 0; i < BULK_TRANSPORTS_MAX; i++) {
+        na_mem_deregister(handle->mems[i]);
+        handle->mems[i] = NULL;
+    }
+}
+
+void bulk_handle_dispose(struct hg_bulk *handle)
+{
+    bulk_handle_deregister(handle);
+    util_free(handle->provided);
+    util_free(handle->bound_address);
+    util_free(handle);
+}
+
+/* The handle is open no more. */
+static void bulk_handle_uncount(struct bulk_owner *owner)
+{
+    /* Release: pairs with the load of bulk_owner_handle_count, before the class goes. */
+    atomic_fetch_sub_explicit(&owner->handle_count, 1, memory_order_release);
+}
+
 static void bulk_handle_free(struct hg_bulk *handle)
 {
     struct bulk_owner *owner = handle->owner;
 
-    util_free(handle->provided);
-    util_free(handle->bound_address);
-    util_free(handle);
-    /* Release: pairs with the load of bulk_owner_handle_count, before the class goes. */
-    atomic_fetch_sub_explicit(&owner->handle_count, 1, memory_order_release);
+    bulk_handle_dispose(handle);
+    bulk_handle_uncount(owner);
 }
 
 /* The room for one segment that the library provides. */
@@ -81,6 +101,7 @@ static int bulk_handle_set_segments(struct hg_bulk *handle, const struct bulk_ha
                                    args->sizes[i]);
         handle->segments[i].size = (size_t)args->sizes[i];
         handle->segments[i].base = args->bases == NULL ? NULL : args->bases[i];
+        handle->borrows = handle->borrows || (handle->segments[i].base != NULL && handle->segments[i].size > 0);
         if (handle->segments[i].base == NULL &&
             __builtin_add_overflow(sum, bulk_handle_rounded(handle->segments[i].size), &sum))
             return util_detail_set(-EOVERFLOW, "the segments add up to more than memory has");
@@ -115,12 +136,6 @@ static int bulk_handle_provide(struct hg_bulk *handle, size_t missing)
         next += bulk_handle_rounded(handle->segments[i].size);
     }
     return 0;
-}
-
-static void bulk_handle_deregister(struct hg_bulk *handle)
-{
-    for (uint32_t i = 0; i < handle->owner->transport_count; i++)
-        na_mem_deregister(handle->mems[i]);
 }
 
 /* The class's own transport must take the memory; what shared memory declines goes the other way. */
@@ -166,7 +181,6 @@ int bulk_handle_create(const struct bulk_handle_args *args, struct hg_bulk **out
     if (ret == 0)
         ret = bulk_handle_register(handle);
     if (ret != 0) {
-        bulk_handle_deregister(handle);
         bulk_handle_free(handle);
         return ret;
     }
@@ -277,7 +291,9 @@ bool bulk_handle_ref_if_alive(struct hg_bulk *handle)
 
 void bulk_handle_unref(struct hg_bulk *handle)
 {
+    struct bulk_owner *owner;
     unsigned int before;
+    bool held = false;
 
     if (handle == NULL)
         return;
@@ -286,12 +302,18 @@ void bulk_handle_unref(struct hg_bulk *handle)
     assert(before > 0);
     if (before > 1)
         return;
+    owner = handle->owner;
     if (handle->kind == BULK_KIND_LOCAL)
-        bulk_owner_forget(handle->owner, handle);
+        held = bulk_owner_forget(owner, handle);
     if (handle->released != NULL)
         handle->released(handle);
-    bulk_handle_deregister(handle);
-    bulk_handle_free(handle);
+    /* Memory of the library's own stays as it is, so that the peer finds what it was shown, and does no harm. */
+    if (handle->borrows)
+        bulk_handle_deregister(handle);
+    if (held && bulk_owner_keep(owner, handle))
+        bulk_handle_uncount(owner);
+    else
+        bulk_handle_free(handle);
 }
 
 int bulk_handle_access(const struct hg_bulk *handle, uint64_t offset, uint64_t size, uint32_t max_count, void **bases,

@@ -57,11 +57,22 @@ struct bulk_path {
     uint8_t key_size;            /* of each */
 };
 
+/* Which call brought us a descriptor: values of the layer above, only to be compared. */
+struct bulk_sender {
+    void *addr;          /* the peer; a reference of the layer above, or NULL: not known */
+    const void *context; /* ours, that received the call; NULL: it came otherwise */
+    uint32_t session_index;
+    uint32_t session_key;
+    uint64_t tag;
+    uint8_t origin_context;
+};
+
 struct hg_bulk {
     /* Identity. */
     enum bulk_kind kind;
     uint8_t access;           /* enum bulk_access bits */
     uint8_t mem_kind;         /* enum na_mem_kind */
+    bool borrows;             /* local: some of the memory is the user's */
     bool local_only;          /* registered for our own transfers, never to be described to a peer */
     uint64_t device;          /* of device memory */
     struct bulk_owner *owner; /* borrowed: the class outlives its handles */
@@ -77,9 +88,19 @@ struct hg_bulk {
     struct bulk_path paths[BULK_TRANSPORTS_MAX]; /* remote */
     bool has_data;                               /* remote: the data came with the descriptor; the bases point at it */
 
+    /* The checksum of all the memory; written once it is known, before the handle is shared. */
+    bool has_digest;
+    uint32_t digest; /* CRC-32C */
+
+    /* Holds on a local handle (bulk_owner.h); under the owner's lock. */
+    uint32_t holds;
+    bool kept;                   /* freed, and only kept for them */
+    struct util_list freed_link; /* owner->freed */
+
     /* Where the owner is: its context that sent us the descriptor (0 unless the layer above says), and
      * the address that it bound the handle to. Written once, before the handle is shared. */
     uint8_t sender_context;
+    struct bulk_sender sender;
     char *bound_address; /* owned; NULL while unbound */
     uint8_t bound_context;
 
@@ -139,6 +160,9 @@ bool bulk_handle_ref_if_alive(struct hg_bulk *handle);
 /* Drops a reference; the last one calls `released`, ends the registration and frees. Takes NULL.
  * Any thread. */
 void bulk_handle_unref(struct hg_bulk *handle);
+
+/* For bulk_owner.c: frees what was kept of a freed handle. */
+void bulk_handle_dispose(struct hg_bulk *handle);
 
 /* Gives the memory of [offset, offset + size) as up to max_count pieces, empty ones left out. The
  * arrays may be NULL; *count, which may be too, is always written (0 on error). -EINVAL for a range

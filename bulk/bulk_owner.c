@@ -20,7 +20,9 @@ void bulk_owner_init(struct bulk_owner *owner, struct na_class *na_class, void *
     owner->transport_count = 1;
     owner->user = user;
     atomic_init(&owner->handle_count, 0);
+    owner->halt = NULL;
     util_lock_init(&owner->lock);
+    util_list_init(&owner->freed);
     util_map_init(&owner->by_id, 0);
 }
 
@@ -36,6 +38,7 @@ void bulk_owner_fini(struct bulk_owner *owner)
     if (owner == NULL)
         return;
     assert(bulk_owner_handle_count(owner) == 0);
+    assert(util_list_empty(&owner->freed));
     util_map_fini(&owner->by_id);
     util_lock_fini(&owner->lock);
 }
@@ -96,15 +99,79 @@ struct hg_bulk *bulk_owner_find(struct bulk_owner *owner, uint64_t id)
     return handle;
 }
 
-void bulk_owner_forget(struct bulk_owner *owner, struct hg_bulk *handle)
+bool bulk_owner_forget(struct bulk_owner *owner, struct hg_bulk *handle)
 {
     /* Relaxed: nobody else has the handle any more, and the drop of each reference was a release, so
      * an id given by another thread is seen. */
     uint64_t id = atomic_load_explicit(&handle->id, memory_order_relaxed);
+    bool held;
 
     if (id == 0)
-        return;
+        return false;
     util_lock_take(&owner->lock);
     (void)util_map_remove(&owner->by_id, id);
+    held = handle->holds > 0;
+    if (held)
+        util_list_push(&owner->freed, &handle->freed_link);
     util_lock_drop(&owner->lock);
+    return held;
+}
+
+bool bulk_owner_hold(struct bulk_owner *owner, uint64_t id)
+{
+    struct hg_bulk *handle;
+
+    util_lock_take(&owner->lock);
+    handle = util_map_get(&owner->by_id, id);
+    if (handle != NULL)
+        handle->holds++;
+    util_lock_drop(&owner->lock);
+    return handle != NULL;
+}
+
+/* The freed handle with this id, or NULL. There are few: each has a peer that does not answer. */
+static struct hg_bulk *bulk_owner_find_freed(struct bulk_owner *owner, uint64_t id)
+{
+    util_lock_assert_held(&owner->lock);
+    util_list_each (node, &owner->freed) {
+        struct hg_bulk *handle = util_container_of(node, struct hg_bulk, freed_link);
+
+        if (atomic_load_explicit(&handle->id, memory_order_relaxed) == id)
+            return handle;
+    }
+    return NULL;
+}
+
+void bulk_owner_release(struct bulk_owner *owner, uint64_t id)
+{
+    struct hg_bulk *handle;
+    bool last;
+
+    util_lock_take(&owner->lock);
+    handle = util_map_get(&owner->by_id, id);
+    if (handle == NULL)
+        handle = bulk_owner_find_freed(owner, id);
+    if (handle != NULL)
+        handle->holds--;
+    last = handle != NULL && handle->holds == 0 && handle->kept;
+    if (last)
+        util_list_remove(&handle->freed_link);
+    util_lock_drop(&owner->lock);
+    if (last)
+        bulk_handle_dispose(handle);
+}
+
+bool bulk_owner_keep(struct bulk_owner *owner, struct hg_bulk *handle)
+{
+    bool keep;
+
+    if (handle->borrows && owner->halt != NULL)
+        owner->halt(owner, atomic_load_explicit(&handle->id, memory_order_relaxed));
+    util_lock_take(&owner->lock);
+    keep = handle->holds > 0 && handle->provided != NULL;
+    handle->kept = keep;
+    if (!keep)
+        util_list_remove(&handle->freed_link);
+    util_lock_drop(&owner->lock);
+    return keep;
 }

@@ -34,6 +34,7 @@ enum bulk_wire_offset {
 #define BULK_WIRE_PREFIX_SIZE 8U /* what all versions share */
 #define BULK_WIRE_PATH_SIZE   4U /* of a path's head */
 #define BULK_WIRE_BOUND_SIZE  2U /* in front of a bound address */
+#define BULK_WIRE_DIGEST_SIZE 8U
 #define BULK_WIRE_NUMBER_SIZE 8U
 
 _Static_assert(BULK_WIRE_FLAG_READ == (int)BULK_ACCESS_READ, "access bits travel unchanged");
@@ -190,6 +191,23 @@ static int bulk_wire_parse_bound(struct bulk_wire_cursor *cursor, struct bulk_wi
     return 0;
 }
 
+static int bulk_wire_parse_digest(struct bulk_wire_cursor *cursor, struct bulk_wire_view *view)
+{
+    const uint8_t *digest;
+
+    if ((view->flags & BULK_WIRE_FLAG_DIGEST) == 0)
+        return 0;
+    digest = bulk_wire_take(cursor, BULK_WIRE_DIGEST_SIZE);
+    if (digest == NULL)
+        return bulk_wire_too_short("digest");
+    if ((view->flags & BULK_WIRE_FLAG_WRITE) != 0 || digest[0] != BULK_WIRE_DIGEST_CRC32C || digest[1] != 0 ||
+        util_bytes_get16(digest + 2) != 0)
+        return util_detail_set(-EPROTO, "bulk descriptor with a digest that makes no sense");
+    view->has_digest = true;
+    view->digest = util_bytes_get32(digest + 4);
+    return 0;
+}
+
 static int bulk_wire_parse_data(struct bulk_wire_cursor *cursor, struct bulk_wire_view *view)
 {
     if ((view->flags & BULK_WIRE_FLAG_DATA) == 0)
@@ -216,6 +234,8 @@ int bulk_wire_parse(const void *buf, size_t buf_size, struct bulk_wire_view *vie
         ret = bulk_wire_parse_paths(&cursor, bytes[BULK_WIRE_OFFSET_PATHS], &parsed);
     if (ret == 0)
         ret = bulk_wire_parse_bound(&cursor, &parsed);
+    if (ret == 0)
+        ret = bulk_wire_parse_digest(&cursor, &parsed);
     if (ret == 0)
         ret = bulk_wire_parse_data(&cursor, &parsed);
     if (ret != 0)
@@ -261,6 +281,8 @@ static void bulk_wire_fill(struct hg_bulk *handle, const struct bulk_wire_view *
     if (view->bound != NULL)
         memcpy(handle->bound_address, view->bound, view->bound_length);
     handle->bound_context = view->bound_context;
+    handle->has_digest = view->has_digest;
+    handle->digest = view->digest;
     handle->access = view->flags & BULK_ACCESS_ALL;
     handle->size = view->total_size;
     atomic_store_explicit(&handle->id, view->id, memory_order_relaxed); /* not shared yet */
@@ -370,6 +392,8 @@ size_t bulk_wire_size(const struct hg_bulk *handle, size_t data_max)
         size += bulk_wire_paths_size(handle);
     if (bulk_handle_is_bound(handle))
         size += BULK_WIRE_BOUND_SIZE + strlen(handle->bound_address);
+    if (handle->has_digest)
+        size += BULK_WIRE_DIGEST_SIZE;
     return size;
 }
 
@@ -418,6 +442,8 @@ static uint8_t *bulk_wire_write_header(uint8_t *to, const struct hg_bulk *handle
         flags |= BULK_WIRE_FLAG_DATA;
     if (bulk_handle_is_bound(handle))
         flags |= BULK_WIRE_FLAG_BOUND;
+    if (handle->has_digest)
+        flags |= BULK_WIRE_FLAG_DIGEST;
     *to++ = BULK_WIRE_MAGIC;
     *to++ = BULK_WIRE_VERSION;
     *to++ = (uint8_t)flags;
@@ -437,6 +463,15 @@ static uint8_t *bulk_wire_write_bound(uint8_t *to, const struct hg_bulk *handle)
     *to++ = handle->bound_context;
     *to++ = (uint8_t)length;
     return bulk_wire_write_bytes(to, handle->bound_address, length);
+}
+
+static uint8_t *bulk_wire_write_digest(uint8_t *to, const struct hg_bulk *handle)
+{
+    *to++ = BULK_WIRE_DIGEST_CRC32C;
+    *to++ = 0;
+    *to++ = 0;
+    *to++ = 0;
+    return bulk_wire_write32(to, handle->digest);
 }
 
 int bulk_wire_encode(struct hg_bulk *handle, size_t data_max, void *buf, size_t buf_size, size_t *used)
@@ -461,6 +496,8 @@ int bulk_wire_encode(struct hg_bulk *handle, size_t data_max, void *buf, size_t 
         to = bulk_wire_write_paths(to, handle, &bytes[BULK_WIRE_OFFSET_PATHS]);
     if (bulk_handle_is_bound(handle))
         to = bulk_wire_write_bound(to, handle);
+    if (handle->has_digest)
+        to = bulk_wire_write_digest(to, handle);
     if (data)
         bulk_segments_gather(to, bulk_handle_segments(handle), 0, handle->size);
     if (used != NULL)

@@ -9,7 +9,7 @@
  *   offset  size  field
  *        0     1  magic, 0xB5
  *        1     1  version, 1
- *        2     1  flags: 1 remote may read, 2 remote may write, 4 data inside, 8 bound; others 0
+ *        2     1  flags: 1 remote may read, 2 remote may write, 4 data inside, 8 bound, 16 digest; others 0
  *        3     1  number of paths, 0 to 8
  *        4     4  size of the whole descriptor
  *        8     4  number of segments n, 1 to 65,536
@@ -24,6 +24,10 @@
  *              1    context id of the owner
  *              1    length of the owner's address, 1 to 255
  *        length     the address, printable text without a terminator
+ *                 then, if there is a digest:
+ *              1    its kind: 1 CRC-32C
+ *              3    0
+ *              4    the checksum of the bytes of all segments
  *                 then, if data is inside:
  *           sum     the bytes of all segments
  *
@@ -58,9 +62,11 @@ enum bulk_wire_flag {
     BULK_WIRE_FLAG_WRITE = 2,
     BULK_WIRE_FLAG_DATA = 4,
     BULK_WIRE_FLAG_BOUND = 8,
+    BULK_WIRE_FLAG_DIGEST = 16,
 };
 
-#define BULK_WIRE_FLAGS_KNOWN 0x0FU
+#define BULK_WIRE_FLAGS_KNOWN   0x1FU
+#define BULK_WIRE_DIGEST_CRC32C 1U
 
 /* One path of a descriptor: segment_count times address and key. */
 struct bulk_wire_path {
@@ -79,6 +85,8 @@ struct bulk_wire_view {
     const uint8_t *bound; /* the address, bound_length bytes; or NULL */
     uint8_t bound_length;
     uint8_t bound_context;
+    bool has_digest;
+    uint32_t digest;
     const uint8_t *data; /* total_size bytes, or NULL */
     size_t wire_size;    /* of the descriptor */
 };

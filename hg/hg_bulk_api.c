@@ -17,6 +17,7 @@
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
+#include "hg/hg_handle.h"
 #include "mercury_bulk.h"
 
 _Static_assert(HG_BULK_READ_ONLY == (int)BULK_ACCESS_READ, "public flags are those of the bulk layer");
@@ -35,6 +36,7 @@ static struct hg_class *bulk_class(const struct hg_bulk *handle)
 static void bulk_released(struct hg_bulk *handle)
 {
     hg_addr_unref((struct hg_addr *)atomic_load_explicit(&handle->user, memory_order_relaxed));
+    hg_addr_unref(handle->sender.addr);
 }
 
 /* hg_fork_stops() for what only names a bulk handle. */
@@ -147,11 +149,26 @@ uint8_t HG_Bulk_get_context_id(hg_bulk_t handle)
     return handle == HG_BULK_NULL ? 0 : handle->bound_context;
 }
 
-void hg_bulk_api_set_sender(hg_bulk_t handle, uint8_t context_id)
+void hg_bulk_api_set_sender(hg_bulk_t bulk, struct hg_handle *handle)
 {
+    struct hg_nested call;
+
     /* A handle of our own may be in use by other threads, and has no sender. */
-    if (handle != HG_BULK_NULL && handle->kind == BULK_KIND_REMOTE)
-        handle->sender_context = context_id;
+    if (bulk == HG_BULK_NULL || bulk->kind != BULK_KIND_REMOTE)
+        return;
+    bulk->sender_context = handle->info.context_id;
+    hg_addr_ref(handle->info.addr);
+    bulk->sender.addr = handle->info.addr;
+    if (!handle->target || handle->session == NULL)
+        return;
+    util_lock_take(&handle->owner->lock); /* another attempt of the call may give it another tag */
+    hg_nested_of(handle, &call);
+    util_lock_drop(&handle->owner->lock);
+    bulk->sender.context = call.context;
+    bulk->sender.session_index = call.session_index;
+    bulk->sender.session_key = call.session_key;
+    bulk->sender.tag = call.tag;
+    bulk->sender.origin_context = call.origin_context;
 }
 
 /* --- access ------------------------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #include "bulk/bulk_transfer.h"
 #include "hg/hg_addr.h"
 #include "hg/hg_bulk_api.h"
+#include "hg/hg_bulk_digest.h"
 #include "hg/hg_cancel.h"
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
@@ -30,6 +31,7 @@
 #include "hg/hg_queue.h"
 #include "hg/hg_session.h"
 #include "mercury_bulk.h"
+#include "util/util_log.h"
 
 /* Operation ids: 12 bits of context, 52 bits of serial (142 years at a million a second). */
 #define BULK_ID_SERIAL_BITS  52U
@@ -48,12 +50,18 @@ struct hg_bulk_transfer {
     struct hg_context *context;
     struct hg_bulk *origin; /* a reference, until the callback has returned */
     struct hg_bulk *local;  /* a reference, until the callback has returned */
+    size_t local_offset;
     struct hg_completion completion;
     hg_cb_t callback;
     void *arg;
     hg_return_t ret;
     struct hg_nested parent;      /* the request that it serves */
     struct util_list parent_link; /* in the transfers of its handle, if it shall end with it */
+    struct bulk_sender call;      /* whose memory is moved; its context is NULL where that is not known */
+    struct util_list abroad_link; /* class->bulk_abroad: that call is another context's */
+    struct hg_session *release;   /* a reference: the call has been cancelled, and its origin is told when the last such
+                                     transfer ends; or NULL */
+    uint64_t release_tag;         /* how it is named there */
 };
 
 /* What a submit was asked for. */
@@ -134,6 +142,108 @@ void hg_bulk_api_cancel_all_locked(struct util_list *transfers)
         bulk_transfer_cancel(&util_container_of(node, struct hg_bulk_transfer, parent_link)->transfer);
 }
 
+/* --- calls that are cancelled ------------------------------------------------------------------------------- */
+
+static void bulk_op_done(struct bulk_transfer *transfer, int error);
+
+static bool bulk_op_serves(const struct hg_bulk_transfer *op, const struct hg_session *session, uint64_t tag)
+{
+    return op->call.context == session->context && op->call.session_index == session->local_index &&
+           op->call.session_key == session->local_key && op->call.tag == tag;
+}
+
+/* Whether another context moves such memory. Its transfers are left to it, and so is the word of their end: nobody says that
+ * there are none. */
+static bool bulk_is_abroad(const struct hg_session *session, uint64_t tag)
+{
+    struct hg_class *hg_class = session->context->hg_class;
+    bool found = false;
+
+    util_lock_take(&hg_class->bulks.lock);
+    util_list_each (node, &hg_class->bulk_abroad)
+        found = found || bulk_op_serves(util_container_of(node, struct hg_bulk_transfer, abroad_link), session, tag);
+    util_lock_drop(&hg_class->bulks.lock);
+    return found;
+}
+
+static void bulk_op_owe(struct hg_bulk_transfer *op, struct hg_session *session, uint64_t tag)
+{
+    if (op->release != NULL)
+        return;
+    hg_session_ref(session);
+    op->release = session;
+    op->release_tag = tag;
+}
+
+/* The operation behind a transfer of the context, or NULL: there are others (hg_overflow.c). */
+static struct hg_bulk_transfer *bulk_op_behind(struct util_list *node)
+{
+    struct bulk_transfer *transfer = util_container_of(node, struct bulk_transfer, all_link);
+
+    return transfer->done == bulk_op_done ? util_container_of(transfer, struct hg_bulk_transfer, transfer) : NULL;
+}
+
+bool hg_bulk_api_withdraw_locked(struct hg_session *session, uint64_t tag, struct hg_handle *handle)
+{
+    bool moving = false;
+
+    if (handle != NULL)
+        util_list_each (node, &handle->transfers)
+            bulk_op_owe(util_container_of(node, struct hg_bulk_transfer, parent_link), session, tag);
+    util_list_each (node, &session->context->bulk.all) {
+        struct hg_bulk_transfer *op = bulk_op_behind(node);
+
+        if (op != NULL && bulk_op_serves(op, session, tag)) {
+            bulk_op_owe(op, session, tag);
+            bulk_transfer_cancel(&op->transfer);
+        }
+        moving = moving || (op != NULL && op->release == session && op->release_tag == tag);
+    }
+    return moving || bulk_is_abroad(session, tag);
+}
+
+/* The operation has ended: the last one that the origin of a cancelled call waits for tells it. */
+static void bulk_op_release(struct hg_bulk_transfer *op)
+{
+    struct hg_session *session = op->release;
+    bool last = true;
+
+    if (session == NULL)
+        return;
+    op->release = NULL;
+    util_list_each (node, &op->context->bulk.all) {
+        const struct hg_bulk_transfer *other = bulk_op_behind(node);
+
+        last = last && (other == NULL || other->release != session || other->release_tag != op->release_tag);
+    }
+    if (last)
+        hg_session_control(session, HG_MESSAGE_RELEASE, op->release_tag);
+    hg_session_unref(session);
+}
+
+/* Notes an operation whose call was received by another context, and forgets it again. */
+static void bulk_op_go_abroad(struct hg_bulk_transfer *op)
+{
+    struct hg_class *hg_class = op->context->hg_class;
+
+    if (op->call.context == NULL || op->call.context == op->context)
+        return;
+    util_lock_take(&hg_class->bulks.lock);
+    util_list_push(&hg_class->bulk_abroad, &op->abroad_link);
+    util_lock_drop(&hg_class->bulks.lock);
+}
+
+static void bulk_op_come_back(struct hg_bulk_transfer *op)
+{
+    struct hg_class *hg_class = op->context->hg_class;
+
+    if (op->call.context == NULL || op->call.context == op->context)
+        return;
+    util_lock_take(&hg_class->bulks.lock);
+    util_list_remove(&op->abroad_link);
+    util_lock_drop(&hg_class->bulks.lock);
+}
+
 hg_return_t HG_Bulk_cancel(hg_op_id_t op_id)
 {
     uint64_t id = (uintptr_t)op_id;
@@ -161,6 +271,20 @@ hg_return_t HG_Bulk_cancel(hg_op_id_t op_id)
 
 /* --- the end ------------------------------------------------------------------------------------------------- */
 
+/* Looks at what a pull has brought, without a lock: it takes as long as a copy. */
+static void bulk_op_verify(struct hg_bulk_transfer *op)
+{
+    if (op->ret != HG_SUCCESS || op->transfer.op != BULK_OP_PULL ||
+        !hg_bulk_digest_applies(op->origin, op->local, op->transfer.moved))
+        return;
+    if (hg_bulk_digest_of(op->local, op->local_offset, op->transfer.moved) == op->origin->digest)
+        return;
+    util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_BULK,
+                     "a pull of %zu bytes did not bring what their digest is of: they were damaged, or have changed",
+                     op->transfer.moved);
+    op->ret = HG_CHECKSUM_ERROR;
+}
+
 /* Runs the user's callback; then nothing of the operation is left. */
 static void bulk_op_run(struct hg_completion *completion)
 {
@@ -168,7 +292,13 @@ static void bulk_op_run(struct hg_completion *completion)
     struct hg_context *context = op->context;
     struct hg_bulk *origin = op->origin;
     struct hg_bulk *local = op->local;
-    struct hg_cb_info info = {
+    struct hg_cb_info info;
+    hg_cb_t callback = op->callback;
+    struct hg_nested parent = op->parent;
+    const struct hg_nested *outer;
+
+    bulk_op_verify(op);
+    info = (struct hg_cb_info){
         .info.bulk =
             {
                 .origin_handle = origin,
@@ -180,10 +310,6 @@ static void bulk_op_run(struct hg_completion *completion)
         .type = HG_CB_BULK,
         .ret = op->ret,
     };
-    hg_cb_t callback = op->callback;
-    struct hg_nested parent = op->parent;
-    const struct hg_nested *outer;
-
     /* Back to the pool first: a callback that submits the next transfer finds a warm one. */
     util_lock_take(&context->lock);
     util_pool_put(&context->bulk_ops, op);
@@ -203,6 +329,8 @@ static void bulk_op_done(struct bulk_transfer *transfer, int error)
 
     op->ret = hg_error_from(error);
     util_list_remove(&op->parent_link);
+    bulk_op_come_back(op);
+    bulk_op_release(op);
     hg_queue_push_locked(op->context, &op->completion);
     if (error == -ECONNRESET && transfer->route != NULL)
         hg_liveness_doubt(na_route_user(transfer->route));
@@ -253,15 +381,46 @@ static int bulk_find_route_locked(struct bulk_request *request)
     return 0;
 }
 
+/* Whether the memory is that of the peer which sent its descriptor: not so for what it passes on from others. */
+static bool bulk_is_senders(const struct bulk_request *request)
+{
+    const struct hg_bulk *origin = request->args.origin;
+
+    return origin->kind == BULK_KIND_REMOTE && origin->sender.context != NULL && origin->sender.addr == request->addr;
+}
+
+/* The request whose origin's memory is moved: that which brought the descriptor, whoever begins the transfer. */
+static struct hg_handle *bulk_find_call_locked(const struct bulk_request *request)
+{
+    const struct bulk_sender *call = &request->args.origin->sender;
+    const struct hg_session *session;
+
+    if (!bulk_is_senders(request) || call->context != request->context)
+        return NULL;
+    session = hg_session_find(request->context, call->session_index, call->session_key);
+    return session == NULL ? NULL : hg_serving_find(&session->serving, call->tag, call->origin_context);
+}
+
+/* The request that the calling thread serves, if the transfer is to end with it. */
+static struct hg_handle *bulk_find_parent_locked(const struct bulk_request *request, const struct hg_nested *nested)
+{
+    struct hg_handle *parent = nested->context == NULL ? NULL : hg_nested_find_locked(request->context, nested);
+
+    if (parent == NULL || (parent->info.addr != request->addr && !hg_cancel_nested_wanted(request->context->hg_class)))
+        return NULL;
+    return parent;
+}
+
 /* A transfer with the memory of whoever waits for the request that it serves ends with that: the memory is handed back. */
 static int bulk_join_parent_locked(const struct bulk_request *request, struct hg_bulk_transfer *op)
 {
-    struct hg_handle *parent;
+    struct hg_handle *parent = bulk_find_call_locked(request);
 
-    if (op->parent.context == NULL)
-        return 0;
-    parent = hg_nested_find_locked(request->context, &op->parent);
-    if (parent == NULL || (parent->info.addr != request->addr && !hg_cancel_nested_wanted(request->context->hg_class)))
+    if (bulk_is_senders(request))
+        op->call = request->args.origin->sender;
+    if (parent == NULL)
+        parent = bulk_find_parent_locked(request, &op->parent);
+    if (parent == NULL)
         return 0;
     if (qs_handle_cancelled(parent))
         return util_detail_set(-ECANCELED, "bulk transfer: the call that it serves has been cancelled");
@@ -308,10 +467,14 @@ static int bulk_submit_locked(struct bulk_request *request)
     op->context = context;
     op->origin = request->args.origin;
     op->local = request->args.local;
+    op->local_offset = (size_t)request->args.local_offset;
     op->callback = request->callback;
     op->arg = request->arg;
     hg_nested_now(&op->parent);
     util_list_init(&op->parent_link);
+    util_list_init(&op->abroad_link);
+    op->call = (struct bulk_sender){.context = NULL};
+    op->release = NULL;
     util_list_init(&op->completion.link);
     op->completion.take_locked = NULL;
     op->completion.run = bulk_op_run;
@@ -319,10 +482,12 @@ static int bulk_submit_locked(struct bulk_request *request)
     bulk_handle_ref(op->origin);
     bulk_handle_ref(op->local);
     error = bulk_join_parent_locked(request, op);
+    bulk_op_go_abroad(op);
     if (error == 0)
         error = bulk_start_locked(request, op);
     if (error != 0) {
         util_list_remove(&op->parent_link);
+        bulk_op_come_back(op);
         bulk_handle_unref(op->origin);
         bulk_handle_unref(op->local);
         util_pool_put(&context->bulk_ops, op);
@@ -413,6 +578,24 @@ hg_return_t HG_Bulk_transfer(hg_context_t *context, hg_cb_t callback, void *arg,
     });
 }
 
+/* Whether the class follows a bound descriptor to this address: its own, that of who sent it, or any. */
+static bool bulk_may_lead_to(const struct hg_class *hg_class, const struct hg_bulk *origin, const struct hg_addr *addr)
+{
+    if (origin->kind == BULK_KIND_LOCAL || addr->self || origin->sender.addr == addr)
+        return true;
+    return atomic_load_explicit(&hg_class->bulk_forward, memory_order_relaxed);
+}
+
+hg_return_t qs_class_set_bulk_forward(hg_class_t *hg_class, bool bulk_forward)
+{
+    if (hg_fork_stops(hg_class, "qs_class_set_bulk_forward"))
+        return HG_FAULT;
+    if (hg_class == NULL)
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_bulk_forward: a NULL argument");
+    atomic_store_explicit(&hg_class->bulk_forward, bulk_forward, memory_order_relaxed);
+    return HG_SUCCESS;
+}
+
 hg_return_t HG_Bulk_bind_transfer(hg_context_t *context, hg_cb_t callback, void *arg, hg_bulk_op_t op,
                                   hg_bulk_t origin_handle, hg_size_t origin_offset, hg_bulk_t local_handle,
                                   hg_size_t local_offset, hg_size_t size, hg_op_id_t *op_id)
@@ -429,6 +612,10 @@ hg_return_t HG_Bulk_bind_transfer(hg_context_t *context, hg_cb_t callback, void 
     addr = HG_Bulk_get_addr(origin_handle);
     if (addr == HG_ADDR_NULL)
         return hg_error_set(HG_NOMEM, "no memory for the address %s", origin_handle->bound_address);
+    if (!bulk_may_lead_to(context->hg_class, origin_handle, addr))
+        return hg_error_set(
+            HG_PERMISSION, "HG_Bulk_bind_transfer: the descriptor leads to %s, but came from %s", addr->text,
+            origin_handle->sender.addr == NULL ? "elsewhere" : ((struct hg_addr *)origin_handle->sender.addr)->text);
     return bulk_submit(&(struct bulk_request){
         .context = context,
         .callback = callback,

@@ -16,6 +16,7 @@
 #include "hg/hg_context.h"
 #include "hg/hg_dispatch.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
@@ -36,6 +37,9 @@ void hg_cancel_call_locked(struct hg_handle *handle, hg_return_t ret)
         hg_self_cancel_locked(handle);
     if (tell && handle->exposure != NULL)
         hg_overflow_orphan_locked(handle, tag);
+    /* Before it was sent whole, the target runs nothing. */
+    if (tell && state == HG_HANDLE_SENT && hg_fence_is_due(handle))
+        hg_fence_raise_locked(handle, tag);
     hg_handle_complete_locked(handle, ret);
     if (tell)
         hg_session_control(session, HG_MESSAGE_CANCEL, tag);
@@ -184,14 +188,16 @@ static void cancel_withdraw(struct hg_handle *handle)
 void hg_cancel_received_locked(struct hg_session *session, uint64_t tag)
 {
     struct hg_handle *handle = hg_serving_find(&session->serving, tag, session->target_context);
+    bool moving = hg_bulk_api_withdraw_locked(session, tag, handle);
 
-    if (handle == NULL) {
-        hg_dispatch_cancelled_locked(session, tag);
+    if (handle != NULL)
+        cancel_withdraw(handle);
+    if (moving)
         return;
-    }
-    /* Its input is here, all of it. */
-    hg_session_control(session, HG_MESSAGE_RELEASE, tag);
-    cancel_withdraw(handle);
+    if (handle == NULL)
+        hg_dispatch_cancelled_locked(session, tag);
+    else
+        hg_session_control(session, HG_MESSAGE_RELEASE, tag); /* its input is here, all of it */
 }
 
 void hg_cancel_self_locked(struct hg_context *context, uint64_t tag, uint8_t origin_context)

@@ -15,6 +15,7 @@
 
 #include "hg/hg_addr.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
@@ -92,6 +93,8 @@ static void class_set_options(struct hg_class *hg_class, const struct hg_init_in
     hg_class->context_max = hg_options_context_max(options);
     atomic_init(&hg_class->batching, true);
     atomic_init(&hg_class->in_flight_max, QS_IN_FLIGHT_DEFAULT);
+    atomic_init(&hg_class->bulk_grace_us, QS_BULK_GRACE_DEFAULT_US);
+    atomic_init(&hg_class->bulk_forward, true);
     atomic_init(&hg_class->retry_percent, HG_RETRY_PERCENT);
     atomic_init(&hg_class->retry_per_second, HG_RETRY_PER_SECOND);
 }
@@ -255,6 +258,8 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
     if (error == 0)
         error = hg_sm_open(hg_class, listen, options);
     bulk_owner_init(&hg_class->bulks, hg_class->na, hg_class);
+    hg_class->bulks.halt = hg_fence_halt;
+    util_list_init(&hg_class->bulk_abroad);
     if (hg_class->transport_count > 1)
         bulk_owner_add_sm(&hg_class->bulks, hg_class->transports[BULK_TRANSPORT_SM].na);
     if (error != 0) {

@@ -64,12 +64,14 @@ struct hg_class {
 
     /* Options; constant after HG_Init unless atomic. */
     struct hg_init_info options;
-    size_t eager_size[2];        /**< payload bytes of one eager message: [0] input, [1] output */
-    size_t user_offset[2];       /**< bytes in front of the encoded data that are the user's own: input, output */
-    _Atomic uint64_t timeout_us; /**< of calls that have no limit of their own; 0: none */
-    atomic_bool batching;        /**< several messages in one frame */
-    atomic_bool cancel_nested;   /**< calls end with the request that they serve */
-    uint16_t message_flags;      /**< what every message carries: HG_MESSAGE_CHECKED and so on */
+    size_t eager_size[2];           /**< payload bytes of one eager message: [0] input, [1] output */
+    size_t user_offset[2];          /**< bytes in front of the encoded data that are the user's own: input, output */
+    _Atomic uint64_t timeout_us;    /**< of calls that have no limit of their own; 0: none */
+    atomic_bool batching;           /**< several messages in one frame */
+    atomic_bool cancel_nested;      /**< calls end with the request that they serve */
+    _Atomic uint64_t bulk_grace_us; /**< for which ended calls wait until their targets let go of their memory */
+    atomic_bool bulk_forward;       /**< bound descriptors may name others than who sent them */
+    uint16_t message_flags;         /**< what every message carries: HG_MESSAGE_CHECKED and so on */
     uint32_t context_max;
 
     /* Tables. */
@@ -103,6 +105,8 @@ struct hg_class {
     atomic_uint context_count;
     atomic_uint addr_count;
     struct bulk_owner bulks; /**< what all bulk handles of the class share; its user is this class */
+    struct util_list
+        bulk_abroad; /**< transfers of contexts with memory that came with a call to another one; under bulks.lock */
 
     struct qs_counters closed_counters; /**< what destroyed contexts have counted */
 

@@ -16,6 +16,7 @@
 #include "hg/hg_cancel.h"
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_fragment.h"
 #include "hg/hg_handle.h"
@@ -338,7 +339,7 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     hg_handle_move(handle, HG_HANDLE_COMPLETED);
     handle->completion.take_locked = forward_take_locked;
     handle->completion.run = forward_run;
-    hg_queue_push_locked(owner, &handle->completion);
+    hg_fence_complete_locked(handle);
     /* Last, because it may send, and thereby end other handles of the session. */
     if (release_tag != 0)
         hg_session_control(handle->session, HG_MESSAGE_RELEASE, release_tag);

@@ -14,6 +14,7 @@
 
 #include "hg/hg_addr.h"
 #include "hg/hg_deadline.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_respond.h"
@@ -79,10 +80,12 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     util_list_init(&handle->children);
     util_list_init(&handle->transfers);
     util_list_init(&handle->parent_link);
+    util_list_init(&handle->fences);
     util_list_init(&handle->cancel.completion.link);
     util_list_init(&handle->completion.link);
     util_timer_init(&handle->timer, hg_deadline_fired);
     util_timer_init(&handle->retry.timer, hg_retry_fired);
+    util_timer_init(&handle->fence_timer, hg_fence_fired);
     util_list_push(&context->handles_all, &handle->all_link);
     context->handles_count[target]++;
     return handle;
@@ -159,6 +162,7 @@ void hg_handle_destroy(struct hg_handle *handle)
     handle->owner->handles_count[handle->target]--;
     util_free(handle->encoded.buf);
     util_free(handle->encoded.extra);
+    hg_fence_free(handle);
     util_free(handle);
 }
 

@@ -49,6 +49,7 @@ enum hg_handle_state {
     HG_HANDLE_STATES
 };
 
+struct hg_fence;             /* hg_fence.h */
 struct hg_overflow_exposure; /* hg_overflow.h */
 struct hg_overflow_pull;
 
@@ -125,6 +126,11 @@ struct hg_handle {
     struct hg_retry retry;                 /**< origin */
     bool parent_set;                       /**< origin: parent is the user's word */
     struct hg_nested parent;               /**< origin: the request that this call serves; target: what serves it */
+
+    /* Memory that the call shows to its target; origin. */
+    struct hg_fence *fence;        /**< owned: what its input describes; NULL: nothing so far */
+    struct util_list fences;       /**< those that its callback waits for */
+    struct util_timer fence_timer; /**< for so long */
 
     /* What is known of the last call; origin. */
     bool ended; /**< there is one */

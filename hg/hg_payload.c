@@ -10,6 +10,7 @@
 #include "hg/hg_payload.h"
 
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
@@ -91,6 +92,7 @@ hg_return_t hg_payload_encode(struct hg_handle *handle, hg_op_t which, void *dat
     if (ret != HG_SUCCESS)
         return ret;
     payload_drop_extra(encoded);
+    hg_fence_forget(handle);
     encoded->sent = 0;
     encoded->size = offset;
     if (encode == NULL || data == NULL)

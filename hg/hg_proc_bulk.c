@@ -12,6 +12,7 @@
 
 #include "hg/hg_bulk_api.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 
 static unsigned long hg_proc_bulk_flags(hg_proc_t proc)
 {
@@ -50,6 +51,8 @@ static hg_return_t hg_proc_bulk_encode(hg_proc_t proc, hg_bulk_t handle)
         return ret;
     proc->pos += size;
     proc->size_left -= size;
+    if (hg_proc_get_handle(proc) != HG_HANDLE_NULL)
+        return hg_error_from(hg_fence_note(hg_proc_get_handle(proc), handle));
     return HG_SUCCESS;
 }
 
@@ -69,7 +72,7 @@ static hg_return_t hg_proc_bulk_decode(hg_proc_t proc, hg_bulk_t *handle_p)
         if (ret != HG_SUCCESS)
             return ret;
         if (hg_proc_get_handle(proc) != HG_HANDLE_NULL)
-            hg_bulk_api_set_sender(handle, HG_Get_info(hg_proc_get_handle(proc))->context_id);
+            hg_bulk_api_set_sender(handle, hg_proc_get_handle(proc));
         proc->pos += size;
         proc->size_left -= size;
     }

@@ -17,6 +17,7 @@
 #include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
 #include "hg/hg_dispatch.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_fragment.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_handle.h"
@@ -123,12 +124,14 @@ void hg_receive_abandon_locked(struct hg_handle *handle)
 
 /* --- messages -------------------------------------------------------------------------------------- */
 
-/* A buffer of ours that the peer had to pull from is no longer needed. */
+/* A buffer of ours that the peer had to pull from is no longer needed; or it is through with the memory of a call that we have
+ * cancelled. */
 static void receive_release(struct hg_session *session, uint64_t tag)
 {
     struct hg_handle *handle = hg_context_slot_find(session->context, tag);
 
     hg_overflow_release_orphan_locked(session, tag);
+    hg_fence_released_locked(session, tag);
     if (handle == NULL || handle->session != session)
         return;
     if (handle->target)

@@ -16,6 +16,7 @@
 #include "hg/hg_context.h"
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
@@ -403,6 +404,15 @@ static bool retry_copy_input(struct hg_handle *handle)
     return true;
 }
 
+/* Whether the target is told that nobody waits for the attempt. One that runs at most once is not taken back: the next
+ * attempt asks for the same. */
+static bool retry_is_taken_back(const struct hg_handle *handle, bool busy)
+{
+    bool whole = hg_handle_state(handle) != HG_HANDLE_WAITING;
+
+    return busy && !(whole && handle->retry.method == QS_METHOD_AT_MOST_ONCE);
+}
+
 /* Takes the attempt back, as if the call had just begun. The target is told where it is @busy for nobody. */
 static void retry_undo(struct hg_handle *handle, bool busy)
 {
@@ -410,6 +420,7 @@ static void retry_undo(struct hg_handle *handle, bool busy)
     uint64_t release_tag = handle->release_tag;
     uint64_t tag = handle->tag;
     bool whole = hg_handle_state(handle) != HG_HANDLE_WAITING;
+    bool tell = retry_is_taken_back(handle, busy);
 
     handle->release_tag = 0;
     if (handle->pull != NULL) {
@@ -427,8 +438,7 @@ static void retry_undo(struct hg_handle *handle, bool busy)
     handle->session = NULL;
     if (session == NULL)
         return;
-    /* One that runs at most once is not taken back: the next attempt asks for the same. */
-    if (busy && !(whole && handle->retry.method == QS_METHOD_AT_MOST_ONCE))
+    if (tell)
         hg_session_control(session, HG_MESSAGE_CANCEL, tag);
     if (release_tag != 0)
         hg_session_control(session, HG_MESSAGE_RELEASE, release_tag);
@@ -475,6 +485,9 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
         return false;
     until_ns = util_clock_deadline_ns(retry_pause_ns(handle));
     if (until_ns >= handle->deadline_ns || !retry_pay_for(handle, ret))
+        return false;
+    if (retry_is_taken_back(handle, busy) && hg_fence_is_due(handle) &&
+        !hg_fence_raise_attempt_locked(handle, handle->tag))
         return false;
     if (busy && handle->exposure != NULL && !retry_copy_input(handle))
         return false;

@@ -18,6 +18,7 @@
 #include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
+#include "hg/hg_fence.h"
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_overflow.h"
@@ -107,6 +108,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     util_list_init(&session->receiving);
     hg_serving_init(&session->serving);
     util_list_init(&session->orphans);
+    util_list_init(&session->fences);
     hg_outbox_init(&session->outbox);
     if (session_slot_get(session) != 0) {
         util_free(session);
@@ -726,9 +728,11 @@ void hg_session_end(struct hg_session *session, int error)
 {
     hg_return_t ret = hg_error_from(error);
     struct util_list *node;
+    bool written; /* the peer may be writing to memory that is about to be handed back */
 
     if (session->state == HG_SESSION_ENDED)
         return;
+    written = hg_fence_session_is_due(session);
     UTIL_LOG_INFO(UTIL_LOG_AREA_SESSION, "session with %s ends: %s", session->addr->text, strerror(-error));
     session->state = HG_SESSION_ENDED;
     session->error = error;
@@ -748,8 +752,12 @@ void hg_session_end(struct hg_session *session, int error)
     while ((node = util_list_first(&session->receiving)) != NULL)
         hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
     /* After the pulls were stopped, which names the route. */
-    na_route_close(session->route);
+    if (written)
+        na_route_cut(session->route);
+    else
+        na_route_close(session->route);
     session->route = NULL;
+    hg_fence_session_ended_locked(session);
     hg_overflow_free_orphans_locked(session);
     session->control_count = 0;
     hg_cancel_session_locked(session);

@@ -121,7 +121,8 @@ struct hg_session {
     struct hg_serving serving;  /**< target handles that are READY or RUNNING */
     struct util_list orphans;   /**< exposed inputs of calls that ended early, until the peer lets go (hg_overflow.h) */
     uint32_t orphan_count;
-    uint64_t refused_tag; /**< of the last request that was refused at its first fragment: the others are dropped */
+    struct util_list fences; /**< of calls that ended early, until the peer lets go of their memory (hg_fence.h) */
+    uint64_t refused_tag;    /**< of the last request that was refused at its first fragment: the others are dropped */
     struct hg_session_control *controls;
     uint32_t control_count;
     uint32_t control_capacity;

@@ -62,7 +62,8 @@ HG_PUBLIC hg_return_t HG_Bulk_create_attr(hg_class_t *hg_class, uint32_t count, 
                                           hg_bulk_t *handle);
 
 /**
- * Drop a reference to a handle; the last one ends the peers' access.
+ * Drop a reference to a handle; the last one ends the peers' access. Where a call that has ended by its time limit or a cancel has shown
+ * memory of the user to its target, and that has not answered yet, the connection to it may be cut (docs/bulk-path.md).
  *
  * \param handle [IN] the handle; HG_BULK_NULL is allowed
  *
@@ -223,7 +224,8 @@ HG_PUBLIC hg_return_t HG_Bulk_transfer(hg_context_t *context, hg_cb_t callback, 
  * \param size [IN]          bytes
  * \param op_id [OUT]        as for HG_Bulk_transfer()
  *
- * \return as HG_Bulk_transfer(); HG_INVALID_ARG if the handle is not bound
+ * \return as HG_Bulk_transfer(); HG_INVALID_ARG if the handle is not bound; HG_PERMISSION also for an address that the class does
+ *         not follow descriptors to (qs_class_set_bulk_forward(); it follows all by default)
  */
 HG_PUBLIC hg_return_t HG_Bulk_bind_transfer(hg_context_t *context, hg_cb_t callback, void *arg, hg_bulk_op_t op,
                                             hg_bulk_t origin_handle, hg_size_t origin_offset, hg_bulk_t local_handle,

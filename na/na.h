@@ -80,8 +80,12 @@ struct na_limits {
     bool death_notice; /**< route_down follows the death of the peer's process without any traffic */
     bool chosen_keys;  /**< remote keys are random 64-bit numbers that we choose */
     bool keys_checked; /**< wrong keys, ranges and directions are refused below */
-    bool
-        revocable; /**< after na_mem_deregister() peers are refused; a put being received then may still be written (tcp) */
+    bool revocable;    /**< after na_mem_deregister() peers are refused */
+    /** With that, a put under way is stopped, or waited for up to 100 ms (a process that is stopped in the middle of one
+     *  writes the rest, at most 1 MiB, when it goes on). Elsewhere (tcp) one that is being received goes on, until
+     *  na_route_cut(). */
+    bool writes_halted;
+    bool cuttable; /**< na_route_cut() ends what the peer is writing */
 };
 
 /** Called inside na_progress() of the context that the upcalls were given to. */
@@ -169,6 +173,10 @@ void na_route_lost(struct na_route *route);
  *  na_progress(). */
 void na_route_close(struct na_route *route);
 
+/** As na_route_close(), and where na_limits::cuttable nothing that the peer sends by this route is written into our memory
+ *  any more when it returns. What na_send() took before may be lost. */
+void na_route_cut(struct na_route *route);
+
 void na_route_set_user(struct na_route *route, void *user);
 void *na_route_user(const struct na_route *route);
 uint8_t na_route_target_context(const struct na_route *route);
@@ -232,7 +240,8 @@ struct na_remote_segment {
 int na_mem_register(struct na_class *na_class, const struct na_segment *segments, uint32_t count, unsigned access,
                     enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out);
 
-/** Ends the registration: peers are refused from now on where na_limits::revocable. NULL is allowed. Any thread. */
+/** Ends the registration: peers are refused from now on where na_limits::revocable; for the rest of a put that has begun see
+ *  na_limits::writes_halted. NULL is allowed. Any thread. */
 void na_mem_deregister(struct na_mem *mem);
 
 /** What a peer needs to reach segment @p index. */

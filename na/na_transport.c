@@ -162,6 +162,14 @@ void na_route_lost(struct na_route *route)
         route->transport->route_lost(route);
 }
 
+void na_route_cut(struct na_route *route)
+{
+    if (route != NULL && route->transport->route_cut != NULL)
+        route->transport->route_cut(route);
+    else
+        na_route_close(route);
+}
+
 void na_route_close(struct na_route *route)
 {
     if (route != NULL)

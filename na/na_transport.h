@@ -40,6 +40,7 @@ struct na_transport {
                       struct na_route **route_out);
     void (*route_lost)(struct na_route *route); /**< NULL where routes are connections, whose end is known */
     void (*route_close)(struct na_route *route);
+    void (*route_cut)(struct na_route *route); /**< NULL: route_close does it */
 
     struct na_frame *(*frame_get)(struct na_context *context);
     void (*frame_put)(struct na_context *context, struct na_frame *frame);

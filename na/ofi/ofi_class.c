@@ -11,7 +11,9 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_connect.h"
@@ -60,6 +62,7 @@ const struct na_transport ofi_transport = {
     .route_open = ofi_connect_route_open,
     .route_lost = ofi_route_lost,
     .route_close = ofi_route_close,
+    .route_cut = ofi_route_cut,
     .frame_get = ofi_send_frame_get,
     .frame_put = ofi_send_frame_put,
     .send = ofi_send_frame,
@@ -76,6 +79,18 @@ const struct na_transport ofi_transport = {
     .list = ofi_list_make,
     .version = ofi_list_version,
 };
+
+/* Whether libfabric closes the connection below with the last route to an address, as this variable of its own asks for. */
+static bool class_cleans_up(void)
+{
+    static const char *const words[] = {"1", "yes", "true", "on"};
+    const char *value = getenv("FI_AV_REMOVE_CLEANUP");
+
+    for (size_t i = 0; value != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(value, words[i]) == 0)
+            return true;
+    return false;
+}
 
 static int class_set_limits(struct ofi_class *owner, const struct na_config *config)
 {
@@ -105,6 +120,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     limits->chosen_keys = (owner->mr_mode & (FI_MR_PROV_KEY | FI_MR_RAW)) == 0;
     limits->keys_checked = owner->provider->keys_checked;
     limits->revocable = owner->provider->revocable;
+    limits->cuttable = owner->connected || (owner->provider->cut_by_address && class_cleans_up());
     return 0;
 }
 

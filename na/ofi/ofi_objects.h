@@ -229,6 +229,7 @@ struct ofi_route {
     bool contacted;              /* datagram: a send was accepted once */
     bool refused;                /* datagram: on owner->refused */
     bool refused_still;          /* and it was refused again when half of its time was over */
+    bool cut;                    /* closed at once: what is still to leave does not */
     bool lost;                   /* datagram: the peer is gone, and what did not come back may not do so any more */
     bool awaited;                /* it was given its time to do so */
     bool announce;               /* route_up is due */

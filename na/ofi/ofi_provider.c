@@ -91,6 +91,7 @@ static const struct ofi_provider rows[] = {
         .ordered = true,
         .keys_checked = true,
         .revocable = true,
+        .cut_by_address = true,
         .queue_size = 256,
         .recv_count = 128,
         .batch_size = 8 * KIB,

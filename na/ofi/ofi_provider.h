@@ -42,14 +42,16 @@ struct ofi_provider {
     bool forgets_requests; /* closing a port leaves the sockets of unread connect requests open (a TODO in libfabric's
                             * xnet_pep_close, 1.17 to 2.6) */
     bool revocable;        /* a closed registration is refused to peers */
-    bool guard_keys;       /* closing a registration does not lock the table of keys: ofi_guard.h does */
-    bool virt_addr;        /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
-    bool death_notice;     /* a peer's end is reported without traffic */
-    uint32_t queue_size;   /* asked for as tx and rx size; 0: the provider's default */
-    uint32_t recv_count;   /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
-    size_t batch_size;     /* na_limits::batch_size */
-    size_t rma_chunk;      /* na_limits::rma_chunk */
-    uint32_t rma_depth;    /* na_limits::rma_depth */
+    bool
+        cut_by_address; /* datagrams: no connection is left below when an address is removed, if libfabric is told so */
+    bool guard_keys;    /* closing a registration does not lock the table of keys: ofi_guard.h does */
+    bool virt_addr;     /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
+    bool death_notice;  /* a peer's end is reported without traffic */
+    uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
+    uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
+    size_t batch_size;   /* na_limits::batch_size */
+    size_t rma_chunk;    /* na_limits::rma_chunk */
+    uint32_t rma_depth;  /* na_limits::rma_depth */
 };
 
 /* The row for a protocol on the running library; the default row if none names it. Never NULL. */

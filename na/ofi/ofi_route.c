@@ -254,11 +254,21 @@ void ofi_route_lost(struct na_route *base)
         route->lost = true;
 }
 
+void ofi_route_cut(struct na_route *base)
+{
+    if (base->context->na_class->limits.cuttable) {
+        ofi_route_of(base)->cut = true;
+        ofi_route_lost(base); /* what it carries does not come back */
+    }
+    ofi_route_close(base);
+}
+
 void ofi_route_close(struct na_route *base)
 {
     struct ofi_route *route = ofi_route_of(base);
 
-    if (route->state == OFI_ROUTE_STATE_UP && route->tx_count > 0 && route->rma_count == 0 && !route->lost) {
+    if (route->state == OFI_ROUTE_STATE_UP && route->tx_count > 0 && route->rma_count == 0 && !route->lost &&
+        !route->cut) {
         route_move(route, OFI_ROUTE_STATE_CLOSING);
         route_wait(route, &route->owner->closing, CLOSE_WAIT_NS);
         return;

@@ -40,9 +40,10 @@ void ofi_route_sent(struct ofi_route *route);
 void ofi_route_refused(struct ofi_route *route);
 void ofi_route_settled(struct ofi_route *route);
 
-/* na_route_lost, na_route_close. */
+/* na_route_lost, na_route_close, na_route_cut: the provider writes what it receives in our turns, and not after fi_close. */
 void ofi_route_lost(struct na_route *base);
 void ofi_route_close(struct na_route *base);
+void ofi_route_cut(struct na_route *base);
 
 /* Looks after deadlines and changes; gives the number of upcalls made. */
 int ofi_route_turn(struct ofi_context *context);

@@ -129,6 +129,7 @@ static void class_set_limits(struct na_limits *limits)
         .chosen_keys = true,
         .keys_checked = true,
         .revocable = true,
+        .writes_halted = true,
     };
 }
 

@@ -12,6 +12,7 @@
 extern const struct support_case hg_addr_cases[];
 extern const struct support_case hg_admit_cases[];
 extern const struct support_case hg_bulk_cases[];
+extern const struct support_case hg_bulk_safety_cases[];
 extern const struct support_case hg_call_cases[];
 extern const struct support_case hg_callback_cases[];
 extern const struct support_case hg_cancel_cases[];

@@ -192,6 +192,67 @@ static void withdrawn_memory_is_refused(void)
     bench_close(&bench);
 }
 
+static void withdrawn_memory_is_not_written(void)
+{
+    struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
+
+    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    if (!na_class_limits(bench.client.na_class)->revocable) {
+        bench_close(&bench);
+        support_suite_skip("the transport cannot revoke");
+    }
+    na_mem_describe(bench.server_mem, 0, &remote);
+    na_mem_deregister(bench.server_mem);
+    bench.server_mem = NULL;
+    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
+}
+
+static void a_wrong_key_writes_nothing(void)
+{
+    struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
+
+    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    remote.key[7] ^= 0x80;
+    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
+}
+
+static void writing_beyond_the_end_is_refused(void)
+{
+    struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
+
+    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
+    op.rma.remote_address = remote.address + 8192 - 4095;
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
+}
+
+static void before_the_start_is_refused(void)
+{
+    struct bench bench;
+    struct na_remote_segment remote;
+    struct op op;
+
+    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
+    op.rma.remote_address = remote.address - 100;
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
+}
+
 static void keys_are_hard_to_guess(void)
 {
     struct node node;
@@ -321,6 +382,10 @@ const struct support_case na_rma_cases[] = {
     SUPPORT_CASE(writing_what_may_only_be_read_is_refused),
     SUPPORT_CASE(beyond_the_end_is_refused),
     SUPPORT_CASE(withdrawn_memory_is_refused),
+    SUPPORT_CASE(withdrawn_memory_is_not_written),
+    SUPPORT_CASE(a_wrong_key_writes_nothing),
+    SUPPORT_CASE(writing_beyond_the_end_is_refused),
+    SUPPORT_CASE(before_the_start_is_refused),
     SUPPORT_CASE(keys_are_hard_to_guess),
     SUPPORT_CASE(closing_the_route_ends_what_is_pending),
     SUPPORT_CASE(pending_operations_end_once_when_the_peer_dies),

@@ -92,6 +92,7 @@ struct sim_node {
     uint64_t stalled_until_ns;
     uint64_t turned_ns;        /* when its latest turn was */
     uint64_t turned_before_ns; /* and the one before */
+    uint64_t away_ns;          /* the longest time between two */
 };
 
 struct sim {

@@ -61,6 +61,7 @@ void sim_node_boot(struct sim_node *node)
     node->boots++;
     node->stalled_until_ns = 0;
     node->turned_ns = node->turned_before_ns = fake_fi_now_ns();
+    node->away_ns = 0;
     sim_trace("node %u has booted (%u)", node->number, node->boots);
 }
 
@@ -162,6 +163,8 @@ void sim_node_turn(struct sim_node *node)
         return;
     node->turned_before_ns = node->turned_ns;
     node->turned_ns = fake_fi_now_ns();
+    if (node->turned_ns - node->turned_before_ns > node->away_ns)
+        node->away_ns = node->turned_ns - node->turned_before_ns;
     sim_serve_turn(node);
     for (unsigned int round = 0; round < TURN_ROUNDS && idle < TURN_IDLE; round++) {
         unsigned int limit = sim_below(8) == 0 ? 1 : 256;

@@ -271,3 +271,107 @@ Test(bulk_handle, binding_is_done_once_by_the_owner)
     cr_assert_str_eq(handle->bound_address, "fake://me");
     bulk_handle_unref(handle);
 }
+
+/* --- holds ------------------------------------------------------------------------------------------- */
+
+static struct {
+    unsigned int calls;
+    uint64_t id;
+    int registered;
+} halted;
+
+static void note_halt(struct bulk_owner *of, uint64_t id)
+{
+    cr_assert_eq(of, &owner);
+    halted.calls++;
+    halted.id = id;
+    halted.registered = (int)fake.registered;
+}
+
+/* A handle that has been described, over this memory or the library's. */
+static struct hg_bulk *described(void *base, uint64_t size, uint64_t *id)
+{
+    struct bulk_handle_args args = args_of(1, base == NULL ? NULL : &base, &size);
+    struct hg_bulk *handle;
+
+    halted.calls = 0;
+    owner.halt = note_halt;
+    cr_assert_eq(bulk_handle_create(&args, &handle), 0);
+    cr_assert_eq(bulk_owner_identify(&owner, handle, id), 0);
+    return handle;
+}
+
+Test(bulk_handle, held_memory_of_the_library_outlives_its_handle_registered)
+{
+    uint64_t id;
+    struct hg_bulk *handle = described(NULL, 5000, &id);
+    volatile unsigned char *memory = handle->segments[0].base;
+
+    cr_assert(bulk_owner_hold(&owner, id));
+    cr_assert(bulk_owner_hold(&owner, id));
+    bulk_handle_unref(handle);
+    cr_assert_eq(released_count, 1);
+    cr_assert_eq(bulk_owner_handle_count(&owner), 0, "to the user it is gone");
+    cr_assert_null(bulk_owner_find(&owner, id));
+    cr_assert_not(bulk_owner_hold(&owner, id), "no further calls can have shown it");
+    cr_assert_eq(fake.registered, 1);
+    memory[4999] = 1;
+    bulk_owner_release(&owner, id);
+    memory[4999] = 2;
+    bulk_owner_release(&owner, id);
+    cr_assert_eq(fake.registered, 0);
+    cr_assert_eq(halted.calls, 0);
+}
+
+Test(bulk_handle, held_memory_of_the_user_is_withdrawn_and_then_halted)
+{
+    char memory[100];
+    uint64_t id;
+    struct hg_bulk *handle = described(memory, sizeof(memory), &id);
+
+    cr_assert(bulk_owner_hold(&owner, id));
+    bulk_handle_unref(handle);
+    cr_assert_eq(halted.calls, 1);
+    cr_assert_eq(halted.id, id);
+    cr_assert_eq(halted.registered, 0);
+    cr_assert_eq(fake.registered, 0);
+    bulk_owner_release(&owner, id); /* late */
+}
+
+Test(bulk_handle, of_mixed_memory_the_users_is_halted_and_the_librarys_kept)
+{
+    char memory[100];
+    void *bases[] = {memory, NULL};
+    uint64_t sizes[] = {sizeof(memory), 64};
+    struct bulk_handle_args args = args_of(2, bases, sizes);
+    volatile unsigned char *kept;
+    struct hg_bulk *handle;
+    uint64_t id;
+
+    halted.calls = 0;
+    owner.halt = note_halt;
+    cr_assert_eq(bulk_handle_create(&args, &handle), 0);
+    cr_assert_eq(bulk_owner_identify(&owner, handle, &id), 0);
+    kept = handle->segments[1].base;
+    cr_assert(bulk_owner_hold(&owner, id));
+    bulk_handle_unref(handle);
+    cr_assert_eq(halted.calls, 1);
+    cr_assert_eq(fake.registered, 0);
+    kept[63] = 1;
+    bulk_owner_release(&owner, id);
+}
+
+Test(bulk_handle, released_holds_leave_nothing)
+{
+    char memory[100];
+    uint64_t id;
+    struct hg_bulk *handle = described(memory, sizeof(memory), &id);
+
+    cr_assert_not(bulk_owner_hold(&owner, id + 1));
+    bulk_owner_release(&owner, id + 1);
+    cr_assert(bulk_owner_hold(&owner, id));
+    bulk_owner_release(&owner, id);
+    bulk_handle_unref(handle);
+    cr_assert_eq(halted.calls, 0);
+    cr_assert_eq(fake.registered, 0);
+}

@@ -115,6 +115,41 @@ Test(bulk_wire, golden_bytes_of_a_bound_descriptor_with_data)
     bulk_handle_unref(handle);
 }
 
+/* Three bytes "abc" inside, with their CRC-32C. */
+static const uint8_t golden_digest[] = {
+    0xB5, 1, 21, 0, 39, 0, 0, 0, 1, 0, 0, 0, 1,    0,    0,    0,    0,   0,   0,   0x80,
+    3,    0, 0,  0, 0,  0, 0, 0, 1, 0, 0, 0, 0xb7, 0x3f, 0x4b, 0x36, 'a', 'b', 'c',
+};
+
+Test(bulk_wire, golden_bytes_of_a_descriptor_with_a_digest)
+{
+    struct hg_bulk *handle = decode(golden_digest, sizeof(golden_digest));
+    uint8_t again[sizeof(golden_digest)];
+
+    cr_assert(handle->has_digest);
+    cr_assert_eq(handle->digest, 0x364b3fb7);
+    cr_assert_eq(bulk_wire_encode(handle, 0, again, sizeof(again), NULL), 0);
+    cr_assert_arr_eq(again, golden_digest, sizeof(golden_digest));
+    bulk_handle_unref(handle);
+}
+
+Test(bulk_wire, senseless_digests_are_refused)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } changes[] = {{2, 23}, {28, 0}, {28, 2}, {29, 1}, {30, 1}, {31, 1}, {4, 30}};
+    struct hg_bulk *handle;
+
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        uint8_t bytes[sizeof(golden_digest)];
+
+        memcpy(bytes, golden_digest, sizeof(bytes));
+        bytes[changes[i].at] = changes[i].value;
+        cr_assert_eq(bulk_wire_decode(&there, bytes, sizeof(bytes), NULL, &handle, NULL), -EPROTO, "change %zu", i);
+    }
+}
+
 Test(bulk_wire, one_segment_takes_48_bytes)
 {
     char buf[100];
