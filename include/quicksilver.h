@@ -558,10 +558,9 @@ HG_PUBLIC hg_return_t qs_class_drain(hg_class_t *hg_class, uint64_t timeout_us);
 
 /** Of which calls a class measures how long they take. */
 enum qs_histograms {
-    QS_HISTOGRAMS_SAMPLED =
-        0,                 /**< the first 64 of an RPC in each context, then one of 64, which counts for all of them */
-    QS_HISTOGRAMS_OFF = 1, /**< of none */
-    QS_HISTOGRAMS_ALL = 2, /**< of each: costs the clock twice for a call at each side */
+    QS_HISTOGRAMS_SAMPLED = 0, /**< the first 64 of an RPC in a context, then one of 64, which counts for them */
+    QS_HISTOGRAMS_OFF = 1,     /**< of none */
+    QS_HISTOGRAMS_ALL = 2,     /**< of each: costs the clock twice for a call at each side */
 };
 
 /**
@@ -606,8 +605,7 @@ struct qs_rpc_counters {
     uint64_t cancelled; /**< received requests for whose answers nobody waits any more */
     uint64_t repeats;   /**< received requests that had been received before, and did not run again */
     uint64_t refused;   /**< received requests that were refused for any other reason */
-    struct qs_latency
-        handler_latency; /**< from the call of the handler to its answer, or, without one, to the end of the handle */
+    struct qs_latency handler_latency; /**< from the handler's call to its answer; without one, to the handle's end */
 };
 
 /**
@@ -640,8 +638,8 @@ struct qs_peer_counters {
     uint64_t suspicions;         /**< times that it became suspect */
     uint64_t rtt_ns;      /**< the shortest round trip of a ping; 0: none was needed, or none has been answered */
     uint64_t rtt_last_ns; /**< the last one */
-    uint64_t
-        heard_ns_ago; /**< how long ago something came from it, as exactly as its context looked at the clock; UINT64_MAX: nothing has */
+    /** How long ago something came from it, as exactly as its context knew the time; UINT64_MAX: nothing has. */
+    uint64_t heard_ns_ago;
     uint64_t window_used; /**< requests on their way, and not yet taken up by it */
     uint64_t window;      /**< how many of those there may be */
     uint64_t sessions;    /**< pairs of contexts that are in contact now */
