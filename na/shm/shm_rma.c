@@ -114,26 +114,43 @@ static int rma_system_error(int error)
     }
 }
 
-/* Moves bytes and reads the cookie, in this order or the other: the number of bytes that were moved, or an error. */
-static ssize_t rma_move(const struct shm_route *route, enum na_rma_op kind, void *local, uint64_t remote, size_t size)
+/* Whether the process is still the peer: 0 or an error. */
+static int rma_recognise(const struct shm_route *route)
+{
+    uint64_t cookie = 0;
+    struct iovec ours = {.iov_base = &cookie, .iov_len = sizeof(cookie)};
+    struct iovec theirs = {.iov_base = (void *)(uintptr_t)route->cookie_address, .iov_len = sizeof(cookie)};
+    ssize_t ret = process_vm_readv(route->pid, &ours, 1, &theirs, 1, 0);
+
+    if (ret < 0)
+        return rma_system_error(errno);
+    if ((size_t)ret != sizeof(cookie))
+        return -EFAULT;
+    return cookie == route->cookie ? 0 : -ECONNRESET;
+}
+
+/* Moves the bytes of a get, and then reads the cookie: the number of bytes that were moved, or an error. */
+static ssize_t rma_read(const struct shm_route *route, void *local, uint64_t remote, size_t size)
 {
     uint64_t cookie = 0;
     struct iovec ours[2] = {{.iov_base = local, .iov_len = size}, {.iov_base = &cookie, .iov_len = sizeof(cookie)}};
     struct iovec theirs[2] = {{.iov_base = (void *)(uintptr_t)remote, .iov_len = size},
                               {.iov_base = (void *)(uintptr_t)route->cookie_address, .iov_len = sizeof(cookie)}};
-    size_t whole = kind == NA_RMA_GET ? size + sizeof(cookie) : sizeof(cookie);
-    ssize_t ret = kind == NA_RMA_GET ? process_vm_readv(route->pid, ours, 2, theirs, 2, 0)
-                                     : process_vm_readv(route->pid, ours + 1, 1, theirs + 1, 1, 0);
+    ssize_t ret = process_vm_readv(route->pid, ours, 2, theirs, 2, 0);
 
     if (ret < 0)
         return rma_system_error(errno);
-    if ((size_t)ret != whole)
+    if ((size_t)ret != size + sizeof(cookie))
         return -EFAULT;
-    if (cookie != route->cookie)
-        return -ECONNRESET;
-    if (kind == NA_RMA_GET)
-        return (ssize_t)size;
-    ret = process_vm_writev(route->pid, ours, 1, theirs, 1, 0);
+    return cookie == route->cookie ? (ssize_t)size : -ECONNRESET;
+}
+
+static ssize_t rma_write(const struct shm_route *route, void *local, uint64_t remote, size_t size)
+{
+    struct iovec ours = {.iov_base = local, .iov_len = size};
+    struct iovec theirs = {.iov_base = (void *)(uintptr_t)remote, .iov_len = size};
+    ssize_t ret = process_vm_writev(route->pid, &ours, 1, &theirs, 1, 0);
+
     if (ret < 0)
         return rma_system_error(errno);
     return (size_t)ret == size ? ret : -EFAULT;
@@ -164,14 +181,19 @@ static ssize_t rma_copy_piece(struct shm_route *route, const struct shm_rma_op *
     uint64_t address = rma->remote_address + op->done;
     size_t left = rma->size - (size_t)op->done;
     size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
+    unsigned char *local = (unsigned char *)rma->local + op->done;
     uint64_t base = 0;
-    ssize_t ret;
+    /* Before the look at the table: there shall be no call of the system between that and a write, at which we might be
+     * stopped. */
+    ssize_t ret = rma->op == NA_RMA_PUT ? rma_recognise(route) : 0;
 
+    if (ret != 0)
+        return ret;
     atomic_store_explicit(&route->busy->entry, (uint64_t)shm_table_entry_of(address) + 1, memory_order_relaxed);
     shm_doorbell_page_fence();
     ret = rma_find(route, rma, address, left, &base);
     if (ret == 0 && piece > 0)
-        ret = rma_move(route, rma->op, (unsigned char *)rma->local + op->done, base, piece);
+        ret = rma->op == NA_RMA_GET ? rma_read(route, local, base, piece) : rma_write(route, local, base, piece);
     /* Release: the copy is over before this is seen. */
     atomic_store_explicit(&route->busy->entry, 0, memory_order_release);
     return ret;

@@ -26,7 +26,7 @@ enum {
     CANARY = 0xc5,
     SALT = 0x5a,
     WATCH_MS = 150,
-    LIMIT_US = 120000,
+    LIMIT_US = 300000,
 };
 
 static bool provider_is(const char *part)
@@ -156,7 +156,8 @@ static void scene_turn_for(struct scene *scene, unsigned int ms)
         (void)hg_pair_step(scene->pair.origin.contexts[0]);
 }
 
-/* Calls, with this memory, or with the library's own (NULL); returns when the target is writing. */
+/* Calls, with this memory, or with the library's own (NULL); returns when the target is writing, or was too
+ * late for that. */
 static void scene_call(struct scene *scene, void *memory, uint64_t limit_us)
 {
     hg_size_t size = SIZE;
@@ -172,7 +173,8 @@ static void scene_call(struct scene *scene, void *memory, uint64_t limit_us)
     HG_PAIR_OK(HG_Create(scene->pair.origin.contexts[0], scene->pair.addr, scene->push, &scene->call.handle));
     HG_PAIR_OK(qs_handle_set_timeout(scene->call.handle, limit_us));
     hg_pair_call_forward(&scene->call, &scene->bulk);
-    for (struct hg_pair_patience patience = {0}; ((volatile unsigned char *)scene->memory)[SIZE / 3] != SALT;) {
+    for (struct hg_pair_patience patience = {0};
+         ((volatile unsigned char *)scene->memory)[SIZE / 3] != SALT && atomic_load(&scene->call.calls) == 0;) {
         (void)hg_pair_step(scene->pair.origin.contexts[0]);
         hg_pair_patience_check(&patience, "the target writes");
     }
