@@ -39,8 +39,12 @@
 #define PROGRESS_CLOCK_TURNS 4U
 /* Turns between two looks at the clock for timers that can wait for so long. */
 #define PROGRESS_LAZY_TURNS 16U
-/* Rounds of reading completions before a due timer may fire. */
+/* Rounds of reading completions before a due timer may fire, or after an absence. */
 #define PROGRESS_DRAIN_ROUNDS 64U
+/* Not to have looked for so long is an absence: a handler that takes its time, or a process that was stopped. */
+#define PROGRESS_ABSENCE_NS (10U * 1000U * 1000U)
+/* What comes in the turns after it has come while nobody looked, too. */
+#define PROGRESS_BACK_NS (1000U * 1000U)
 
 void hg_progress_flush_locked(struct hg_context *context)
 {
@@ -65,16 +69,45 @@ void hg_progress_flush_locked(struct hg_context *context)
         na_wake(context->na);
 }
 
+/* The clock, for which this is the way to ask where turns go by. */
+static uint64_t progress_look(struct hg_context *context)
+{
+    uint64_t now_ns = util_clock_now_ns();
+
+    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS)
+        context->back_ns = now_ns;
+    context->looked_ns = now_ns;
+    return now_ns;
+}
+
+static void progress_drain(struct hg_context *context)
+{
+    for (unsigned int round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
+        continue;
+}
+
 /* Fires what is due, after everything that has arrived was handled: an answer beats its timer. */
 static unsigned int progress_timers(struct hg_context *context)
 {
-    unsigned int round;
-
-    if (util_wheel_next_ns(&context->wheel) > util_clock_now_ns())
+    if (util_wheel_next_ns(&context->wheel) > progress_look(context))
         return 0;
-    for (round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
-        continue;
+    progress_drain(context);
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
+}
+
+void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns)
+{
+    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS || now_ns < context->back_ns + PROGRESS_BACK_NS)
+        context->behind = true;
+}
+
+/* A limit counts from the moment that a request is received, so one that has lain here for long looks fresh; but its origin
+ * has said meanwhile that its time is over. */
+static void progress_catch_up(struct hg_context *context)
+{
+    (void)progress_look(context);
+    progress_drain(context);
+    context->behind = false;
 }
 
 /* Whether a timer may be due that is not to be kept waiting: the clock is asked. */
@@ -82,7 +115,7 @@ static bool progress_timers_due(struct hg_context *context)
 {
     if (context->wheel.count > context->lazy_timers || context->lazy_turns == 0) {
         context->lazy_turns = PROGRESS_LAZY_TURNS;
-        return context->wheel.count > 0;
+        return true;
     }
     context->lazy_turns--;
     return false;
@@ -95,6 +128,8 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
     int events = hg_port_progress(context);
     unsigned int count = early + (events > 0 ? (unsigned int)events : 0);
 
+    if (context->behind)
+        progress_catch_up(context);
     if (events < 0)
         util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_POLL, "the transport of context %u reports error %d",
                          context->id, events);

@@ -10,6 +10,7 @@
 #define HG_HG_PROGRESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct hg_context;
 
@@ -18,5 +19,11 @@ void hg_progress_flush_locked(struct hg_context *context);
 
 /** One turn: network, inbox, timers, bulk, waiting sessions. Needs the context's lock. Returns the number of events. */
 unsigned int hg_progress_turn_locked(struct hg_context *context);
+
+/**
+ * A request with a time limit has come. If nobody has looked for a while, others may wait behind it, and word that they, or it, are
+ * not waited for any more: all of that is received before the turn ends. Needs the context's lock.
+ */
+void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns);
 
 #endif
