@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/fault/net_load.h"
 #include "tests/support/hg_pair.h"
@@ -33,11 +34,6 @@ static uint64_t repetitions(const struct net_load *load)
     for (uint64_t i = 0; i < load->count; i++)
         sum += load->made[i].attempts > 1 ? load->made[i].attempts - 1U : 0;
     return sum;
-}
-
-static bool failed_unknown(const struct net_load *load, uint64_t number)
-{
-    return load->made[number].ret != HG_SUCCESS && load->made[number].outcome == QS_OUTCOME_UNKNOWN;
 }
 
 /* --- loss and delay ------------------------------------------------------------------------------------------ */
@@ -68,12 +64,12 @@ static void calls_over_a_bad_wire(const char *wire, unsigned int calls)
 
 static void loss_of_one_percent_and_delay_fail_no_call(void)
 {
-    calls_over_a_bad_wire("both delay 50 jitter 20 loss 1", 3000);
+    calls_over_a_bad_wire("both delay 50 jitter 20 loss 1", 2500);
 }
 
 static void loss_of_five_percent_and_delay_fail_no_call(void)
 {
-    calls_over_a_bad_wire("both delay 50 jitter 20 loss 5", 2000);
+    calls_over_a_bad_wire("both delay 50 jitter 20 loss 5", 1200);
 }
 
 static void packets_in_disorder_fail_no_call(void)
@@ -120,9 +116,9 @@ static void lost_answers_are_unknown_or_given_again(void)
 {
     const struct net_load_options options = {
         .window = 1, .timeout_us = 6 * S, .attempt_timeout_us = 500 * MS, .attempts_max = 20, .rich = true};
+    enum { CALLS = 15 };
     struct net_report report;
     struct net_load load;
-    unsigned int unknown = 0;
     unsigned int again = 0;
     uint64_t first;
 
@@ -130,23 +126,27 @@ static void lost_answers_are_unknown_or_given_again(void)
     net_load_run_good(&load, 300);
     net_load_wire("a cut");
     first = load.count;
-    for (unsigned int i = 0; i < 30; i++)
+    for (unsigned int i = 0; i < 2 * CALLS; i++) {
+        load.timeout_us = i < CALLS ? 600 * MS : options.timeout_us;
         net_load_call(&load);
+    }
     for (uint64_t end_us = support_suite_now_us() + 1200 * MS; support_suite_now_us() < end_us;)
         net_load_step(&load, 20);
-    for (uint64_t i = first; i < load.count; i++)
-        SUPPORT_CHECK(load.made[i].callbacks == 0);
+    for (uint64_t i = first; i < first + CALLS; i++) {
+        SUPPORT_CHECK(load.made[i].ret == HG_TIMEOUT && load.made[i].outcome == QS_OUTCOME_UNKNOWN);
+        SUPPORT_CHECK(atomic_load(&load.ledger.map->runs[i]) > 0);
+        SUPPORT_CHECK(load.made[i + CALLS].callbacks == 0);
+    }
     heal(&load, "answers lost for 1.2 s");
     net_load_drain(&load);
-    for (uint64_t i = first; i < first + 30; i++) {
-        unknown += failed_unknown(&load, i);
-        again += bench_fault_method(i) == TOOL_METHOD_AT_MOST_ONCE && load.made[i].attempts > 1 &&
-                 load.made[i].ret == HG_SUCCESS;
-    }
-    printf("# of 30 calls without their answers, %u are unknown, and %u have had theirs given again\n", unknown, again);
-    SUPPORT_CHECK(unknown == 0 && again > 0);
+    for (uint64_t i = first + CALLS; i < first + 2 * CALLS; i++)
+        again += bench_fault_method(i) == TOOL_METHOD_AT_MOST_ONCE && load.made[i].attempts > 1;
+    for (uint64_t i = first + CALLS; i < load.count; i++)
+        SUPPORT_CHECK(load.made[i].ret == HG_SUCCESS);
     net_load_close(&load, &report);
-    SUPPORT_CHECK(report.repeats > 0);
+    printf("# %u at-most-once calls were made again and had their answers; the target gave %llu again\n", again,
+           (unsigned long long)report.repeats);
+    SUPPORT_CHECK(again > 0 && report.repeats > 0);
 }
 
 /* --- resets ------------------------------------------------------------------------------------------------------ */
@@ -223,9 +223,10 @@ static void stop_longer_than_the_limit_runs_nothing_late(void)
 {
     const struct net_load_options options = {
         .window = 1, .timeout_us = 400 * MS, .attempt_timeout_us = 150 * MS, .attempts_max = 3};
-    enum { CALLS = 300 };
+    enum { CALLS = 150 };
     struct net_report report;
     struct net_load load;
+    unsigned int late = 0;
     uint64_t first;
 
     net_load_open(&load, &options);
@@ -242,11 +243,12 @@ static void stop_longer_than_the_limit_runs_nothing_late(void)
     net_load_run_good(&load, 300);
     net_load_drain(&load);
     for (uint64_t i = first; i < first + CALLS; i++)
-        if (atomic_load(&load.ledger.map->runs[i]) != 0)
-            support_suite_fail("call %llu ran after its time", (unsigned long long)i);
+        late += atomic_load(&load.ledger.map->runs[i]) != 0;
     net_load_close(&load, &report);
-    printf("# the target has put aside %llu requests whose time was over\n", (unsigned long long)report.expired);
-    SUPPORT_CHECK(report.expired > 0);
+    printf("# of %u calls whose time was over, %u ran; the target has put aside %llu requests as expired, %llu as "
+           "cancelled\n",
+           CALLS, late, (unsigned long long)report.expired, (unsigned long long)report.cancelled);
+    SUPPORT_CHECK(late == 0 && report.expired + report.cancelled > 0);
 }
 
 /* --- slow targets ------------------------------------------------------------------------------------------------ */
@@ -282,6 +284,128 @@ static void slow_target_keeps_its_bounds(void)
     SUPPORT_CHECK(rate > 160 * 0.6 / support_slowness());
 }
 
+/* --- a target without descriptors ---------------------------------------------------------------------------- */
+
+enum { CROWD = 70, CROWD_LEAVES = 40, FILES_MAX = 64 };
+
+/* Another origin, with a connection of its own. */
+struct stranger {
+    hg_class_t *hg_class;
+    hg_context_t *context;
+    hg_addr_t addr;
+    hg_handle_t handle;
+    unsigned int ended;
+    bool under_way;
+    bool good;
+};
+
+static hg_return_t stranger_called(const struct hg_cb_info *info)
+{
+    struct stranger *stranger = info->arg;
+
+    stranger->under_way = false;
+    stranger->ended++;
+    stranger->good = info->ret == HG_SUCCESS;
+    return HG_SUCCESS;
+}
+
+static void stranger_open(struct stranger *stranger, struct net_load *load)
+{
+    bool shm = strcmp(support_suite_parameter(), "shm") == 0;
+    hg_id_t id;
+
+    *stranger = (struct stranger){.hg_class = HG_Init(shm ? "shm" : "tcp", false)};
+    SUPPORT_CHECK(stranger->hg_class != NULL);
+    stranger->context = HG_Context_create(stranger->hg_class);
+    SUPPORT_CHECK(stranger->context != NULL);
+    id = HG_Register_name(stranger->hg_class, "nobody's", NULL, NULL, NULL);
+    HG_PAIR_OK(HG_Addr_lookup2(stranger->hg_class, load->address, &stranger->addr));
+    HG_PAIR_OK(HG_Create(stranger->context, stranger->addr, id, &stranger->handle));
+    HG_PAIR_OK(qs_handle_set_timeout(stranger->handle, S));
+}
+
+static void stranger_close(struct stranger *stranger)
+{
+    while (stranger->under_way) {
+        (void)HG_Progress(stranger->context, 10);
+        (void)HG_Trigger(stranger->context, 0, 1, NULL);
+    }
+    HG_PAIR_OK(HG_Destroy(stranger->handle));
+    HG_PAIR_OK(HG_Addr_free(stranger->hg_class, stranger->addr));
+    HG_PAIR_OK(HG_Context_destroy(stranger->context));
+    HG_PAIR_OK(HG_Finalize(stranger->hg_class));
+}
+
+/* All that have not been served yet call until they are, or for so long. The number of those that are. */
+static unsigned int crowd_calls(struct stranger crowd[CROWD], uint64_t time_us)
+{
+    uint64_t end_us = support_suite_now_us() + time_us;
+    unsigned int good, here;
+
+    do {
+        good = here = 0;
+        for (unsigned int i = 0; i < CROWD; i++) {
+            struct stranger *stranger = &crowd[i];
+
+            if (stranger->hg_class == NULL)
+                continue;
+            here++;
+            good += stranger->good;
+            if (!stranger->good && !stranger->under_way)
+                stranger->under_way = qs_forward(stranger->handle, stranger_called, stranger, NULL) == HG_SUCCESS;
+            (void)HG_Progress(stranger->context, 0);
+            (void)HG_Trigger(stranger->context, 0, 1, NULL);
+        }
+        (void)usleep(2000);
+    } while (good < here && support_suite_now_us() < end_us);
+    return good;
+}
+
+/* So many of those that are served go. */
+static void crowd_leaves(struct stranger crowd[CROWD], unsigned int count)
+{
+    for (unsigned int i = 0; i < CROWD && count > 0; i++) {
+        if (crowd[i].hg_class == NULL || !crowd[i].good)
+            continue;
+        stranger_close(&crowd[i]);
+        crowd[i].hg_class = NULL;
+        count--;
+    }
+}
+
+static void target_without_descriptors_spins_not_and_recovers(void)
+{
+    const struct net_load_options options = {.window = 8, .timeout_us = 5 * S, .files_max = FILES_MAX};
+    static struct stranger crowd[CROWD];
+    struct net_load load;
+    uint64_t begin_us;
+    uint64_t cpu_us;
+    unsigned int good;
+    double share;
+
+    net_load_open(&load, &options);
+    net_load_run_good(&load, 10);
+    net_load_drain(&load);
+    for (unsigned int i = 0; i < CROWD; i++)
+        stranger_open(&crowd[i], &load);
+    good = crowd_calls(crowd, 1500 * MS);
+    cpu_us = net_load_target_cpu_us(&load);
+    begin_us = support_suite_now_us();
+    (void)crowd_calls(crowd, 1500 * MS);
+    share = (double)(net_load_target_cpu_us(&load) - cpu_us) / (double)(support_suite_now_us() - begin_us);
+    printf("# %u of %u origins are served, and the target uses %.0f %% of a processor\n", good, CROWD, share * 100);
+    SUPPORT_CHECK(good > 0 && good < CROWD && share < 0.2 * support_slowness());
+    net_load_run_good(&load, 100); /* who is there is served */
+    crowd_leaves(crowd, CROWD_LEAVES);
+    begin_us = support_suite_now_us();
+    good = crowd_calls(crowd, 10 * S);
+    printf("# when %u have left, all %u others are served within %.1f ms\n", CROWD_LEAVES, good,
+           (double)(support_suite_now_us() - begin_us) / 1000);
+    SUPPORT_CHECK(good == CROWD - CROWD_LEAVES);
+    crowd_leaves(crowd, CROWD - CROWD_LEAVES);
+    net_load_close(&load, NULL);
+}
+
 /* --- the suite ----------------------------------------------------------------------------------------------------- */
 
 static const struct support_case wire_cases[] = {
@@ -298,6 +422,7 @@ static const struct support_case target_cases[] = {
     {"stop_shorter_than_the_limit_fails_nothing", stop_shorter_than_the_limit_fails_nothing, 40},
     {"stop_longer_than_the_limit_runs_nothing_late", stop_longer_than_the_limit_runs_nothing_late, 40},
     {"slow_target_keeps_its_bounds", slow_target_keeps_its_bounds, 40},
+    {"target_without_descriptors_spins_not_and_recovers", target_without_descriptors_spins_not_and_recovers, 40},
     {NULL, NULL, 0},
 };
 

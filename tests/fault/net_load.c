@@ -36,6 +36,7 @@ struct net_call {
     hg_handle_t handle;
     uint64_t number;
     uint64_t begin_ns;
+    uint64_t timeout_us;
 };
 
 static bool load_is_wired(void)
@@ -102,16 +103,18 @@ static void target_start(struct net_load *load)
 
 static void target_end(struct net_load *load, struct net_report *report)
 {
-    unsigned long long expired, shed, repeats;
+    unsigned long long expired, shed, repeats, cancelled;
     char line[200];
     int status;
 
     (void)close(load->target_in);
     read_line(load->target_out, line, sizeof(line));
-    SUPPORT_CHECK(sscanf(line, "%u %llu %llu %llu", &report->held_max, &expired, &shed, &repeats) == 4);
+    SUPPORT_CHECK(sscanf(line, "%u %llu %llu %llu %llu", &report->held_max, &expired, &shed, &repeats, &cancelled) ==
+                  5);
     report->expired = expired;
     report->shed = shed;
     report->repeats = repeats;
+    report->cancelled = cancelled;
     while (waitpid(load->target, &status, 0) < 0 && errno == EINTR)
         continue;
     (void)close(load->target_out);
@@ -200,8 +203,8 @@ static hg_return_t call_done(const struct hg_cb_info *info)
         return HG_SUCCESS; /* the check says so */
     load->under_way--;
     note_result(load, made, info);
-    if (took_us > load->options.timeout_us && took_us - load->options.timeout_us > load->late_us)
-        load->late_us = took_us - load->options.timeout_us;
+    if (took_us > call->timeout_us && took_us - call->timeout_us > load->late_us)
+        load->late_us = took_us - call->timeout_us;
     if (info->ret == HG_SUCCESS) {
         load->good++;
         made->wrong_body = !answer_is_right(call);
@@ -220,9 +223,11 @@ void net_load_call(struct net_load *load)
     hg_return_t ret;
 
     SUPPORT_CHECK(load->count < NET_LOAD_CALLS_MAX);
-    *call = (struct net_call){.load = load, .number = load->count, .begin_ns = util_clock_now_ns()};
+    *call = (struct net_call){.load = load, .number = load->count, .timeout_us = load->timeout_us};
     HG_PAIR_OK(HG_Create(load->context, load->addr, load->ids[bench_fault_method(call->number)], &call->handle));
+    HG_PAIR_OK(qs_handle_set_timeout(call->handle, call->timeout_us));
     net_rpc_fill(&in, call->number, BENCH_FAULT_REQUEST);
+    call->begin_ns = util_clock_now_ns();
     ret = qs_forward(call->handle, call_done, call, &in);
     load->count++;
     if (ret == HG_SUCCESS) {
@@ -288,7 +293,6 @@ static void set_methods(struct net_load *load)
     struct qs_retry retry = {.attempts_max = options->attempts_max, .attempt_timeout_us = options->attempt_timeout_us};
 
     for (unsigned int i = 0; i < BENCH_FAULT_METHODS; i++) {
-        HG_PAIR_OK(qs_registered_set_timeout(load->hg_class, load->ids[i], options->timeout_us));
         if (i != TOOL_METHOD_ONCE)
             HG_PAIR_OK(qs_registered_set_method(load->hg_class, load->ids[i], (enum qs_method)i, &retry));
     }
@@ -300,6 +304,7 @@ void net_load_open(struct net_load *load, const struct net_load_options *options
 {
     memset(load, 0, sizeof(*load));
     load->options = *options;
+    load->timeout_us = options->timeout_us;
     load->retry_after_us = UINT64_MAX;
     load->made = calloc(NET_LOAD_CALLS_MAX, sizeof(*load->made));
     load->calls = calloc(NET_LOAD_CALLS_MAX, sizeof(*load->calls));

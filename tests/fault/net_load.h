@@ -18,7 +18,7 @@
 /* What the target is asked for, and how the calls are made. */
 struct net_load_options {
     unsigned int window;         /* calls under way at once */
-    uint64_t timeout_us;         /* of each call */
+    uint64_t timeout_us;         /* of calls */
     uint64_t attempt_timeout_us; /* 0: none */
     uint32_t attempts_max;       /* of those that may be repeated; 0: the library's default */
     bool rich;                   /* without a bound for repetitions that matters */
@@ -33,6 +33,7 @@ struct net_report {
     uint64_t expired;      /* these as in struct qs_counters */
     uint64_t shed;
     uint64_t repeats;
+    uint64_t cancelled;
 };
 
 struct net_call;
@@ -52,6 +53,7 @@ struct net_load {
 
     struct bench_fault_call *made; /* owned: what became of each call */
     struct net_call *calls;        /* owned, by number */
+    uint64_t timeout_us;           /* of the next calls */
     uint64_t count;
     uint64_t good;
     unsigned int under_way;

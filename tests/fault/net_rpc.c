@@ -5,7 +5,7 @@
  */
 #include "tests/fault/net_rpc.h"
 
-enum { SMALL = 64, LARGE = 20000, LARGE_ONE_IN = 16 };
+enum { SMALL = 64, LARGE = 20000, LARGE_ONE_IN = 64 };
 
 static size_t body_size(uint64_t number)
 {

@@ -64,6 +64,13 @@ static hg_return_t handle_call(hg_handle_t handle)
     return HG_SUCCESS;
 }
 
+/* Of those that are not in the ledger. */
+static hg_return_t handle_stranger(hg_handle_t handle)
+{
+    (void)HG_Respond(handle, NULL, NULL, NULL);
+    return HG_Destroy(handle);
+}
+
 static void answer_due(bool all)
 {
     while (serve.count > 0 && (all || serve.held[serve.first].due_ns <= util_clock_now_ns())) {
@@ -96,6 +103,7 @@ static hg_class_t *serve_open(char **argv, hg_context_t **context)
         support_suite_fail("HG_Init(%s): %s", argv[0], qs_error_detail());
     HG_PAIR_OK(qs_class_set_admission(hg_class, &admission));
     net_rpc_register(hg_class, handle_call, ids);
+    SUPPORT_CHECK(HG_Register_name(hg_class, "nobody's", NULL, NULL, handle_stranger) != 0);
     *context = HG_Context_create(hg_class);
     SUPPORT_CHECK(*context != NULL);
     return hg_class;
@@ -123,8 +131,9 @@ int net_load_serve(char **argv)
     HG_PAIR_OK(HG_Context_destroy(context));
     HG_PAIR_OK(HG_Finalize(hg_class));
     bench_fault_ledger_close(&serve.ledger);
-    printf("%u %llu %llu %llu\n", serve.count_max, (unsigned long long)counters.expired,
-           (unsigned long long)counters.shed, (unsigned long long)counters.repeats);
+    printf("%u %llu %llu %llu %llu\n", serve.count_max, (unsigned long long)counters.expired,
+           (unsigned long long)counters.shed, (unsigned long long)counters.repeats,
+           (unsigned long long)counters.cancelled);
     (void)fflush(stdout);
     return 0;
 }
