@@ -356,7 +356,7 @@ static unsigned int crowd_calls(struct stranger crowd[CROWD], uint64_t time_us)
             (void)HG_Progress(stranger->context, 0);
             (void)HG_Trigger(stranger->context, 0, 1, NULL);
         }
-        (void)usleep(2000);
+        (void)usleep(10000);
     } while (good < here && support_suite_now_us() < end_us);
     return good;
 }
