@@ -93,10 +93,13 @@ static void heal(struct net_load *load, const char *cut)
     net_load_run_good(load, 300);
 }
 
-static void partition_of_two_seconds_ends_calls_by_their_limits(void)
+static void calls_over_a_partition(uint64_t time_us, uint64_t silence_limit_us, const char *what)
 {
-    const struct net_load_options options = {
-        .window = 48, .timeout_us = 500 * MS, .attempt_timeout_us = 200 * MS, .attempts_max = 3};
+    const struct net_load_options options = {.window = 48,
+                                             .timeout_us = 500 * MS,
+                                             .attempt_timeout_us = 200 * MS,
+                                             .attempts_max = 3,
+                                             .silence_limit_us = silence_limit_us};
     struct net_load load;
     uint64_t good;
 
@@ -105,10 +108,22 @@ static void partition_of_two_seconds_ends_calls_by_their_limits(void)
     net_load_wire("both cut");
     net_load_run_for(&load, 100 * MS);
     good = load.good;
-    net_load_run_for(&load, 1900 * MS);
+    net_load_run_for(&load, time_us - 100 * MS);
     SUPPORT_CHECK(load.good == good);
-    heal(&load, "cut off for 2 s");
+    heal(&load, what);
     net_load_close(&load, NULL);
+}
+
+/* As long as TCP sends again often enough: the next time comes half of the outage after it, on average. */
+static void partition_of_two_seconds_ends_calls_by_their_limits(void)
+{
+    calls_over_a_partition(2 * S, 0, "cut off for 2 s");
+}
+
+/* A silent connection is given up, and a new one is not tied to what TCP has come to think of the old one. */
+static void silence_limit_shortens_what_follows_a_partition(void)
+{
+    calls_over_a_partition(4 * S, 1 * S, "cut off for 4 s, with a silence limit of 1 s");
 }
 
 /* Answers are lost, requests are not, as far as TCP goes on sending without them. */
@@ -413,6 +428,7 @@ static const struct support_case wire_cases[] = {
     {"loss_of_five_percent_and_delay_fail_no_call", loss_of_five_percent_and_delay_fail_no_call, 60},
     {"packets_in_disorder_fail_no_call", packets_in_disorder_fail_no_call, 60},
     {"partition_of_two_seconds_ends_calls_by_their_limits", partition_of_two_seconds_ends_calls_by_their_limits, 40},
+    {"silence_limit_shortens_what_follows_a_partition", silence_limit_shortens_what_follows_a_partition, 40},
     {"lost_answers_are_unknown_or_given_again", lost_answers_are_unknown_or_given_again, 40},
     {"reset_connections_lose_no_call", reset_connections_lose_no_call, 60},
     {NULL, NULL, 0},

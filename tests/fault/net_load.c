@@ -296,6 +296,8 @@ static void set_methods(struct net_load *load)
         if (i != TOOL_METHOD_ONCE)
             HG_PAIR_OK(qs_registered_set_method(load->hg_class, load->ids[i], (enum qs_method)i, &retry));
     }
+    if (options->silence_limit_us > 0)
+        HG_PAIR_OK(qs_class_set_silence_limit(load->hg_class, options->silence_limit_us));
     if (options->rich)
         HG_PAIR_OK(qs_class_set_retry_budget(load->hg_class, BUDGET_PERCENT, BUDGET_PER_SECOND));
 }

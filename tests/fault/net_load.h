@@ -22,6 +22,7 @@ struct net_load_options {
     uint64_t attempt_timeout_us; /* 0: none */
     uint32_t attempts_max;       /* of those that may be repeated; 0: the library's default */
     bool rich;                   /* without a bound for repetitions that matters */
+    uint64_t silence_limit_us;   /* of the origin's class; 0: none */
     uint64_t hold_us;            /* answers come so much later, any number at once */
     uint32_t requests_max;       /* that the target takes in at once; 0: no limit */
     uint32_t files_max;          /* descriptors that the target may have; 0: no limit */
