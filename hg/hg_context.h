@@ -95,6 +95,9 @@ struct hg_context {
     struct util_wheel wheel;
     uint32_t lazy_timers; /**< of those in the wheel, the ones that the clock is not asked for in each turn */
     uint32_t lazy_turns;  /**< turns until it is */
+    uint64_t looked_ns;   /**< when the clock was asked for them last */
+    uint64_t back_ns;     /**< when that was after an absence */
+    bool behind;          /**< what has come while nobody looked is to be received before anything is done with it */
     struct bulk_env bulk;
     struct util_pool rma_pool;
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */

@@ -19,9 +19,11 @@
 #include "hg/hg_handle.h"
 #include "hg/hg_once.h"
 #include "hg/hg_overflow.h"
+#include "hg/hg_progress.h"
 #include "hg/hg_receive.h"
 #include "hg/hg_respond.h"
 #include "util/util_alloc.h"
+#include "util/util_clock.h"
 #include "util/util_log.h"
 #include "util/util_mutant.h"
 
@@ -76,6 +78,8 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
     handle->tag = header->tag;
     handle->no_response = (header->flags & HG_MESSAGE_NO_RESPONSE) != 0;
     handle->deadline_ns = hg_deadline_from_remaining(header->remaining_us);
+    if (handle->deadline_ns != UINT64_MAX)
+        hg_progress_limited_locked(context, handle->deadline_ns - header->remaining_us * UTIL_CLOCK_NS_PER_US);
     return handle;
 }
 

@@ -44,8 +44,12 @@
 #define PROGRESS_ABOUT_TURNS 8U
 /* A timer that fires so late says that nobody made progress meanwhile. */
 #define PROGRESS_STALL_NS (100U * UTIL_CLOCK_NS_PER_MS)
-/* Rounds of reading completions before a due timer may fire. */
+/* Rounds of reading completions before a due timer may fire, or after an absence. */
 #define PROGRESS_DRAIN_ROUNDS 64U
+/* Not to have looked for so long is an absence: a handler that takes its time, or a process that was stopped. */
+#define PROGRESS_ABSENCE_NS (10U * 1000U * 1000U)
+/* What comes in the turns after it has come while nobody looked, too. */
+#define PROGRESS_BACK_NS (1000U * 1000U)
 
 void hg_progress_flush_locked(struct hg_context *context)
 {
@@ -83,17 +87,46 @@ void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline
              (unsigned long long)((now_ns - deadline_ns) / UTIL_CLOCK_NS_PER_MS));
 }
 
+/* The clock, for which this is the way to ask where turns go by. */
+static uint64_t progress_ask(struct hg_context *context)
+{
+    uint64_t now_ns = util_clock_now_ns();
+
+    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS)
+        context->back_ns = now_ns;
+    context->looked_ns = now_ns;
+    context->about_ns = now_ns;
+    return now_ns;
+}
+
+static void progress_drain(struct hg_context *context)
+{
+    for (unsigned int round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
+        continue;
+}
+
 /* Fires what is due, after everything that has arrived was handled: an answer beats its timer. */
 static unsigned int progress_timers(struct hg_context *context)
 {
-    unsigned int round;
-
-    context->about_ns = util_clock_now_ns();
-    if (util_wheel_next_ns(&context->wheel) > context->about_ns)
+    if (util_wheel_next_ns(&context->wheel) > progress_ask(context))
         return 0;
-    for (round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
-        continue;
+    progress_drain(context);
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
+}
+
+void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns)
+{
+    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS || now_ns < context->back_ns + PROGRESS_BACK_NS)
+        context->behind = true;
+}
+
+/* A limit counts from the moment that a request is received, so one that has lain here for long looks fresh; but its origin
+ * has said meanwhile that its time is over. */
+static void progress_catch_up(struct hg_context *context)
+{
+    (void)progress_ask(context);
+    progress_drain(context);
+    context->behind = false;
 }
 
 /* Whether to look at what is not looked at in each turn: a timer that is not to be kept waiting may be due, or it has been left
@@ -123,7 +156,7 @@ static unsigned int progress_look(struct hg_context *context)
     if (context->wheel.count > 0)
         count = progress_timers(context);
     else if (++context->about_turns % PROGRESS_ABOUT_TURNS == 0)
-        context->about_ns = util_clock_now_ns();
+        (void)progress_ask(context);
     if (hg_stats_signal_pending())
         progress_serve_signal(context);
     return count;
@@ -136,6 +169,8 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
     int events = hg_port_progress(context);
     unsigned int count = early + (events > 0 ? (unsigned int)events : 0);
 
+    if (context->behind)
+        progress_catch_up(context);
     if (events < 0)
         util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_POLL, "the transport of context %u reports error %d",
                          context->id, events);

@@ -25,4 +25,10 @@ unsigned int hg_progress_turn_locked(struct hg_context *context);
  *  although it was needed: this is counted, and told. Needs the lock. */
 void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline_ns, uint64_t now_ns);
 
+/**
+ * A request with a time limit has come. If nobody has looked for a while, others may wait behind it, and word that they, or it, are
+ * not waited for any more: all of that is received before the turn ends. Needs the context's lock.
+ */
+void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns);
+
 #endif

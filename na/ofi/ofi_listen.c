@@ -15,6 +15,7 @@
 
 #include "na/ofi/ofi_connect.h"
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_files.h"
 #include "na/ofi/ofi_guard.h"
 #include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_wait.h"
@@ -250,14 +251,19 @@ static bool listen_read_locked(struct ofi_class *owner, struct ofi_context *call
 
 void ofi_listen_poll(struct ofi_class *owner, struct ofi_context *caller)
 {
+    uint64_t now_ns;
+    int count = 0;
+
     if (!owner->connected || !util_lock_try(&owner->cm.lock))
         return; /* another context is at it */
+    now_ns = util_clock_now_ns();
     /* Relaxed: set again by whoever wakes after this. */
     atomic_store_explicit(&owner->cm.due, false, memory_order_relaxed);
-    atomic_store_explicit(&owner->cm.read_ns, util_clock_now_ns(), memory_order_relaxed);
-    for (int i = 0; i < EVENTS_PER_POLL; i++) {
-        if (!listen_read_locked(owner, caller))
-            break;
+    atomic_store_explicit(&owner->cm.read_ns, now_ns, memory_order_relaxed);
+    if (!ofi_files_rests_locked(owner, now_ns)) {
+        while (count < EVENTS_PER_POLL && listen_read_locked(owner, caller))
+            count++;
+        ofi_files_read_locked(owner, count > 0, now_ns);
     }
     util_lock_drop(&owner->cm.lock);
 }

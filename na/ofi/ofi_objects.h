@@ -70,13 +70,15 @@ struct ofi_endpoint {
 /* Connection management of a class with connected endpoints (ofi_listen.c). */
 struct ofi_cm {
     struct util_lock lock;
-    struct fid_pep *pep;       /* holds the port, and listens if the class does */
-    struct fid_eq *eq;         /* all connection events of the class; read under lock */
-    struct fid_wait *wait_set; /* OFI_PROVIDER_WAIT_SET only */
-    int eq_fd;                 /* -1 if there is none */
-    atomic_bool due;           /* something woke us that only reading the event queue will quiet */
-    _Atomic uint64_t read_ns;  /* when eq was last read; relaxed, as it only says when to read it again */
-    bool listening;            /* new peers are welcome; under lock */
+    struct fid_pep *pep;            /* holds the port, and listens if the class does */
+    struct fid_eq *eq;              /* all connection events of the class; read under lock */
+    struct fid_wait *wait_set;      /* OFI_PROVIDER_WAIT_SET only */
+    int eq_fd;                      /* -1 if there is none */
+    atomic_bool due;                /* something woke us that only reading the event queue will quiet */
+    _Atomic uint64_t read_ns;       /* when eq was last read; relaxed, as it only says when to read it again */
+    bool listening;                 /* new peers are welcome; under lock */
+    uint32_t fruitless;             /* ofi_files.c, under lock: reads of eq in a row that brought nothing */
+    _Atomic uint64_t rest_until_ns; /* ofi_files.c: eq is not read until then; 0 when it is */
 };
 
 struct ofi_context;
@@ -189,6 +191,7 @@ struct ofi_context {
     /* Progress. */
     uint32_t turns;
     uint32_t idle_turns;
+    bool events_muted;       /* the waker's set is without cm.eq_fd for now (ofi_files.c) */
     bool drained;            /* the completion queue was seen empty in this turn */
     uint64_t dropped_frames; /* for routes that are no more */
 

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_files.h"
 #include "na/ofi/ofi_guard.h"
 #include "na/ofi/ofi_recv.h"
 #include "na/ofi/ofi_route.h"
@@ -96,6 +97,8 @@ bool ofi_wait_prepare(struct na_context *base)
     struct ofi_context *context = ofi_context_of(base);
 
     ofi_recv_repost(context);
+    if (context->owner->connected)
+        ofi_files_prepare(context);
     if (wait_has_work(context))
         return false;
     if (!wait_try_events(context->owner)) {
@@ -127,7 +130,10 @@ uint64_t ofi_wait_deadline_ns(const struct na_context *base)
 {
     const struct ofi_context *context = util_container_of(base, const struct ofi_context, base);
     uint64_t deadline_ns = ofi_route_deadline_ns(context);
+    uint64_t files_ns = ofi_files_deadline_ns(context);
 
+    if (files_ns < deadline_ns)
+        deadline_ns = files_ns;
     if (context->endpoint.cq_fd < 0) {
         uint64_t look_ns = util_clock_now_ns() + RESTLESS_NS;
         if (look_ns < deadline_ns)

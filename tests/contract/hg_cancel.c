@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/contract/hg_contract.h"
+#include "util/util_rand.h"
 
 /* The window of requests that a target holds before they are taken up, and more. */
 enum { MORE_THAN_WINDOW = 700 };
@@ -363,6 +364,44 @@ static void cancel_wakes_a_thread_that_sleeps_in_trigger(void)
     cancel_wakes(sleep_in_trigger);
 }
 
+/* Most of them have not left: the target takes in none, and the window is far smaller. */
+static void cancel_of_ten_thousand_calls_in_disorder_calls_each_back_once(void)
+{
+    enum { COUNT = 10000 };
+    static struct hg_pair_call calls[COUNT];
+    static unsigned int order[COUNT];
+    struct util_prng prng;
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+    uint64_t took_us;
+
+    util_prng_init(&prng, 1);
+    hg_pair_open(&pair, &(struct hg_pair_options){.silent_target = true});
+    for (unsigned int i = 0; i < COUNT; i++) {
+        unsigned int other = (unsigned int)util_prng_below(&prng, i + 1);
+
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
+        order[i] = order[other];
+        order[other] = i;
+    }
+    took_us = support_suite_now_us();
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_OK(HG_Cancel(calls[order[i]].handle));
+    for (unsigned int i = 0; i < COUNT; i++)
+        HG_PAIR_RET(hg_pair_call_wait(&calls[i]), HG_CANCELED);
+    took_us = support_suite_now_us() - took_us;
+    printf("# %u calls were cancelled and called back in %.1f ms\n", COUNT, (double)took_us / 1000);
+    SUPPORT_CHECK(took_us < 2000000U * support_slowness());
+    pair.options.silent_target = false;
+    hg_pair_settle(&pair);
+    for (unsigned int i = 0; i < COUNT; i++) {
+        SUPPORT_CHECK(atomic_load(&calls[i].calls) == 1);
+        hg_pair_call_end(&calls[i]);
+    }
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
 const struct support_case hg_cancel_cases[] = {
     SUPPORT_CASE(forward_after_cancel_calls_back_once),
     SUPPORT_CASE(cancel_before_anything_was_sent_calls_back_once),
@@ -377,5 +416,6 @@ const struct support_case hg_cancel_cases[] = {
     SUPPORT_CASE(cancel_in_the_callback_of_another_call_calls_each_back_once),
     SUPPORT_CASE(cancel_wakes_a_thread_that_sleeps_in_progress),
     SUPPORT_CASE(cancel_wakes_a_thread_that_sleeps_in_trigger),
+    SUPPORT_CASE(cancel_of_ten_thousand_calls_in_disorder_calls_each_back_once),
     {NULL, NULL, 0},
 };

@@ -14,11 +14,21 @@
 #                               side b, ends the server, removes the pair; the exit status is the
 #                               client's. Both see $A and $B, the two addresses. CLIENT starts when
 #                               SERVER has written its first line, or after a second.
+#   netns.sh run-bad RELAY CMD...
+#                               makes a pair whose wire can be made bad, runs the command in side b, removes the
+#                               pair; the exit status is the command's. It sees $A and $B, $NETNS_A and $NETNS_B
+#                               (files to enter a side by), and $WIRE, a command to which it adds what
+#                               happens to the packets that a side sends from then on:
+#                                   a|b|both [delay MS] [jitter MS] [loss %] [duplicate %] [reorder %]
+#                                   [rate MBIT/S] [cut]
+#                               The wire is the kernel's netem on a veth pair where there is such a thing, else
+#                               RELAY, the program net_relay, between two TAP devices; which, is printed.
+#   netns.sh netem NAME SIDE... what $WIRE is with netem
 set -eu
 
 usage()
 {
-    sed -n '9,16s/^# *//p' "$0" >&2
+    sed -n '9,26s/^# *//p' "$0" >&2
     exit 1
 }
 
@@ -48,27 +58,42 @@ pair_down()
     done
 }
 
-pair_up()
+spaces_up()
 {
-    local side
-
     pair_down "$1"
     if ! ip netns add "$1-a" || ! ip netns add "$1-b"; then
         pair_down "$1"
         echo "netns.sh: cannot make network namespaces here" >&2
         exit 77
     fi
-    # Interface names are short: the pair lives inside the namespaces, where v0 is free.
-    if ! ip -n "$1-a" link add v0 type veth peer name v0 netns "$1-b"; then
-        pair_down "$1"
-        echo "netns.sh: cannot make a veth pair here" >&2
-        exit 77
-    fi
+}
+
+# Interface names are short: the pair lives inside the namespaces, where v0 is free.
+wire_up()
+{
+    ip -n "$1-a" link add v0 type veth peer name v0 netns "$1-b"
+}
+
+sides_up()
+{
+    local side
+
     for side in a b; do
         ip -n "$1-$side" addr add "$(side_addr "$1" "$side")/24" dev v0
         ip -n "$1-$side" link set v0 up
         ip -n "$1-$side" link set lo up
     done
+}
+
+pair_up()
+{
+    spaces_up "$1"
+    if ! wire_up "$1"; then
+        pair_down "$1"
+        echo "netns.sh: cannot make a veth pair here" >&2
+        exit 77
+    fi
+    sides_up "$1"
 }
 
 pair_run()
@@ -96,6 +121,108 @@ pair_run()
     return "$status"
 }
 
+side_mac()
+{
+    ip -n "$1-$2" -o link show v0 | sed 's/.*link.ether \([0-9a-f:]*\).*/\1/'
+}
+
+# Hosts behind routers: their neighbours' addresses are never asked for, so that a bad wire is bad for IP alone.
+neighbours_up()
+{
+    ip -n "$1-a" neigh replace "$(side_addr "$1" b)" lladdr "$(side_mac "$1" b)" dev v0 nud permanent
+    ip -n "$1-b" neigh replace "$(side_addr "$1" a)" lladdr "$(side_mac "$1" a)" dev v0 nud permanent
+}
+
+# netem_set NAME a|b|both [SETTING [VALUE]]...: in netem's words.
+netem_set()
+{
+    local name=$1 sides=$2 side words=()
+
+    [ "$sides" != both ] || sides="a b"
+    shift 2
+    while [ $# -gt 0 ]; do
+        case "$1:$#" in
+        cut:*) words+=(loss 100%) && shift && continue ;;
+        *:1) usage ;;
+        delay:*) words=(delay "$2ms" "${words[@]}") ;;
+        jitter:*) words=("${words[@]:0:2}" "$2ms" "${words[@]:2}") ;;
+        loss:* | duplicate:* | reorder:*) words+=("$1" "$2%") ;;
+        rate:*) words+=(rate "$2mbit") ;;
+        *) usage ;;
+        esac
+        shift 2
+    done
+    for side in $sides; do
+        tc -n "$name-$side" qdisc replace dev v0 root netem "${words[@]}"
+    done
+}
+
+# A veth pair with netem on both sides, and nothing where the kernel has no netem.
+netem_up()
+{
+    command -v tc >/dev/null || return 1
+    wire_up "$1" 2>/dev/null || return 1
+    if netem_set "$1" both 2>/dev/null; then
+        return 0
+    fi
+    ip -n "$1-a" link del v0
+    return 1
+}
+
+# Ends with 77 where the relay cannot be had either, which has then said why.
+relay_up()
+{
+    local name=$1 program=$2 dir=$3
+
+    "$program" run "/run/netns/$name-a" "/run/netns/$name-b" v0 "$dir/wire" >"$dir/relay" &
+    relay=$!
+    for _ in $(seq 500); do
+        [ ! -s "$dir/relay" ] || return 0
+        kill -0 "$relay" 2>/dev/null || wait "$relay" || exit $?
+        sleep 0.01
+    done
+    echo "netns.sh: the relay does not start" >&2
+    exit 1
+}
+
+run_bad_end()
+{
+    [ -z "$relay" ] || kill "$relay" 2>/dev/null || true
+    [ -z "$relay" ] || wait "$relay" || true
+    [ ! -f "$2/relay" ] || sed '1d;s/^/# /' "$2/relay"
+    pair_down "$1"
+    rm -rf "$2"
+}
+
+run_bad()
+{
+    local name="qs$$" dir program
+
+    program=$(realpath "$1")
+    shift
+    dir=$(mktemp -d)
+    relay=
+    # shellcheck disable=SC2064 # expanded now, as above
+    trap "run_bad_end $name $dir" EXIT
+    spaces_up "$name"
+    if netem_up "$name"; then
+        echo "# the wire: netem"
+        WIRE="$(realpath "$0") netem $name"
+    else
+        relay_up "$name" "$program" "$dir"
+        echo "# the wire: net_relay, as this kernel has no netem"
+        WIRE="$program tell $dir/wire"
+    fi
+    sides_up "$name"
+    neighbours_up "$name"
+    A=$(side_addr "$name" a)
+    B=$(side_addr "$name" b)
+    NETNS_A=/run/netns/$name-a
+    NETNS_B=/run/netns/$name-b
+    export A B NETNS_A NETNS_B WIRE
+    ip netns exec "$name-b" "$@"
+}
+
 [ $# -ge 1 ] || usage
 verb=$1
 shift
@@ -113,5 +240,7 @@ in:[3-9] | in:[1-9][0-9])
     ;;
 down:1) pair_down "$1" ;;
 run:2) pair_run "$1" "$2" ;;
+run-bad:[2-9]) run_bad "$@" ;;
+netem:[2-9] | netem:1[0-9]) netem_set "$@" ;;
 *) usage ;;
 esac
