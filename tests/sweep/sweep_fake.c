@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/support/fake_alloc.h"
@@ -22,10 +23,16 @@ enum { SEED = 7, NODES = 2 };
 
 static uint64_t live_before;
 
+static void tell(const char *line)
+{
+    fprintf(stderr, "# %llu us: %s\n", (unsigned long long)(fake_fi_now_ns() / UTIL_CLOCK_NS_PER_US), line);
+}
+
 static void begin(void)
 {
     live_before = fake_alloc_live();
     fake_fi_begin(SEED);
+    fake_fi_set_trace(sweep_trace ? tell : NULL);
     fake_fi_set_idle_ns(IDLE_NS);
     for (unsigned int from = 0; from < NODES; from++)
         for (unsigned int to = 0; to < NODES; to++)

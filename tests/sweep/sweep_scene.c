@@ -628,10 +628,13 @@ struct sweep_outcome sweep_play(const struct sweep_world *world, const struct sw
 
     scene_begin(world, point, n);
     point_arm();
-    if (open_all())
+    if (open_all()) {
         play_steps();
-    else
+    } else {
+        if (qs_error_detail()[0] == '\0')
+            sweep_fail("nothing says why it fails");
         step_failed(HG_OTHER_ERROR);
+    }
     close_all();
     outcome = (struct sweep_outcome){.failed = scene.failed, .passed = point_passed()};
     point_disarm();
