@@ -79,7 +79,8 @@ static void rest(bool idle)
     }
 
 static const struct sweep_point memory[] = {{.what = "an allocation", .error = ENOMEM}, {.what = NULL}};
-static const struct sweep_point memory_silent[] = {{.what = "an allocation", .error = ENOMEM, .silent = true}, {.what = NULL}};
+static const struct sweep_point memory_silent[] = {{.what = "an allocation", .error = ENOMEM, .silent = true},
+                                                   {.what = NULL}};
 
 static const struct sweep_point opening[] = {
     POINT("fi_getinfo", ENODATA),
