@@ -30,6 +30,7 @@ struct sweep_world {
     const char *target_uri;
     const char *origin_uri;
     bool threaded; /* classes may have a thread of their own */
+    bool auto_sm;  /* and shared memory besides */
     /* Around each scene. end checks that nothing of it is left. */
     void (*begin)(void);
     void (*end)(void);

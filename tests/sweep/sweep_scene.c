@@ -15,8 +15,9 @@
 #include "util/util_clock.h"
 
 enum {
-    CALLS_MAX = 16,
+    CALLS_MAX = 64,
     HELD_MAX = 4,
+    MANY = 24, /* more than the window has room for, where it is small */
     CLOSE_TRIES = 200,
     SMALL = 100,
     PIECES = 30000,   /* more than a message */
@@ -46,7 +47,7 @@ struct move_out {
 struct side {
     hg_class_t *hg_class;
     hg_context_t *context;
-    hg_id_t echo, move, hold, quiet;
+    hg_id_t echo, move, hold, quiet, once;
 };
 
 struct call {
@@ -71,7 +72,7 @@ static struct scene {
     uint64_t n;
     const char *step;
     struct side target, origin;
-    hg_addr_t addr;
+    hg_addr_t addr, self;
     struct call calls[CALLS_MAX];
     unsigned int call_count;
     hg_handle_t held[HELD_MAX];
@@ -351,7 +352,7 @@ static hg_return_t call_ended(const struct hg_cb_info *info)
 }
 
 /* Forwards a call; what is wrong with it, if it cannot be. */
-static hg_return_t call_start(hg_id_t id, void *in, uint64_t limit_us, struct call **call_out)
+static hg_return_t call_start(hg_addr_t addr, hg_id_t id, void *in, uint64_t limit_us, struct call **call_out)
 {
     struct call *call = &scene.calls[scene.call_count++];
     hg_return_t ret;
@@ -359,7 +360,7 @@ static hg_return_t call_start(hg_id_t id, void *in, uint64_t limit_us, struct ca
     if (scene.call_count == CALLS_MAX)
         sweep_fail("too many calls for the test");
     *call_out = call;
-    ret = HG_Create(scene.origin.context, scene.addr, id, &call->handle);
+    ret = HG_Create(scene.origin.context, addr, id, &call->handle);
     if (ret != HG_SUCCESS)
         return ret;
     if (limit_us != 0 && qs_handle_set_timeout(call->handle, limit_us) != HG_SUCCESS)
@@ -384,11 +385,11 @@ static uint64_t usual_limit(void)
     return scene.point->silent ? LIMIT_US : 0;
 }
 
-static hg_return_t call_bytes(hg_id_t id, size_t size)
+static hg_return_t call_bytes(hg_addr_t addr, hg_id_t id, size_t size)
 {
     struct bytes in = {.size = size, .data = pattern};
     struct call *call;
-    hg_return_t ret = call_start(id, &in, usual_limit(), &call);
+    hg_return_t ret = call_start(addr, id, &in, usual_limit(), &call);
 
     call_finish(call);
     return ret == HG_SUCCESS ? call->ret : ret;
@@ -398,22 +399,50 @@ static hg_return_t call_bytes(hg_id_t id, size_t size)
 
 static hg_return_t step_small(void)
 {
-    return call_bytes(scene.origin.echo, SMALL);
+    return call_bytes(scene.addr, scene.origin.echo, SMALL);
 }
 
 static hg_return_t step_pieces(void)
 {
-    return call_bytes(scene.origin.echo, PIECES);
+    return call_bytes(scene.addr, scene.origin.echo, PIECES);
 }
 
 static hg_return_t step_large(void)
 {
-    return call_bytes(scene.origin.echo, LARGE);
+    return call_bytes(scene.addr, scene.origin.echo, LARGE);
+}
+
+static hg_return_t step_self(void)
+{
+    return call_bytes(scene.self, scene.origin.echo, PIECES);
+}
+
+static hg_return_t step_once(void)
+{
+    return call_bytes(scene.addr, scene.origin.once, SMALL);
+}
+
+/* All at once: what is wrong with the first that fails. When a connection ends, all end that are on it. */
+static hg_return_t step_many(void)
+{
+    struct bytes in = {.size = SMALL, .data = pattern};
+    struct call *calls[MANY];
+    hg_return_t rets[MANY];
+    hg_return_t ret = HG_SUCCESS;
+
+    for (unsigned int i = 0; i < MANY; i++)
+        rets[i] = call_start(scene.addr, scene.origin.echo, &in, usual_limit(), &calls[i]);
+    for (unsigned int i = 0; i < MANY; i++) {
+        call_finish(calls[i]);
+        if (ret == HG_SUCCESS)
+            ret = rets[i] == HG_SUCCESS ? calls[i]->ret : rets[i];
+    }
+    return ret;
 }
 
 static hg_return_t step_quiet(void)
 {
-    hg_return_t ret = call_bytes(scene.origin.quiet, SMALL);
+    hg_return_t ret = call_bytes(scene.addr, scene.origin.quiet, SMALL);
 
     if (ret == HG_SUCCESS)
         settle();
@@ -434,7 +463,7 @@ static hg_return_t move(bool push)
         memcpy(memory, pattern, TRANSFER);
     ret = HG_Bulk_create(scene.origin.hg_class, 1, (void **)&memory, &size, HG_BULK_READWRITE, &in.bulk);
     if (ret == HG_SUCCESS) {
-        ret = call_start(scene.origin.move, &in, usual_limit(), &call);
+        ret = call_start(scene.addr, scene.origin.move, &in, usual_limit(), &call);
         call_finish(call);
         ret = ret == HG_SUCCESS ? call->ret : ret;
         if (ret == HG_SUCCESS && memcmp(memory, pattern, TRANSFER) != 0)
@@ -461,7 +490,7 @@ static hg_return_t step_cancel(void)
 {
     struct bytes in = {.size = SMALL, .data = pattern};
     struct call *call;
-    hg_return_t ret = call_start(scene.origin.hold, &in, usual_limit(), &call);
+    hg_return_t ret = call_start(scene.addr, scene.origin.hold, &in, usual_limit(), &call);
 
     if (ret != HG_SUCCESS) {
         call_finish(call);
@@ -482,7 +511,7 @@ static hg_return_t step_timeout(void)
 {
     struct bytes in = {.size = PIECES, .data = pattern};
     struct call *call;
-    hg_return_t ret = call_start(scene.origin.hold, &in, HOLD_US, &call);
+    hg_return_t ret = call_start(scene.addr, scene.origin.hold, &in, HOLD_US, &call);
 
     call_finish(call);
     held_end(false);
@@ -505,6 +534,9 @@ static const struct step {
     {"a call without an answer", step_quiet},
     {"a cancelled call", step_cancel},
     {"a call that times out", step_timeout},
+    {"many calls", step_many},
+    {"a call to oneself", step_self},
+    {"a call that runs at most once", step_once},
     {"another small call", step_small},
 };
 
@@ -516,7 +548,9 @@ static bool side_register(struct side *side)
     side->move = HG_Register_name(side->hg_class, "move", proc_move_in, proc_move_out, serve_move);
     side->hold = HG_Register_name(side->hg_class, "hold", proc_bytes, proc_bytes, serve_hold);
     side->quiet = HG_Register_name(side->hg_class, "quiet", proc_bytes, NULL, serve_quiet);
-    return side->echo != 0 && side->move != 0 && side->hold != 0 && side->quiet != 0 &&
+    side->once = HG_Register_name(side->hg_class, "once", proc_bytes, proc_bytes, serve_echo);
+    return side->echo != 0 && side->move != 0 && side->hold != 0 && side->quiet != 0 && side->once != 0 &&
+           qs_registered_set_method(side->hg_class, side->once, QS_METHOD_AT_MOST_ONCE, NULL) == HG_SUCCESS &&
            HG_Registered_disable_response(side->hg_class, side->quiet, HG_TRUE) == HG_SUCCESS;
 }
 
@@ -524,6 +558,7 @@ static bool side_open(struct side *side, const char *uri, bool listen)
 {
     struct hg_init_info info = HG_INIT_INFO_INITIALIZER;
 
+    info.auto_sm = scene.world->auto_sm;
     if (!scene.world->threaded) {
         info.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
         info.na_init_info.progress_mode = NA_NO_BLOCK;
@@ -550,7 +585,8 @@ static bool open_all(void)
         return false;
     good = HG_Addr_to_string(scene.target.hg_class, text, &size, self) == HG_SUCCESS;
     (void)HG_Addr_free(scene.target.hg_class, self);
-    return good && HG_Addr_lookup2(scene.origin.hg_class, text, &scene.addr) == HG_SUCCESS;
+    return good && HG_Addr_lookup2(scene.origin.hg_class, text, &scene.addr) == HG_SUCCESS &&
+           HG_Addr_self(scene.origin.hg_class, &scene.self) == HG_SUCCESS;
 }
 
 static void side_close(struct side *side)
@@ -580,6 +616,8 @@ static void close_all(void)
     held_end(false);
     if (scene.addr != HG_ADDR_NULL && HG_Addr_free(scene.origin.hg_class, scene.addr) != HG_SUCCESS)
         sweep_fail("an address cannot be freed: %s", qs_error_detail());
+    if (scene.self != HG_ADDR_NULL && HG_Addr_free(scene.origin.hg_class, scene.self) != HG_SUCCESS)
+        sweep_fail("the own address cannot be freed: %s", qs_error_detail());
     side_close(&scene.origin);
     side_close(&scene.target);
     for (unsigned int i = 0; i < scene.call_count; i++)

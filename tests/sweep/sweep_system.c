@@ -2,7 +2,7 @@
 /* Copyright The Quicksilver authors */
 /*
  * The sweep on the real transports: allocations, and calls of the system and of libfabric that the library makes itself.
- * Argument: shm, shm-stream (where the system does not let one process reach another's memory) or tcp. The clock runs ahead
+ * Argument: shm, shm-stream (where the system does not let one process reach another's memory), tcp, or tcp+sm. The clock runs ahead
  * where nothing happens.
  */
 #include <errno.h>
@@ -125,15 +125,17 @@ static const struct sweep_point opening[] = {
     {.what = NULL},
 };
 
-#define WORLD(target, ...)                                                                                            \
+#define WORLD(target, besides, ...)                                                                                   \
     {                                                                                                                 \
         .tables = (const struct sweep_point *const[]){__VA_ARGS__, NULL}, .target_uri = target, .origin_uri = target, \
-        .threaded = true, .begin = begin, .end = end, .rest = rest, .now_ns = now_ns                                  \
+        .auto_sm = besides, .threaded = true, .begin = begin, .end = end, .rest = rest, .now_ns = now_ns              \
     }
 
-static const struct sweep_world shm = WORLD("shm", memory, sleeping, sockets, shared, direct);
-static const struct sweep_world shm_stream = WORLD("shm", memory, sockets, shared);
-static const struct sweep_world tcp = WORLD("tcp://127.0.0.1", memory, sleeping, opening);
+static const struct sweep_world shm = WORLD("shm", false, memory, sleeping, sockets, shared, direct);
+static const struct sweep_world shm_stream = WORLD("shm", false, memory, sockets, shared);
+static const struct sweep_world tcp = WORLD("tcp://127.0.0.1", false, memory, sleeping, opening);
+
+static const struct sweep_world tcp_sm = WORLD("tcp://127.0.0.1", true, memory, sockets, shared, opening);
 
 static const struct sweep_world *choose(const char *parameter)
 {
@@ -141,6 +143,8 @@ static const struct sweep_world *choose(const char *parameter)
         return setenv("QS_SHM_DIRECT", "off", 1) == 0 ? &shm_stream : NULL;
     if (strcmp(parameter, "shm") == 0)
         return &shm;
+    if (strcmp(parameter, "tcp+sm") == 0)
+        return &tcp_sm;
     return strcmp(parameter, "tcp") == 0 ? &tcp : NULL;
 }
 
