@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "tests/support/fault_point.h"
+#include "tests/support/wrap_fabric.h"
 
 /* One function: its type, what it gives when it fails, its name for the linker, the point, its parameters, the same without
  * types. errno says the reason. */
@@ -69,5 +70,16 @@ WRAP(int, -error, fi_getinfo, "fi_getinfo",
       struct fi_info **info),
      (version, node, service, flags, hints, info))
 WRAP(struct fi_info *, NULL, fi_dupinfo, "fi_dupinfo", (const struct fi_info *info), (info))
-WRAP(int, -error, fi_fabric, "fi_fabric", (struct fi_fabric_attr * attr, struct fid_fabric **fabric, void *context),
-     (attr, fabric, context))
+
+int __real_fi_fabric(struct fi_fabric_attr *attr, struct fid_fabric **fabric, void *context);
+int __wrap_fi_fabric(struct fi_fabric_attr *attr, struct fid_fabric **fabric, void *context);
+
+int __wrap_fi_fabric(struct fi_fabric_attr *attr, struct fid_fabric **fabric, void *context)
+{
+    int error = fault_point_hit("fi_fabric");
+    int ret = error != 0 ? -error : __real_fi_fabric(attr, fabric, context);
+
+    if (ret == 0)
+        wrap_fabric(*fabric);
+    return ret;
+}

@@ -76,6 +76,11 @@ static void rest(bool idle)
         .name = text, .what = text, .error = number, .stride = every \
     }
 
+#define POINT_SILENT(text, number)                                  \
+    {                                                               \
+        .name = text, .what = text, .error = number, .silent = true \
+    }
+
 static const struct sweep_point memory[] = {{.what = "an allocation", .error = ENOMEM}, {.what = NULL}};
 
 static const struct sweep_point sleeping[] = {
@@ -117,6 +122,35 @@ static const struct sweep_point direct[] = {
     POINT("process_vm_writev", EPERM), POINT("process_vm_writev", EFAULT), {.what = NULL},
 };
 
+/* Those of libfabric that sweep_fake.c has, too: here they are the real ones otherwise. */
+static const struct sweep_point fabric[] = {
+    POINT("fi_domain", ENOMEM),
+    POINT("fi_cq_open", EMFILE),
+    POINT("fi_eq_open", EMFILE),
+    POINT("fi_passive_ep", ENOMEM),
+    POINT("fi_pep_bind", EINVAL),
+    POINT("fi_listen", EADDRINUSE),
+    POINT("fi_getname", EIO),
+    POINT("fi_srx_context", ENOMEM),
+    POINT("fi_endpoint", EMFILE),
+    POINT("fi_ep_bind", ENOMEM),
+    POINT("fi_enable", ENOMEM),
+    POINT("fi_connect", ENOMEM),
+    POINT("fi_accept", ENOMEM),
+    POINT("fi_mr_regattr", ENOMEM),
+    POINT("fi_send", EAGAIN),
+    POINT("fi_inject", EAGAIN),
+    POINT("fi_rma", EAGAIN),
+    POINT_SILENT("fi_send", ENOMEM),
+    POINT_SILENT("fi_inject", ENOMEM),
+    POINT_SILENT("fi_rma", EIO),
+    POINT_MANY("fi_recvmsg", EAGAIN, 50),
+    POINT_MANY("fi_recvmsg", ENOMEM, 50),
+    POINT_MANY("fi_cq_read", EIO, 50),
+    POINT_MANY("fi_eq_read", EIO, 20),
+    {.what = NULL},
+};
+
 static const struct sweep_point opening[] = {
     POINT("fi_getinfo", ENODATA),
     POINT("fi_getinfo", ENOMEM),
@@ -133,7 +167,7 @@ static const struct sweep_point opening[] = {
 
 static const struct sweep_world shm = WORLD("shm", false, memory, sleeping, sockets, shared, direct);
 static const struct sweep_world shm_stream = WORLD("shm", false, memory, sockets, shared);
-static const struct sweep_world tcp = WORLD("tcp://127.0.0.1", false, memory, sleeping, opening);
+static const struct sweep_world tcp = WORLD("tcp://127.0.0.1", false, memory, sleeping, opening, fabric);
 
 static const struct sweep_world tcp_sm = WORLD("tcp://127.0.0.1", true, memory, sockets, shared, opening);
 
