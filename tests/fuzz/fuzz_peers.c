@@ -22,11 +22,14 @@
 #include "tests/support/fake_fi_net.h"
 #include "tests/support/hg_pair.h"
 #include "util/util_clock.h"
+#include "util/util_hook.h"
 #include "util/util_mutant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum util_mutant util_mutant_on; /* none of the simulation's defects */
+/* What the library of the simulation has, and is not used here. */
+enum util_mutant util_mutant_on;
+void (*util_hook)(enum util_hook_place place, const void *object);
 
 enum {
     SEED = 3,

@@ -13,9 +13,12 @@
 #include "tests/support/fake_fi.h"
 #include "tests/sweep/sweep.h"
 #include "util/util_clock.h"
+#include "util/util_hook.h"
 #include "util/util_mutant.h"
 
-enum util_mutant util_mutant_on; /* none of the simulation's defects */
+/* What the library of the simulation has, and is not used here. */
+enum util_mutant util_mutant_on;
+void (*util_hook)(enum util_hook_place place, const void *object);
 
 enum { SEED = 7, NODES = 2 };
 #define IDLE_NS (20 * UTIL_CLOCK_NS_PER_US)
