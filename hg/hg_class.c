@@ -185,7 +185,7 @@ static int class_open_transport(struct hg_class *hg_class, const char *uri, bool
     hg_transport_learn_limits(&hg_class->transports[BULK_TRANSPORT_OWN]);
     hg_class->transport_count = 1;
     hg_class->self = hg_addr_intern(hg_class, na_class_address(hg_class->na));
-    return hg_class->self != NULL ? 0 : -ENOMEM;
+    return hg_class->self != NULL ? 0 : util_detail_set(-ENOMEM, "HG_Init: no memory for the address of %s", uri);
 }
 
 static void class_free(struct hg_class *hg_class)
@@ -252,8 +252,10 @@ static hg_class_t *class_init(const char *uri, bool listen, const struct hg_init
     if (class_check_options(options) != 0)
         return class_fail(uri, util_detail_get());
     hg_class = class_create(options);
-    if (hg_class == NULL)
-        return class_fail(uri, "no memory");
+    if (hg_class == NULL) {
+        (void)util_detail_set(-ENOMEM, "HG_Init: no memory for a class");
+        return class_fail(uri, util_detail_get());
+    }
     error = class_open_transport(hg_class, uri, listen, options);
     if (error == 0)
         error = hg_sm_open(hg_class, listen, options);

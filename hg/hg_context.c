@@ -309,8 +309,10 @@ static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8
         return NULL;
     }
     context = util_calloc(1, sizeof(*context));
-    if (context == NULL)
+    if (context == NULL) {
+        (void)util_detail_set(-ENOMEM, "HG_Context_create: no memory for context %u", id);
         return NULL;
+    }
     context_init(context, hg_class, id);
     error = context_open(context);
     if (error != 0) {

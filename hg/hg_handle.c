@@ -18,6 +18,7 @@
 #include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_respond.h"
+#include "hg/hg_self.h"
 #include "util/util_alloc.h"
 #include "util/util_hook.h"
 #include "util/util_log.h"
@@ -218,6 +219,7 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->timeout_us = 0;
     handle->deadline_ns = UINT64_MAX;
     handle->to_self = false;
+    hg_self_drop_answer(handle);
     handle->status = 0;
     handle->refused = false;
     handle->cancel.callback = NULL;

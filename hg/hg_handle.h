@@ -104,6 +104,7 @@ struct hg_handle {
     uint64_t release_tag;                /**< target: ours, for the release of a large output */
     bool create_told;                    /**< target: the handle-create callback has seen this handle */
     bool to_self;                        /**< a call to this very class */
+    struct hg_self_message *self_answer; /**< owned: such a request's, to be answered with */
     struct util_list link;               /**< in one of the session's queues */
     uint64_t frame_number;               /**< the frame that must leave before the handle ends */
     struct util_timer timer;

@@ -4,11 +4,13 @@
 /*
  * Calls to one's own address. A message is a parcel with a header and a payload on the heap, posted to the
  * inbox of the context that is meant; when that context opens it, the handle of the request adopts the payload,
- * and the response finds its call by tag, just as if it had come over the network.
+ * and the response finds its call by tag, just as if it had come over the network. The message of the request becomes
+ * that of the response, so that there is an answer also where memory has run out.
  */
 
 #include "hg/hg_self.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -39,27 +41,37 @@ static void self_free(struct hg_self_message *message)
     util_free(message);
 }
 
-static struct hg_self_message *self_create(const struct hg_handle *handle)
+/* Copies the encoded payload of the handle into a message without one. */
+static int self_fill(struct hg_self_message *message, const struct hg_handle *handle)
 {
-    struct hg_self_message *message = util_calloc(1, sizeof(*message));
     struct hg_outbox_payload payload;
+    size_t size;
 
-    if (message == NULL)
-        return NULL;
-    message->hg_class = handle->info.hg_class;
     hg_payload_view(handle, &payload);
-    message->size = hg_payload_size(&payload);
-    message->eager_size = payload.tail_size > 0 ? payload.head_size : message->size;
-    message->payload = util_malloc(message->size == 0 ? 1 : message->size);
-    if (message->payload == NULL) {
-        util_free(message);
-        return NULL;
-    }
+    size = hg_payload_size(&payload);
+    message->payload = util_malloc(size == 0 ? 1 : size);
+    if (message->payload == NULL)
+        return -ENOMEM;
+    message->size = size;
+    message->eager_size = payload.tail_size > 0 ? payload.head_size : size;
     if (payload.head_size > 0)
         memcpy(message->payload, payload.head, payload.head_size);
     if (payload.tail_size > 0)
         memcpy((unsigned char *)message->payload + payload.head_size, payload.tail, payload.tail_size);
-    return message;
+    return 0;
+}
+
+static struct hg_self_message *self_create(const struct hg_handle *handle)
+{
+    struct hg_self_message *message = util_calloc(1, sizeof(*message));
+
+    if (message == NULL)
+        return NULL;
+    message->hg_class = handle->info.hg_class;
+    if (self_fill(message, handle) == 0)
+        return message;
+    util_free(message);
+    return NULL;
 }
 
 /* Posts to a context of the class; -ENOENT when there is none with that id. @own is the context whose lock is held. */
@@ -153,7 +165,10 @@ static void self_open_request(struct hg_parcel *parcel, struct hg_context *conte
     bool fresh;
 
     handle = hg_context_refuses(context) ? NULL : hg_handle_get_locked(context, true, &fresh);
-    status = handle == NULL ? HG_CANCELED : (hg_return_t)hg_dispatch_find_rpc(context, message->header.rpc_id, handle);
+    if (handle != NULL)
+        status = (hg_return_t)hg_dispatch_find_rpc(context, message->header.rpc_id, handle);
+    else
+        status = hg_context_refuses(context) ? HG_CANCELED : HG_NOMEM;
     if (status != HG_SUCCESS) {
         if (handle != NULL)
             hg_handle_unref_locked(handle);
@@ -171,7 +186,7 @@ static void self_open_request(struct hg_parcel *parcel, struct hg_context *conte
     handle->no_response = (message->header.flags & HG_MESSAGE_NO_RESPONSE) != 0;
     hg_admit_enter_locked(handle);
     self_adopt(handle, message);
-    self_free(message);
+    handle->self_answer = message;
     context->counters.rpc_req_recv++;
     hg_dispatch_ready_locked(handle);
 }
@@ -207,21 +222,32 @@ int hg_self_forward_locked(struct hg_handle *handle)
 int hg_self_respond_locked(struct hg_handle *handle)
 {
     struct hg_context *owner = handle->owner;
-    struct hg_self_message *message = self_create(handle);
+    struct hg_self_message *message = handle->self_answer;
+    int filled;
     int error;
 
-    if (message == NULL)
-        return -ENOMEM;
+    assert(message != NULL && message->payload == NULL);
+    handle->self_answer = NULL;
+    message->size = 0;
+    message->eager_size = 0;
+    filled = self_fill(message, handle);
     message->header.type = handle->refused ? HG_MESSAGE_NACK : HG_MESSAGE_RESPONSE;
     message->header.tag = handle->tag;
-    message->header.status = handle->status;
+    message->header.status = filled == 0 ? handle->status : (uint32_t)hg_error_from(filled);
     message->parcel.open_locked = self_open_response;
     message->parcel.discard = self_discard;
     error = self_post(owner, handle->info.context_id, message);
     if (error != 0)
         self_free(message);
     owner->counters.rpc_resp_sent++;
-    return error;
+    return filled != 0 ? filled : error;
+}
+
+void hg_self_drop_answer(struct hg_handle *handle)
+{
+    if (handle->self_answer != NULL)
+        self_free(handle->self_answer);
+    handle->self_answer = NULL;
 }
 
 /* Opens a cancel: parcels keep their order, so the request has been opened before it. */

@@ -343,6 +343,16 @@ struct hg_session *hg_session_find_peer(struct hg_context *context, const struct
     return util_map_get(&context->session_map, session_map_key(addr, target_context));
 }
 
+/* A peer opens one session at a time: with the next one it has given up the last, of whose end we may not have heard yet.
+ * What begins from here on goes by the new one. */
+static void session_supersede(const struct hg_session *session, uint64_t incarnation)
+{
+    struct hg_session *older = hg_session_find_peer(session->context, session->addr, session->target_context);
+
+    if (older != NULL && older->accepted && older->port == session->port && older->remote_incarnation == incarnation)
+        session_unmap(older);
+}
+
 int hg_session_accept(struct hg_port *port, struct na_route *route, const struct hg_frame_hello *hello,
                       struct hg_session **session_out)
 {
@@ -383,6 +393,7 @@ int hg_session_accept(struct hg_port *port, struct na_route *route, const struct
         hg_session_unref(session);
         return error;
     }
+    session_supersede(session, hello->incarnation);
     session_map(session);
     *session_out = session;
     return 0;

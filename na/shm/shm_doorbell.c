@@ -526,7 +526,7 @@ int shm_doorbell_open(const struct shm_doorbell_config *config, struct shm_doorb
         return util_detail_set(-EINVAL, "not the name of a shared-memory endpoint");
     bell = util_calloc(1, sizeof(*bell));
     if (bell == NULL)
-        return -ENOMEM;
+        return util_detail_set(-ENOMEM, "no memory for shared-memory endpoint %s", config->name);
     (void)snprintf(bell->name, sizeof(bell->name), "%s", config->name);
     do {
         bell->id = util_rand_u64();

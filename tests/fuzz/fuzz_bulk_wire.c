@@ -12,9 +12,12 @@
 
 #include "bulk/bulk_handle.h"
 #include "bulk/bulk_wire.h"
+#include "tests/fuzz/fuzz_memory.h"
 #include "tests/support/support_guard.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MEMORY_FIXED = 4096 }; /* a handle with its paths */
 
 static void check_segments(const struct hg_bulk *handle)
 {
@@ -81,9 +84,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bulk_owner owner;
     struct hg_bulk *handle;
     size_t used = 0;
+    uint64_t before;
+    int error;
 
     bulk_owner_init(&owner, NULL, NULL);
-    if (bulk_wire_decode(&owner, data, size, NULL, &handle, &used) == 0) {
+    before = fuzz_memory_begin();
+    error = bulk_wire_decode(&owner, data, size, NULL, &handle, &used);
+    fuzz_memory_check(before, size, MEMORY_FIXED);
+    if (error == 0) {
         SUPPORT_CHECK(used <= size);
         check_segments(handle);
         check_data(handle);

@@ -9,6 +9,7 @@
 
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
+#include "tests/fuzz/fuzz_memory.h"
 #include "tests/support/support_guard.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,7 +42,7 @@ static void check_messages(const uint8_t *data, size_t size)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_frame(const uint8_t *data, size_t size)
 {
     struct hg_frame_header header;
     struct hg_frame_hello hello;
@@ -50,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t offset = 0;
 
     if (hg_frame_decode(data, size, &header, &hello, &has_hello, &offset) != HG_FRAME_KIND_FRAME)
-        return 0;
+        return;
     SUPPORT_CHECK(offset >= HG_FRAME_HEADER_SIZE && offset <= size && offset % 8 == 0);
     SUPPORT_CHECK(header.size == size);
     SUPPORT_CHECK(offset <= sizeof(again));
@@ -63,5 +64,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (has_hello)
         check_hello(&hello, offset - HG_FRAME_HEADER_SIZE);
     check_messages(data + offset, size - offset);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint64_t before = fuzz_memory_begin();
+
+    check_frame(data, size);
+    fuzz_memory_check(before, 0, 0); /* frames are read where they are */
     return 0;
 }

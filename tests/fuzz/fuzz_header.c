@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hg/hg_header.h"
+#include "tests/fuzz/fuzz_memory.h"
 #include "tests/support/support_guard.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,9 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned char bytes_again[sizeof(bytes)];
     size_t message_size = 0;
     size_t header_size;
+    uint64_t before = fuzz_memory_begin();
+    int error;
 
     memset(&header, 0, sizeof(header));
-    if (hg_header_decode(data, size, &header, &payload, &message_size) != 0)
+    error = hg_header_decode(data, size, &header, &payload, &message_size);
+    fuzz_memory_check(before, 0, 0);
+    if (error != 0)
         return 0;
     SUPPORT_CHECK(message_size <= size && message_size % 8 == 0);
     SUPPORT_CHECK(payload >= data + 16 && payload + header.payload_size <= data + message_size);

@@ -15,6 +15,7 @@
 #include "hg/hg_procs.h"
 #include "mercury.h"
 #include "quicksilver.h"
+#include "tests/fuzz/fuzz_memory.h"
 #include "tests/support/support_guard.h"
 #include "util/util_alloc.h"
 
@@ -38,6 +39,8 @@ enum step_kind {
     STEP_STRUCT,
     STEP_KIND_COUNT,
 };
+
+enum { MEMORY_STEP = 4096 }; /* what one value takes besides its bytes: a bulk handle with its paths */
 
 struct step {
     enum step_kind kind;
@@ -170,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t decoded = 0;
     hg_size_t encoded_size = 0;
     void *encoded = NULL;
+    uint64_t before;
 
     if (size < 1 + count)
         return 0;
@@ -177,7 +181,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(steps, 0, sizeof(steps));
     for (size_t i = 0; i < count; i++)
         steps[i].kind = (enum step_kind)(data[1 + i] % STEP_KIND_COUNT);
+    before = fuzz_memory_begin();
     decoded = decode(steps, count, data + 1 + count, size - 1 - count);
+    fuzz_memory_check(before, size, count * MEMORY_STEP);
     encoded = encode(steps, decoded, &encoded_size);
     check_round_trip(steps, decoded, encoded, encoded_size);
     util_free(encoded);

@@ -15,6 +15,10 @@
  * Time stands still while the library runs, apart from fake_fi_set_idle_ns(). fake_fi_advance() moves it, and what is on
  * its way arrives in queues of the receivers, whom the caller then lets make progress. Everything depends on the seed
  * alone: random numbers of the library come from here, too. One thread.
+ *
+ * Each function of the interface is a point of fault_point.h, by its own name: a test can make the n-th call of it fail. Besides,
+ * "send completion", "receive completion" and "rma completion" are operations that were taken and end with an error; what was
+ * sent by such a one is lost.
  */
 #ifndef FAKE_FI_H
 #define FAKE_FI_H

@@ -71,7 +71,7 @@ static struct connect_step *step_put(struct fake_request *request, enum step_kin
 /* What fi_endpoint is given by who accepts. */
 static struct fi_info *request_info(struct fake_request *request)
 {
-    struct fi_info *info = fi_dupinfo(NULL);
+    struct fi_info *info = fake_info_new();
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(1)};
 
     from.sin_addr.s_addr = htonl(UINT32_C(0x0a000001) + request->origin_node);
@@ -170,7 +170,10 @@ int fake_ep_connect(struct fid_ep *fid, const void *addr, const void *param, siz
 {
     struct fake_ep *ep = util_container_of(fid, struct fake_ep, rx.fid);
     struct fake_request *request;
+    int error = fault_point_hit("fi_connect");
 
+    if (error != 0)
+        return -error;
     if (ep->state != FAKE_EP_NEW || paramlen > FAKE_PRIVATE_MAX)
         return -FI_EINVAL;
     if (fake_ep_dead(ep))
@@ -198,7 +201,10 @@ int fake_ep_accept(struct fid_ep *fid, const void *param, size_t paramlen)
     struct fake_ep *ep = util_container_of(fid, struct fake_ep, rx.fid);
     struct fake_request *request = ep->request;
     struct connect_step *step;
+    int error = fault_point_hit("fi_accept");
 
+    if (error != 0)
+        return -error;
     if (fake_ep_dead(ep))
         return -FI_ENETDOWN;
     if (request == NULL || request->answered || paramlen > FAKE_PRIVATE_MAX) {
@@ -227,17 +233,26 @@ int fake_ep_accept(struct fid_ep *fid, const void *param, size_t paramlen)
 
 /* --- listening ------------------------------------------------------------------------------------------- */
 
+static void request_refuse(struct fake_request *request)
+{
+    if (request->answered)
+        return;
+    request->answered = true;
+    (void)step_put(request, STEP_REFUSED);
+}
+
 static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size_t paramlen)
 {
     struct fake_request *request = util_container_of(handle, struct fake_request, fid);
 
+    int error = fault_point_hit("fi_reject");
+
     (void)fid;
     (void)param;
     (void)paramlen;
-    if (request->answered)
-        return 0;
-    request->answered = true;
-    (void)step_put(request, STEP_REFUSED);
+    if (error != 0)
+        return -error;
+    request_refuse(request);
     return 0;
 }
 
@@ -247,7 +262,7 @@ void fake_connect_forget(struct fake_pep *pep)
         struct fake_request *request = util_container_of(node, struct fake_request, link);
 
         if (request->pep == pep && !request->answered)
-            (void)pep_reject(&pep->fid, &request->fid, NULL, 0);
+            request_refuse(request);
         if (request->pep == pep)
             request->pep = NULL;
     }
@@ -263,14 +278,19 @@ void fake_connect_free_all(void)
 
 static int pep_listen(struct fid_pep *fid)
 {
-    util_container_of(fid, struct fake_pep, fid)->listening = true;
-    return 0;
+    int error = fault_point_hit("fi_listen");
+
+    util_container_of(fid, struct fake_pep, fid)->listening = error == 0;
+    return -error;
 }
 
 static int pep_getname(fid_t fid, void *addr, size_t *size)
 {
     const struct fake_pep *pep = util_container_of(fid, struct fake_pep, fid.fid);
+    int error = fault_point_hit("fi_getname");
 
+    if (error != 0)
+        return -error;
     if (*size < sizeof(pep->address))
         return -FI_ETOOSMALL;
     memcpy(addr, &pep->address, sizeof(pep->address));
@@ -280,7 +300,11 @@ static int pep_getname(fid_t fid, void *addr, size_t *size)
 
 static int pep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
+    int error = fault_point_hit("fi_pep_bind");
+
     (void)flags;
+    if (error != 0)
+        return -error;
     util_container_of(fid, struct fake_pep, fid.fid)->eq = util_container_of(bfid, struct fake_eq, fid.fid);
     return 0;
 }
@@ -305,7 +329,10 @@ int fake_pep_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_pe
 {
     struct sockaddr_in address = *(const struct sockaddr_in *)info->src_addr;
     struct fake_pep *pep;
+    int error = fault_point_hit("fi_passive_ep");
 
+    if (error != 0)
+        return -error;
     if (address.sin_port == 0)
         address.sin_port = htons((uint16_t)(40000 + ++fake_net.numbers % 20000));
     if (pep_at(&address) != NULL)

@@ -31,7 +31,10 @@ static ssize_t data_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64
 {
     struct fake_rx *rx = util_container_of(fid, struct fake_rx, fid);
     struct fake_buffer *buffer;
+    int error = fault_point_hit("fi_recvmsg");
 
+    if (error != 0)
+        return -error;
     if (fake_chance(fake_net.troubles[rx->domain->life->node].eagain_permille))
         return -FI_EAGAIN;
     buffer = fake_alloc(sizeof(*buffer));
@@ -49,9 +52,11 @@ static bool message_arrive(struct fake_ep *ep, struct fake_packet *packet)
     struct fi_cq_data_entry entry = {.flags = FI_RECV | FI_MSG, .len = packet->size, .data = packet->data};
     struct fake_buffer *buffer;
     struct fake_ep *from;
+    int error;
 
     if (node == NULL)
         return false;
+    error = fault_point_hit("receive completion");
     buffer = util_container_of(node, struct fake_buffer, link);
     if (!ep->domain->datagram)
         entry.flags |= FI_REMOTE_CQ_DATA;
@@ -67,12 +72,16 @@ static bool message_arrive(struct fake_ep *ep, struct fake_packet *packet)
         util_list_remove(&buffer->link);
         free(buffer);
     }
-    fake_cq_add(ep->cq, &entry, 0);
-    if (fake_net.arrival != NULL)
+    fake_cq_add(ep->cq, &entry, error);
+    if (error == 0 && fake_net.arrival != NULL)
         fake_net.arrival(ep->domain->life->node, packet->bytes, packet->size);
     from = packet->op != 0 ? fake_ep_find(packet->from_ep) : NULL;
     if (from != NULL)
         fake_op_end(from, packet->op, 0);
+    if (error != 0 && !ep->domain->datagram) { /* no connection outlives that */
+        fake_pipe_end(ep->out, true);
+        fake_ep_shut(ep);
+    }
     return true;
 }
 
@@ -238,10 +247,23 @@ static struct fake_op *post_op(struct fake_ep *ep, const struct post *post)
     return op;
 }
 
+/* An operation that was taken, and ends with an error; what it would have sent is lost. */
+static bool post_fails_later(struct fake_ep *ep, const struct post *post)
+{
+    int error = 0;
+
+    if (!post->inject)
+        error = fault_point_hit(post->kind == FAKE_PACKET_MESSAGE ? "send completion" : "rma completion");
+    if (error != 0)
+        fake_op_end(ep, post_op(ep, post)->number, error);
+    return error != 0;
+}
+
 static ssize_t post(struct fid_ep *fid, const struct post *post)
 {
     struct fake_ep *ep = util_container_of(fid, struct fake_ep, rx.fid);
-    ssize_t ret = post_refused(ep, post);
+    int error = fault_point_hit(post->inject ? "fi_inject" : post->kind == FAKE_PACKET_MESSAGE ? "fi_send" : "fi_rma");
+    ssize_t ret = error != 0 ? -error : post_refused(ep, post);
     struct fake_packet *packet;
     struct fake_op *op;
 
@@ -253,6 +275,8 @@ static ssize_t post(struct fid_ep *fid, const struct post *post)
         return ret;
     if (!post->inject)
         fake_mr_check_local(ep, post->buf, post->size, post->desc);
+    if (post_fails_later(ep, post))
+        return 0;
     packet = fake_packet_make(post->kind, post->buf, post->kind == FAKE_PACKET_READ ? 0 : post->size);
     packet->data = post->data;
     packet->address = post->address;

@@ -101,8 +101,11 @@ static int srx_close(struct fid *fid)
 static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
     struct fake_ep *ep = ep_of(fid);
+    int error = fault_point_hit("fi_ep_bind");
 
     (void)flags;
+    if (error != 0)
+        return -error;
     switch (bfid->fclass) {
     case FI_CLASS_EQ:
         ep->eq = util_container_of(bfid, struct fake_eq, fid.fid);
@@ -124,10 +127,13 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 static int ep_control(struct fid *fid, int command, void *arg)
 {
     const struct fake_ep *ep = ep_of(fid);
+    int error = fault_point_hit("fi_enable");
 
     (void)arg;
     if (command != FI_ENABLE)
         return -FI_ENOSYS;
+    if (error != 0)
+        return -error;
     if (ep->cq == NULL || (ep->domain->datagram ? ep->av == NULL : ep->eq == NULL || ep->receives == &ep->rx))
         return -FI_EOPBADSTATE;
     return 0;
@@ -135,6 +141,10 @@ static int ep_control(struct fid *fid, int command, void *arg)
 
 static int ep_setopt(fid_t fid, int level, int name, const void *value, size_t size)
 {
+    int error = fault_point_hit("fi_setopt");
+
+    if (error != 0)
+        return -error;
     if (level != FI_OPT_ENDPOINT || name != FI_OPT_MIN_MULTI_RECV || size != sizeof(size_t))
         return -FI_ENOPROTOOPT;
     memcpy(&ep_of(fid)->rx.room, value, size);
@@ -144,7 +154,10 @@ static int ep_setopt(fid_t fid, int level, int name, const void *value, size_t s
 static int ep_getname(fid_t fid, void *addr, size_t *size)
 {
     const struct fake_ep *ep = ep_of(fid);
+    int error = fault_point_hit("fi_getname");
 
+    if (error != 0)
+        return -error;
     if (*size < sizeof(ep->address))
         return -FI_ETOOSMALL;
     memcpy(addr, &ep->address, sizeof(ep->address));
@@ -181,8 +194,12 @@ static int ep_take_address(struct fake_ep *ep, const struct fi_info *info)
 int fake_ep_open(struct fid_domain *fid, struct fi_info *info, struct fid_ep **out, void *context)
 {
     struct fake_domain *domain = util_container_of(fid, struct fake_domain, fid);
-    struct fake_ep *ep = fake_alloc(sizeof(*ep));
+    int error = fault_point_hit("fi_endpoint");
+    struct fake_ep *ep;
 
+    if (error != 0)
+        return -error;
+    ep = fake_alloc(sizeof(*ep));
     if (domain->datagram) {
         int ret = ep_take_address(ep, info);
         if (ret != 0) {
@@ -207,9 +224,13 @@ int fake_ep_open(struct fid_domain *fid, struct fi_info *info, struct fid_ep **o
 
 int fake_srx_open(struct fid_domain *fid, struct fi_rx_attr *attr, struct fid_ep **out, void *context)
 {
-    struct fake_rx *rx = fake_alloc(sizeof(*rx));
+    int error = fault_point_hit("fi_srx_context");
+    struct fake_rx *rx;
 
     (void)attr;
+    if (error != 0)
+        return -error;
+    rx = fake_alloc(sizeof(*rx));
     rx_init(rx, util_container_of(fid, struct fake_domain, fid), FI_CLASS_SRX_CTX, &srx_fid_ops, context);
     *out = &rx->fid;
     return 0;

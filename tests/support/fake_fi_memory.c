@@ -62,8 +62,11 @@ static int mr_regattr(struct fid *fid, const struct fi_mr_attr *attr, uint64_t f
     struct fake_domain *domain = util_container_of(fid, struct fake_domain, fid.fid);
     uint64_t key = domain->datagram ? util_prng_next(&fake_net.prng) : attr->requested_key;
     struct fake_mr *mr;
+    int error = fault_point_hit("fi_mr_regattr");
 
     (void)flags;
+    if (error != 0)
+        return -error;
     if (fake_chance(fake_net.troubles[domain->life->node].memory_permille))
         return -FI_ENOMEM;
     if (attr->iov_count != 1)

@@ -21,6 +21,7 @@
 #include <rdma/fi_rma.h>
 
 #include "tests/support/fake_fi.h"
+#include "tests/support/fault_point.h"
 #include "util/util_list.h"
 #include "util/util_rand.h"
 
@@ -258,6 +259,8 @@ void fake_ep_flush(struct fake_ep *ep, int error);
 /* The connection is over for this end, which is told. */
 void fake_ep_shut(struct fake_ep *ep);
 
+/* An info with empty attributes. */
+struct fi_info *fake_info_new(void);
 int fake_domain_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_domain **out, void *context);
 int fake_pep_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_pep **out, void *context);
 int fake_eq_open(struct fid_fabric *fabric, struct fi_eq_attr *attr, struct fid_eq **out, void *context);

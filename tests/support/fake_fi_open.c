@@ -41,7 +41,7 @@ static char *copy_text(const char *text)
             *(to)->field = *(from)->field;              \
     } while (0)
 
-struct fi_info *fi_dupinfo(const struct fi_info *info)
+static struct fi_info *info_copy(const struct fi_info *info)
 {
     struct fi_info *copy = fake_alloc(sizeof(*copy));
 
@@ -60,6 +60,17 @@ struct fi_info *fi_dupinfo(const struct fi_info *info)
     copy->fabric_attr->prov_name = copy_text(copy->fabric_attr->prov_name);
     fake_net.counts.infos++;
     return copy;
+}
+
+struct fi_info *fake_info_new(void)
+{
+    return info_copy(NULL);
+}
+
+/* Hints are from here, too: fi_allocinfo. */
+struct fi_info *fi_dupinfo(const struct fi_info *info)
+{
+    return fault_point_hit("fi_dupinfo") != 0 ? NULL : info_copy(info);
 }
 
 void fi_freeinfo(struct fi_info *info)
@@ -114,17 +125,20 @@ int fi_getinfo(uint32_t version, const char *node, const char *service, uint64_t
     enum fi_ep_type type = hints != NULL ? provider_type(hints->fabric_attr->prov_name) : FI_EP_UNSPEC;
     char name[INET_ADDRSTRLEN] = "";
     struct fi_info *info;
+    int error = fault_point_hit("fi_getinfo");
 
     (void)version;
     (void)node;
     (void)service;
     (void)flags;
+    if (error != 0)
+        return -error;
     if (type == FI_EP_UNSPEC || hints->ep_attr->type != type ||
         (hints->src_addr != NULL && fake_node_of(hints->src_addr) == FAKE_FI_NODES))
         return -FI_ENODATA;
     if (type == FI_EP_RDM && ((unsigned int)hints->domain_attr->mr_mode & FI_MR_LOCAL) == 0)
         return -FI_ENODATA;
-    info = fi_dupinfo(hints);
+    info = info_copy(hints);
     info_fill(info, type == FI_EP_RDM);
     if (info->src_addr != NULL)
         (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)info->src_addr)->sin_addr, name, sizeof(name));
@@ -164,9 +178,13 @@ static struct fi_ops_fabric life_ops = {.size = sizeof(struct fi_ops_fabric),
 
 int fi_fabric(struct fi_fabric_attr *attr, struct fid_fabric **fabric_out, void *context)
 {
-    struct fake_life *life = fake_alloc(sizeof(*life));
     struct sockaddr_in address = {.sin_family = AF_INET};
+    int error = fault_point_hit("fi_fabric");
+    struct fake_life *life;
 
+    if (error != 0)
+        return -error;
+    life = fake_alloc(sizeof(*life));
     (void)inet_pton(AF_INET, attr->name, &address.sin_addr);
     life->fid.fid = (struct fid){.fclass = FI_CLASS_FABRIC, .context = context, .ops = &life_fid_ops};
     life->fid.ops = &life_ops;
@@ -198,8 +216,12 @@ static struct fi_ops_domain domain_ops = {.size = sizeof(struct fi_ops_domain),
 
 int fake_domain_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_domain **out, void *context)
 {
-    struct fake_domain *domain = fake_alloc(sizeof(*domain));
+    struct fake_domain *domain;
+    int error = fault_point_hit("fi_domain");
 
+    if (error != 0)
+        return -error;
+    domain = fake_alloc(sizeof(*domain));
     domain->fid.fid = (struct fid){.fclass = FI_CLASS_DOMAIN, .context = context, .ops = &domain_fid_ops};
     domain->fid.ops = &domain_ops;
     domain->fid.mr = &fake_mr_ops;
@@ -217,9 +239,12 @@ static int av_insert(struct fid_av *fid, const void *addr, size_t count, fi_addr
 {
     struct fake_av *av = util_container_of(fid, struct fake_av, fid);
     size_t i = 0;
+    int error = fault_point_hit("fi_av_insert");
 
     (void)flags;
     (void)context;
+    if (error != 0)
+        return -error;
     if (count != 1)
         return -FI_EINVAL;
     while (i < av->count && av->addresses[i].sin_family != 0)
@@ -267,10 +292,14 @@ static struct fi_ops_av av_ops = {.size = sizeof(struct fi_ops_av), .insert = av
 
 int fake_av_open(struct fid_domain *domain, struct fi_av_attr *attr, struct fid_av **out, void *context)
 {
-    struct fake_av *av = fake_alloc(sizeof(*av));
+    int error = fault_point_hit("fi_av_open");
+    struct fake_av *av;
 
     (void)domain;
     (void)attr;
+    if (error != 0)
+        return -error;
+    av = fake_alloc(sizeof(*av));
     av->fid.fid = (struct fid){.fclass = FI_CLASS_AV, .context = context, .ops = &av_fid_ops};
     av->fid.ops = &av_ops;
     *out = &av->fid;

@@ -55,7 +55,10 @@ static ssize_t cq_read(struct fid_cq *fid, void *buf, size_t count)
     struct fi_cq_data_entry *out = buf;
     struct fake_entry *entry;
     size_t done = 0;
+    int error = fault_point_hit("fi_cq_read");
 
+    if (error != 0)
+        return -error;
     if (util_list_empty(&cq->entries) && fake_net.idle_ns > 0)
         fake_net.touched |= fake_fi_advance(fake_net.now_ns + fake_net.idle_ns);
     while (done < count && (entry = cq_first(cq)) != NULL && entry->error == 0) {
@@ -100,7 +103,10 @@ static struct fi_ops_cq cq_ops = {.size = sizeof(struct fi_ops_cq), .read = cq_r
 int fake_cq_open(struct fid_domain *domain, struct fi_cq_attr *attr, struct fid_cq **out, void *context)
 {
     struct fake_cq *cq;
+    int error = fault_point_hit("fi_cq_open");
 
+    if (error != 0)
+        return -error;
     if (attr->wait_obj != FI_WAIT_NONE)
         return -FI_ENOSYS;
     if (attr->format != FI_CQ_FORMAT_DATA)
@@ -165,8 +171,11 @@ static ssize_t eq_read(struct fid_eq *fid, uint32_t *event, void *buf, size_t le
     struct fake_notice *notice = eq_first(util_container_of(fid, struct fake_eq, fid));
     struct fi_eq_cm_entry *entry = buf;
     size_t size;
+    int error = fault_point_hit("fi_eq_read");
 
     (void)flags;
+    if (error != 0)
+        return -error;
     if (notice == NULL)
         return -FI_EAGAIN;
     if (notice->kind == 0)
@@ -214,7 +223,10 @@ static struct fi_ops_eq eq_ops = {.size = sizeof(struct fi_ops_eq), .read = eq_r
 int fake_eq_open(struct fid_fabric *fabric, struct fi_eq_attr *attr, struct fid_eq **out, void *context)
 {
     struct fake_eq *eq;
+    int error = fault_point_hit("fi_eq_open");
 
+    if (error != 0)
+        return -error;
     if (attr->wait_obj != FI_WAIT_NONE)
         return -FI_ENOSYS;
     eq = fake_alloc(sizeof(*eq));
