@@ -201,6 +201,47 @@ static void call_with_memory_to_be_read_ends_at_once(void)
     hg_pair_close(&keeper.pair);
 }
 
+/* An attempt that was given up has let go of the memory before its call ends well by the second one. */
+static void given_up_attempt_lets_go_of_the_memory(void)
+{
+    const struct qs_retry retry = {.attempts_max = 2, .attempt_timeout_us = 300000};
+    unsigned char *theirs = calloc(1, LARGE);
+    unsigned char *ours = calloc(1, LARGE);
+    struct hg_pair *pair = &keeper.pair;
+    hg_handle_t first;
+    hg_bulk_t first_remote;
+    hg_bulk_t origin;
+    hg_bulk_t local;
+
+    keeper_open(NULL);
+    HG_PAIR_OK(qs_class_set_bulk_grace(pair->origin.hg_class, QS_BULK_GRACE_MAX_US));
+    HG_PAIR_OK(qs_registered_set_method(pair->origin.hg_class, keeper.id, QS_METHOD_IDEMPOTENT, &retry));
+    origin = bulk_over(pair->origin.hg_class, theirs, LARGE, HG_BULK_READWRITE);
+    local = bulk_over(pair->target.hg_class, ours, LARGE, HG_BULK_READWRITE);
+    keeper_send(origin);
+    first = keeper.held;
+    first_remote = keeper.remote;
+    keeper.held = HG_HANDLE_NULL;
+    HG_PAIR_UNTIL(pair, keeper.held != HG_HANDLE_NULL);
+    SUPPORT_CHECK(qs_handle_cancelled(first) && keeper.held != first);
+    /* It does not take the first one's word for anything: nothing is begun with its descriptor any more. */
+    HG_PAIR_RET(HG_Bulk_transfer(pair->target.contexts[0], keeper_ended, NULL, HG_BULK_PUSH, HG_Get_info(first)->addr,
+                                 first_remote, 0, local, 0, LARGE, HG_OP_ID_IGNORE),
+                HG_CANCELED);
+    HG_PAIR_OK(keeper_move(pair->target.contexts[0], HG_BULK_PUSH, local, LARGE));
+    HG_PAIR_OK(keeper_wait());
+    keeper_answer(HG_SUCCESS);
+    HG_PAIR_OK(HG_Free_input(first, &first_remote));
+    HG_PAIR_OK(HG_Respond(first, NULL, NULL, NULL));
+    HG_PAIR_OK(HG_Destroy(first));
+    HG_PAIR_OK(HG_Bulk_free(origin));
+    HG_PAIR_OK(HG_Bulk_free(local));
+    hg_pair_check_works(pair);
+    hg_pair_close(pair);
+    free(theirs);
+    free(ours);
+}
+
 /* A context that goes away while its call waits for the target. */
 static void destroyed_context_waits_for_no_target(void)
 {
@@ -376,6 +417,7 @@ const struct support_case hg_bulk_safety_cases[] = {
     SUPPORT_CASE(transfer_of_an_answered_call_ends_with_its_cancel),
     SUPPORT_CASE(transfer_of_another_context_is_not_said_to_be_over),
     SUPPORT_CASE(call_with_memory_to_be_read_ends_at_once),
+    SUPPORT_CASE(given_up_attempt_lets_go_of_the_memory),
     SUPPORT_CASE(destroyed_context_waits_for_no_target),
     SUPPORT_CASE(descriptor_leads_to_third_parties_only_where_allowed),
     SUPPORT_CASE(digest_is_of_the_bytes_alone),
