@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz_hostile.h"
+#include "tests/support/fake_alloc.h"
 #include "tests/support/fake_wire.h"
 #include "tests/support/hg_pair.h"
 #include "util/util_clock.h"
@@ -138,6 +139,7 @@ static void fuzz_close(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {.data = data, .size = size};
+    uint64_t live = fake_alloc_live();
     unsigned int steps = 0;
 
     fuzz_open(fuzz_take(&input));
@@ -165,5 +167,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     fuzz_close();
+    SUPPORT_CHECK(fake_alloc_live() == live);
     return 0;
 }
