@@ -109,6 +109,7 @@ struct sim {
     unsigned int open_calls; /* forwarded and not ended, of living nodes */
     uint64_t hash;           /* of what happened */
     uint64_t faults;
+    uint64_t repetitions; /* attempts after the first of a call that may run once only */
     unsigned int steps;
 };
 extern struct sim sim;

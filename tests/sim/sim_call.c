@@ -209,7 +209,7 @@ static void call_take_output(struct sim_call *call)
     (void)HG_Free_output(call->handle, &out);
 }
 
-static enum qs_outcome call_outcome(hg_handle_t handle, hg_return_t ret)
+static enum qs_outcome call_outcome(const struct sim_call *call, hg_handle_t handle, hg_return_t ret)
 {
     struct qs_result result;
 
@@ -218,6 +218,8 @@ static enum qs_outcome call_outcome(hg_handle_t handle, hg_return_t ret)
     if (result.ret != ret)
         sim_fail("a call that ended with %s has the result %s", HG_Error_to_string(ret),
                  HG_Error_to_string(result.ret));
+    if (call->kind == SIM_ONCE)
+        sim.repetitions += result.attempts - 1;
     return result.outcome;
 }
 
@@ -230,7 +232,7 @@ static hg_return_t call_ended(const struct hg_cb_info *info)
         sim_fail("call %llu: its callback runs twice", (unsigned long long)call->id);
     call->ended = true;
     call->ret = info->ret;
-    call->outcome = call_outcome(info->info.forward.handle, info->ret);
+    call->outcome = call_outcome(call, info->info.forward.handle, info->ret);
     if (!call->abandoned) {
         sim.open_calls--;
         sim_trace("call %llu ends with %s, %s", (unsigned long long)call->id, HG_Error_to_string(info->ret),

@@ -59,6 +59,7 @@ struct progress {
     volatile uint64_t seed;  /* being played */
     volatile uint64_t calls; /* so far, of the histories that are through */
     volatile uint64_t faults;
+    volatile uint64_t repetitions;
     volatile uint64_t steps_max; /* of a history */
     volatile uint64_t messages_max;
     volatile uint64_t seconds; /* simulated, in ms */
@@ -85,6 +86,7 @@ static void play(uint64_t seed, bool twice, struct progress *progress)
     sim_history_play(seed);
     progress->calls += sim.call_count;
     progress->faults += sim.faults;
+    progress->repetitions += sim.repetitions;
     if (sim.steps > progress->steps_max)
         progress->steps_max = sim.steps;
     if (fake_fi_counts().messages > progress->messages_max)
@@ -196,13 +198,15 @@ static int run_seeds(const struct options *options, struct progress *progress)
         (void)printf("0 passed, 1 failed\n");
         return 1;
     }
-    (void)printf("%llu histories from seed %llu: %llu calls, %llu faults, %llu simulated s, at most %llu steps and "
-                 "%llu messages, %.1f "
-                 "s, %.0f a minute\n",
-                 (unsigned long long)options->seeds, (unsigned long long)options->from,
-                 (unsigned long long)progress->calls, (unsigned long long)progress->faults,
-                 (unsigned long long)(progress->seconds / 1000), (unsigned long long)progress->steps_max,
-                 (unsigned long long)progress->messages_max, seconds, 60.0 * (double)options->seeds / seconds);
+    (void)printf(
+        "%llu histories from seed %llu: %llu calls, %llu repetitions of those that run once, %llu faults, %llu "
+        "simulated s, at most %llu steps and "
+        "%llu messages, %.1f "
+        "s, %.0f a minute\n",
+        (unsigned long long)options->seeds, (unsigned long long)options->from, (unsigned long long)progress->calls,
+        (unsigned long long)progress->repetitions, (unsigned long long)progress->faults,
+        (unsigned long long)(progress->seconds / 1000), (unsigned long long)progress->steps_max,
+        (unsigned long long)progress->messages_max, seconds, 60.0 * (double)options->seeds / seconds);
     (void)printf("1 passed, 0 failed\n");
     return 0;
 }
