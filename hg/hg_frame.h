@@ -61,6 +61,9 @@
 /** Feature: all frames of the sender are HG_FRAME_CHECKED, and all its messages HG_MESSAGE_CHECKED. One that is not has
  *  been damaged. */
 #define HG_FRAME_FEATURE_CHECKED 1U
+/** The sender's service keeps records of what has run beyond its own life: the records epoch names them, and its successors have
+ *  the same. */
+#define HG_FRAME_FEATURE_DURABLE 2U
 
 #define HG_FRAME_HEADER_SIZE  32U
 #define HG_FRAME_REFUSAL_SIZE 8U

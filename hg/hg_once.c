@@ -14,11 +14,15 @@
 
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
+#include "hg/hg_error.h"
 #include "hg/hg_event.h"
+#include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_header.h"
 #include "hg/hg_payload.h"
 #include "hg/hg_session.h"
+#include "mercury.h"
+#include "quicksilver.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 #include "util/util_mutant.h"
@@ -266,9 +270,10 @@ static void once_find_record(const struct hg_session *session, struct once_recor
 }
 
 /* Gives a new request its place. A record that is in it belongs to a call that its origin has given up. */
-static void once_add(struct hg_once *once, struct hg_once_origin *origin, uint64_t sequence, struct hg_handle *handle,
-                     struct hg_once_found *found)
+static void once_add(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
+                     struct hg_handle *handle, struct hg_once_found *found)
 {
+    uint64_t sequence = header->sequence;
     struct once_record *record;
 
     if (!once_grow(origin, sequence)) {
@@ -279,8 +284,20 @@ static void once_add(struct hg_once *once, struct hg_once_origin *origin, uint64
     once_free_record(once, record);
     *record = (struct once_record){.sequence = sequence, .state = ONCE_RUNNING, .handle = handle};
     origin->running++;
-    handle->once = (struct hg_once_place){.origin = origin, .sequence = sequence};
+    handle->once = (struct hg_once_place){.origin = origin,
+                                          .sequence = sequence,
+                                          .first = sequence - header->behind,
+                                          .may_have_run = header->attempt > 1};
     found->verdict = HG_ONCE_NEW;
+}
+
+/* Whether the record of a repeated request may have been here, by what the origin was told when it was sent first. A service that
+ * keeps records itself is asked, unless the origin was told of others. */
+static bool once_has_forgotten(struct hg_once *once, const struct hg_once_origin *origin, uint32_t epoch)
+{
+    uint32_t durable = atomic_load_explicit(&once->durable, memory_order_relaxed);
+
+    return durable != 0 ? epoch != durable : epoch < origin->epoch;
 }
 
 static void once_look_up_locked(struct hg_once *once, const struct hg_session *session, const struct hg_header *header,
@@ -304,10 +321,10 @@ static void once_look_up_locked(struct hg_once *once, const struct hg_session *s
         once_refuse(found, HG_CANCELED, false); /* its origin has said that it is over */
     else if (record != NULL)
         once_find_record(session, record, found);
-    else if (header->attempt > 1 && header->epoch < origin->epoch)
+    else if (header->attempt > 1 && once_has_forgotten(once, origin, header->epoch))
         once_refuse(found, HG_NODEV, false); /* it may have run, and have been forgotten */
     else
-        once_add(once, origin, header->sequence, handle, found);
+        once_add(once, origin, header, handle, found);
 }
 
 void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
@@ -410,4 +427,47 @@ void hg_once_forget(struct hg_handle *handle)
     if (record != NULL)
         once_free_record(once, record);
     util_lock_drop(&once->lock);
+}
+
+/* --- records that outlive the service -------------------------------------------------------------------------- */
+
+hg_return_t qs_class_set_durable_records(hg_class_t *hg_class, uint64_t identity)
+{
+    if (hg_fork_stops(hg_class, "qs_class_set_durable_records"))
+        return HG_FAULT;
+    if (hg_class == NULL || identity == 0)
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_durable_records: the %s",
+                            hg_class == NULL ? "class is NULL" : "identity is 0");
+    atomic_store_explicit(&hg_class->once.durable, (uint32_t)(util_hash_u64(identity) >> 32) | 1U,
+                          memory_order_relaxed);
+    return HG_SUCCESS;
+}
+
+hg_return_t qs_handle_get_record(hg_handle_t handle, struct qs_record *record, size_t record_size)
+{
+    struct qs_record known = {0};
+    const struct hg_once_place *place;
+
+    if (hg_fork_stops_handle(handle, "qs_handle_get_record"))
+        return HG_FAULT;
+    if (handle == NULL || !handle->target || record == NULL)
+        return hg_error_set(HG_INVALID_ARG, "qs_handle_get_record: %s",
+                            handle == NULL || record == NULL ? "a NULL argument" : "the handle was not received");
+    util_lock_take(&handle->owner->lock);
+    place = &handle->once;
+    if (place->origin != NULL)
+        known = (struct qs_record){
+            .origin = place->origin->incarnation,
+            .origin_context = place->origin->context,
+            .sequence = place->sequence,
+            .first_needed = place->first,
+            .may_have_run = place->may_have_run,
+        };
+    util_lock_drop(&handle->owner->lock);
+    if (known.sequence == 0)
+        return hg_error_set(HG_NOENTRY,
+                            "qs_handle_get_record: the request is answered, or is not one that runs at most once");
+    memset(record, 0, record_size);
+    memcpy(record, &known, record_size < sizeof(known) ? record_size : sizeof(known));
+    return HG_SUCCESS;
 }

@@ -42,18 +42,21 @@ struct hg_once {
     struct util_map origins; /**< by a mixture of incarnation and context id */
     struct util_list by_use; /**< the same, those heard of longest ago first */
     uint32_t count;
-    uint32_t origins_max;   /**< HG_ONCE_ORIGINS_MAX, less in tests */
-    size_t bytes_max;       /**< HG_ONCE_BYTES_MAX, less in tests */
-    size_t bytes;           /**< of answers */
-    uint64_t evicted;       /**< origins that were forgotten though they may ask again */
-    uint64_t dropped;       /**< answers that were not kept */
-    _Atomic uint32_t epoch; /**< grows when records are forgotten whose calls may still be repeated */
+    uint32_t origins_max;     /**< HG_ONCE_ORIGINS_MAX, less in tests */
+    size_t bytes_max;         /**< HG_ONCE_BYTES_MAX, less in tests */
+    size_t bytes;             /**< of answers */
+    uint64_t evicted;         /**< origins that were forgotten though they may ask again */
+    uint64_t dropped;         /**< answers that were not kept */
+    _Atomic uint32_t epoch;   /**< grows when records are forgotten whose calls may still be repeated */
+    _Atomic uint32_t durable; /**< names the records that the service itself keeps beyond its life; 0: it keeps none */
 };
 
 /** A received request's place in the ring. */
 struct hg_once_place {
     struct hg_once_origin *origin; /**< NULL: the request is of another kind; it stays while there is a place in it */
     uint64_t sequence;
+    uint64_t first;    /**< the origin may still ask for this number and those above it */
+    bool may_have_run; /**< in an earlier life of the service, which alone can know */
 };
 
 void hg_once_init(struct hg_once *once);

@@ -203,6 +203,16 @@ void hg_retry_fill_header(const struct hg_handle *handle, struct hg_header *head
     header->attempt = (uint16_t)(handle->attempts < UINT16_MAX ? handle->attempts : UINT16_MAX);
 }
 
+/* Whether the process at the other end knows what the one has executed that the call was sent to first: because it is that, or
+ * because it has its records. */
+static bool retry_remembers(const struct hg_retry *retry, const struct hg_session *session)
+{
+    if (retry->incarnation == session->remote_incarnation)
+        return true;
+    return retry->durable && (session->remote_features & HG_FRAME_FEATURE_DURABLE) != 0 &&
+           retry->epoch == session->remote_epoch;
+}
+
 /* Whether a call that runs at most once can be sent to the target at the other end. 0: now, with its number; -EAGAIN: not
  * yet; -ESTALE: never, because that is not the process any more that may have executed it. */
 static int retry_admit(struct hg_handle *handle)
@@ -212,7 +222,7 @@ static int retry_admit(struct hg_handle *handle)
 
     if (!session->remote_known)
         return -EAGAIN;
-    if (retry->unsure && retry->incarnation != session->remote_incarnation && !UTIL_MUTANT(REPEATED_TO_SUCCESSOR))
+    if (retry->unsure && !retry_remembers(retry, session) && !UTIL_MUTANT(REPEATED_TO_SUCCESSOR))
         return -ESTALE;
     if (retry->sequence == 0) {
         if (!retry_number_free(retry->peer)) {
@@ -224,6 +234,7 @@ static int retry_admit(struct hg_handle *handle)
     if (!retry->unsure) {
         retry->incarnation = session->remote_incarnation;
         retry->epoch = session->remote_epoch;
+        retry->durable = (session->remote_features & HG_FRAME_FEATURE_DURABLE) != 0;
     }
     return 0;
 }

@@ -58,6 +58,7 @@ struct hg_retry {
     uint64_t sequence;          /**< AT_MOST_ONCE: its number; 0 until it has one, and after the call */
     uint64_t incarnation;       /**< of the target that it was first sent to */
     uint32_t epoch;             /**< of that target, then */
+    bool durable;               /**< its successors have its records */
     struct util_timer timer;
 };
 

@@ -488,7 +488,11 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     hello->session_key = session->local_key;
     hello->features = (hg_class->message_flags & HG_MESSAGE_CHECKED) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
     hello->window = session->local_window;
-    hello->records_epoch = atomic_load_explicit(&hg_class->once.epoch, memory_order_relaxed);
+    hello->records_epoch = atomic_load_explicit(&hg_class->once.durable, memory_order_relaxed);
+    if (hello->records_epoch != 0)
+        hello->features |= HG_FRAME_FEATURE_DURABLE;
+    else
+        hello->records_epoch = atomic_load_explicit(&hg_class->once.epoch, memory_order_relaxed);
     hello->context = session->context->id;
     hello->target_context = session->target_context;
     (void)snprintf(hello->class_address, sizeof(hello->class_address), "%s", na_class_address(hg_class->na));

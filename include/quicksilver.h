@@ -238,6 +238,47 @@ HG_PUBLIC hg_return_t qs_handle_set_retry(hg_handle_t handle, const struct qs_re
 HG_PUBLIC hg_return_t qs_class_set_retry_budget(hg_class_t *hg_class, uint32_t percent, uint32_t per_second);
 
 /** \}
+ * \name Records that outlive a service
+ * What a service has executed of QS_METHOD_AT_MOST_ONCE calls, the library remembers for the life of its class. A service that
+ * commits a record of each such call together with its effect, in one transaction of its own, can answer repetitions after its
+ * restart as well (the rule of RIFL, SOSP 2015): it names its records by qs_class_set_durable_records(); callers repeat calls
+ * to whatever process has that name, instead of giving them up; and its handler asks qs_handle_get_record() whether a request may have
+ * run in an earlier life. If so it looks into its records, and either answers as they say, or executes.
+ * \{ */
+
+/** Which call a request is of. The first three name it for all time. New fields are added at the end. */
+struct qs_record {
+    uint64_t origin;         /**< the class that has made the call; random */
+    uint64_t origin_context; /**< its context */
+    uint64_t sequence;       /**< the number of the call, of those of that context to this service */
+    uint64_t first_needed;   /**< records of that context with lower numbers will not be asked for any more */
+    bool
+        may_have_run; /**< it is a repetition that this class has not seen before: only the service's own records tell whether it ran */
+};
+
+/**
+ * Say that the service keeps records beyond its life, and which. To be called before peers come, that is, before the
+ * first context is made.
+ *
+ * \param hg_class [IN] the class
+ * \param identity [IN] names the records; the same in all lives of the service, and not 0
+ *
+ * \return HG_SUCCESS or HG_INVALID_ARG
+ */
+HG_PUBLIC hg_return_t qs_class_set_durable_records(hg_class_t *hg_class, uint64_t identity);
+
+/**
+ * Get the name of the call that a received request is of. Any thread, until it is answered.
+ *
+ * \param handle [IN]      the received request
+ * \param record [OUT]     where to
+ * \param record_size [IN] sizeof(struct qs_record) as the caller was compiled; more than the library knows is zeroed
+ *
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_NOENTRY if it is answered, or of no call that runs at most once
+ */
+HG_PUBLIC hg_return_t qs_handle_get_record(hg_handle_t handle, struct qs_record *record, size_t record_size);
+
+/** \}
  * \name Cancelling
  * HG_Cancel() ends a call at its origin at once, as does its time limit, and tells the target. A request whose handler has
  * not begun to run then never runs. One that runs can ask, or be called; it must still be answered or destroyed, and its

@@ -32,7 +32,9 @@ static struct {
     bool holds; /* handlers do not answer */
     unsigned int executed[CALLS];
     hg_handle_t held[CALLS];
-    uint32_t answer_size; /* bytes of each answer */
+    uint32_t answer_size;  /* bytes of each answer */
+    uint64_t identity;     /* of the records that outlive it; 0: there are none */
+    unsigned int recalled; /* times that a handler found in them what it was to do */
 } target;
 
 struct once_call {
@@ -79,6 +81,18 @@ static void answer_one(uint32_t number)
     HG_PAIR_OK(HG_Destroy(handle));
 }
 
+/* The service's own records are the counts, which outlive its class here: whether they say that the request has run. */
+static bool count_recalls(hg_handle_t handle, uint32_t number)
+{
+    struct qs_record record;
+
+    if (target.identity == 0)
+        return false;
+    HG_PAIR_OK(qs_handle_get_record(handle, &record, sizeof(record)));
+    SUPPORT_CHECK(record.origin != 0 && record.sequence >= record.first_needed && record.first_needed > 0);
+    return record.may_have_run && target.executed[number] > 0;
+}
+
 static hg_return_t count_handler(hg_handle_t handle)
 {
     uint32_t number;
@@ -86,7 +100,10 @@ static hg_return_t count_handler(hg_handle_t handle)
     HG_PAIR_OK(HG_Get_input(handle, &number));
     HG_PAIR_OK(HG_Free_input(handle, &number));
     SUPPORT_CHECK(number < CALLS);
-    target.executed[number]++;
+    if (count_recalls(handle, number))
+        target.recalled++;
+    else
+        target.executed[number]++;
     if (target.held[number] != HG_HANDLE_NULL) { /* an earlier attempt: nobody waits for it any more */
         SUPPORT_CHECK(qs_handle_cancelled(target.held[number]));
         HG_PAIR_OK(HG_Destroy(target.held[number]));
@@ -113,6 +130,8 @@ static hg_class_t *open_class(const char *uri, bool listen, hg_context_t **conte
 static void open_target(void)
 {
     target.hg_class = open_class("wire://target", true, &target.context);
+    if (target.identity != 0)
+        HG_PAIR_OK(qs_class_set_durable_records(target.hg_class, target.identity));
     SUPPORT_CHECK(HG_Register_name(target.hg_class, "count", hg_proc_uint32_t, proc_answer, count_handler) != 0);
 }
 
@@ -250,18 +269,23 @@ static void cut(void)
 }
 
 /* Call 0 is executed and answered, and the answer is lost with its connection. */
-static struct once_call *lose_the_answer(void)
+static struct once_call *lose_the_answer_of(uint32_t number)
 {
-    struct once_call *call = call_start(0);
+    struct once_call *call = call_start(number);
 
     target.holds = true;
-    UNTIL(target.executed[0] == 1);
+    UNTIL(target.executed[number] == 1);
     fake_wire.drop = 100;
-    answer_one(0);
+    answer_one(number);
     fake_wire.drop = 0;
     target.holds = false;
     cut();
     return call;
+}
+
+static struct once_call *lose_the_answer(void)
+{
+    return lose_the_answer_of(0);
 }
 
 /* --- what is repeated ---------------------------------------------------------------------------------------- */
@@ -460,6 +484,88 @@ static void restarted_target_does_not_run_what_its_predecessor_may_have(void)
     expect(call_start(1), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
     HG_PAIR_OK(HG_Context_destroy(dead_context));
     HG_PAIR_OK(HG_Finalize(dead));
+    close_both();
+}
+
+static void open_durable(void)
+{
+    memset(&target, 0, sizeof(target));
+    target.identity = 77;
+    open_origin(QS_METHOD_AT_MOST_ONCE, NULL);
+    open_target();
+}
+
+/* Kills the target, whose handler for the call runs, and starts another one in its place. */
+static void restart_target(uint32_t number, uint64_t identity)
+{
+    hg_class_t *dead = target.hg_class;
+    hg_context_t *dead_context = target.context;
+
+    fake_wire_kill("wire://target");
+    if (target.held[number] != HG_HANDLE_NULL)
+        HG_PAIR_OK(HG_Destroy(target.held[number]));
+    target.held[number] = HG_HANDLE_NULL;
+    target.holds = false;
+    target.identity = identity;
+    HG_PAIR_OK(HG_Context_destroy(dead_context));
+    HG_PAIR_OK(HG_Finalize(dead));
+    open_target();
+}
+
+static void service_with_records_answers_after_its_restart(void)
+{
+    struct once_call *call;
+
+    open_durable();
+    target.holds = true;
+    call = call_start(0);
+    UNTIL(target.executed[0] == 1);
+    restart_target(0, 77);
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    SUPPORT_CHECK(target.recalled == 1);
+    /* New calls are no repetitions, and what the new life has seen it answers from the library's records. */
+    expect(call_start(1), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    SUPPORT_CHECK(target.recalled == 1);
+    call = lose_the_answer_of(2);
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    SUPPORT_CHECK(target.recalled == 1);
+    close_both();
+}
+
+/* A handler that had not committed when it died has not run. */
+static void service_with_records_runs_what_is_not_in_them(void)
+{
+    struct once_call *call;
+
+    open_durable();
+    target.holds = true;
+    call = call_start(0);
+    UNTIL(target.executed[0] == 1);
+    target.executed[0] = 0;
+    restart_target(0, 77);
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    SUPPORT_CHECK(target.recalled == 0);
+    close_both();
+}
+
+static void records_of_another_name_are_not_asked(void)
+{
+    struct once_call *call;
+
+    open_durable();
+    target.holds = true;
+    call = call_start(0);
+    UNTIL(target.executed[0] == 1);
+    restart_target(0, 78);
+    expect(call, HG_HOSTUNREACH, QS_OUTCOME_UNKNOWN, 2, 1);
+    target.holds = true;
+    call = call_start(1);
+    UNTIL(target.executed[1] == 1);
+    restart_target(1, 0);
+    expect(call, HG_HOSTUNREACH, QS_OUTCOME_UNKNOWN, 2, 1);
+    SUPPORT_CHECK(target.recalled == 0);
+    HG_PAIR_RET(qs_class_set_durable_records(NULL, 1), HG_INVALID_ARG);
+    HG_PAIR_RET(qs_class_set_durable_records(target.hg_class, 0), HG_INVALID_ARG);
     close_both();
 }
 
@@ -743,6 +849,9 @@ static const struct support_case once_cases[] = {
     SUPPORT_CASE(time_limit_ends_the_attempts),
     SUPPORT_CASE(call_between_two_attempts_can_be_cancelled),
     SUPPORT_CASE(restarted_target_does_not_run_what_its_predecessor_may_have),
+    SUPPORT_CASE(service_with_records_answers_after_its_restart),
+    SUPPORT_CASE(service_with_records_runs_what_is_not_in_them),
+    SUPPORT_CASE(records_of_another_name_are_not_asked),
     SUPPORT_CASE(target_that_has_forgotten_refuses),
     SUPPORT_CASE(answers_beyond_the_bound_are_dropped_oldest_first),
     SUPPORT_CASE(budget_bounds_the_repetitions),
