@@ -442,6 +442,11 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
     session->remote_known = true;
     if (!first)
         return 0;
+    /* What left before anybody answered may have gone to a predecessor, which has not told us that it took it up. */
+    if (!session->port->limits->connections) {
+        session->requests_sent = 0;
+        session->requests_taken = 0;
+    }
     if (session->window_turn == 0)
         session->window = hello->window;
     session->announce = true; /* answered at once, also when no response is owed */
