@@ -300,6 +300,32 @@ static void requests_of_one_peer_are_bounded(void)
     hg_pair_close(&pair);
 }
 
+/* Each context of the origin has a connection of its own. */
+static void connections_of_one_peer_are_bounded(void)
+{
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    if (strstr(hg_pair_uri(), "rxm") != NULL)
+        support_suite_skip("without connections nobody can be told");
+    hg_pair_open(&pair, &(struct hg_pair_options){.origin_contexts = 2});
+    HG_Set_log_level("none");
+    admit(&pair, &(struct qs_admission){.peer_sessions_max = 1});
+    hg_pair_check_works(&pair);
+    call = (struct hg_pair_call){.pair = &pair};
+    HG_PAIR_OK(HG_Create(pair.origin.contexts[1], pair.addr, pair.origin.ids[HG_PAIR_EMPTY], &call.handle));
+    hg_pair_call_forward(&call, NULL);
+    for (struct hg_pair_patience patience = {0}; atomic_load(&call.calls) == 0;
+         hg_pair_patience_check(&patience, "the second connection is refused")) {
+        hg_pair_turn(&pair);
+        (void)hg_pair_step(pair.origin.contexts[1]);
+    }
+    HG_PAIR_RET(call.ret, HG_HOSTUNREACH);
+    hg_pair_call_end(&call);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
 /* How many of so many calls the target receives while it runs no handler. */
 static uint64_t received_of(struct hg_pair *pair, struct hg_pair_call *calls, unsigned int count)
 {
@@ -386,6 +412,7 @@ const struct support_case hg_admit_cases[] = {
     SUPPORT_CASE(one_way_requests_are_never_refused),
     SUPPORT_CASE(inputs_of_one_peer_are_bounded),
     SUPPORT_CASE(requests_of_one_peer_are_bounded),
+    SUPPORT_CASE(connections_of_one_peer_are_bounded),
     SUPPORT_CASE(the_window_can_be_lowered_and_raised),
     SUPPORT_CASE(newcomers_get_the_window_in_force),
     SUPPORT_CASE(bad_limits_are_refused),
