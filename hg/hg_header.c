@@ -29,7 +29,8 @@
 
 static bool header_has_status(const struct hg_header *header)
 {
-    return header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK || header->type == HG_MESSAGE_END;
+    return header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK || header->type == HG_MESSAGE_END ||
+           header->type == HG_MESSAGE_PONG;
 }
 
 static bool header_has_release_tag(const struct hg_header *header)

@@ -20,8 +20,8 @@
  *     +  u8   target context id
  *     +  u8   origin context id
  *     +  u16  zero
- *   response, nack and end:
- *    16  u32  status                    (hg_return_t)
+ *   response, nack, end and pong:
+ *    16  u32  status                    (hg_return_t); pong: requests of this session received so far, modulo 2^32
  *    20  u32  nack: after so many us it is worth trying again, 0: it does not say; else zero
  *   with HG_MESSAGE_FRAGMENT (the whole header is repeated in each fragment):
  *     +  u32  total payload size
@@ -94,7 +94,7 @@ struct hg_header {
     uint32_t remaining_us; /**< request, as the next two: 0 costs nothing on the wire */
     uint8_t target_context;
     uint8_t origin_context;
-    uint32_t status;         /**< response, nack, end */
+    uint32_t status;         /**< response, nack, end; pong: a count */
     uint32_t retry_after_us; /**< nack */
     uint32_t total_size;     /**< fragment */
     uint32_t offset;         /**< fragment */

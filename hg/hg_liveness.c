@@ -21,6 +21,7 @@
 #include "hg/hg_context.h"
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
+#include "hg/hg_header.h"
 #include "hg/hg_progress.h"
 #include "hg/hg_session.h"
 #include "util/util_clock.h"
@@ -118,6 +119,8 @@ static void liveness_ping(struct hg_session *session, uint64_t now_ns)
     if (session->outbox.refused != NULL || session->control_count > 0)
         return;
     liveness->pinged_ns = now_ns;
+    liveness->pinged_sent = session->requests_sent;
+    liveness->pinged_counts = true;
     if (!session->port->limits->connections)
         session->local_used = false; /* until the peer shows that it knows us still */
     session->context->counters.pings_sent++;
@@ -197,11 +200,19 @@ static void liveness_quiet(struct hg_session *session, uint64_t now_ns)
         liveness_ping(session, now_ns);
 }
 
+/* Whether the window has been closed since the last look, though the peer lives: requests may have been lost. */
+static bool liveness_is_blocked(const struct hg_session *session)
+{
+    return !session->port->limits->connections && !util_list_empty(&session->waiting_requests) &&
+           !hg_session_window_open(session) && session->liveness.looked_taken == session->requests_taken;
+}
+
 static void liveness_fired(struct util_timer *timer)
 {
     struct hg_liveness *liveness = util_container_of(timer, struct hg_liveness, timer);
     struct hg_session *session = util_container_of(liveness, struct hg_session, liveness);
     uint64_t now_ns = util_clock_now_ns();
+    bool blocked;
 
     session->context->lazy_timers--;
     if (!liveness_waits(session))
@@ -213,6 +224,10 @@ static void liveness_fired(struct util_timer *timer)
         liveness->quiet = 0;
         liveness->unanswered = 0;
         liveness->quiet_ns = now_ns;
+        blocked = liveness_is_blocked(session);
+        liveness->looked_taken = session->requests_taken;
+        if (blocked)
+            liveness_ping(session, now_ns);
     } else {
         liveness_quiet(session, now_ns);
     }
@@ -255,13 +270,15 @@ void hg_liveness_dead(struct hg_session *session, const char *reason)
     na_route_lost(session->route);
 }
 
-void hg_liveness_pong(struct hg_session *session, uint64_t tag)
+void hg_liveness_pong(struct hg_session *session, const struct hg_header *header)
 {
     struct hg_liveness *liveness = &session->liveness;
     uint64_t rtt_ns;
 
-    if (tag != liveness->pinged_ns || tag == 0)
+    if (header->tag != liveness->pinged_ns || header->tag == 0)
         return;
+    if (liveness->pinged_counts)
+        hg_session_learn_received(session, liveness->pinged_sent, header->status);
     rtt_ns = util_clock_now_ns() - liveness->pinged_ns;
     liveness->pinged_ns = 0;
     /* The shortest is the network's; the others have the peer's own affairs in them. */

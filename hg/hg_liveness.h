@@ -27,6 +27,7 @@
 
 struct hg_class;
 struct hg_context;
+struct hg_header;
 struct hg_port;
 struct hg_session;
 
@@ -40,6 +41,9 @@ struct hg_liveness {
     uint32_t unanswered;          /**< pings, since something came */
     uint64_t quiet_ns;            /**< when the last look was that found something */
     uint64_t pinged_ns;           /**< when the last ping was sent, which is its tag */
+    bool pinged_counts;           /**< pinged_sent is a count that the pong can be compared with */
+    uint32_t pinged_sent;         /**< requests sent when the ping was */
+    uint32_t looked_taken;        /**< requests taken up at the last look */
     uint64_t rtt_ns;              /**< the shortest that a pong took; 0: none has come */
     struct util_timer timer;      /**< counted in context->lazy_timers */
 };
@@ -78,6 +82,6 @@ void hg_liveness_doubt(struct hg_session *session);
  *  they were last looked at are asked for, so that those of the dead do not pile up. */
 void hg_liveness_sweep(struct hg_port *port);
 /** A pong has come. */
-void hg_liveness_pong(struct hg_session *session, uint64_t tag);
+void hg_liveness_pong(struct hg_session *session, const struct hg_header *header);
 
 #endif

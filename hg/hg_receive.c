@@ -155,10 +155,10 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
         receive_release(session, header->tag);
         return 0;
     case HG_MESSAGE_PING:
-        hg_session_control(session, HG_MESSAGE_PONG, header->tag);
+        hg_session_pong(session, header->tag);
         return 0;
     case HG_MESSAGE_PONG:
-        hg_liveness_pong(session, header->tag);
+        hg_liveness_pong(session, header);
         return 0;
     case HG_MESSAGE_WINDOW:
         hg_session_learn_window(session, header->tag);

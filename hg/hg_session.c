@@ -413,6 +413,7 @@ struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, u
  * the other one is lost or will be taken up there; what of it came here already remains counted. */
 static void session_count_anew(struct hg_session *session)
 {
+    session->liveness.pinged_counts = false;
     session->requests_sent = 0;
     session->requests_taken = 0;
     session->local_received -= session->local_taken;
@@ -444,6 +445,7 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
         return 0;
     /* What left before anybody answered may have gone to a predecessor, which has not told us that it took it up. */
     if (!session->port->limits->connections) {
+        session->liveness.pinged_counts = false;
         session->requests_sent = 0;
         session->requests_taken = 0;
     }
@@ -552,15 +554,33 @@ void hg_session_refuse_later(struct hg_session *session, const struct hg_header 
     hg_session_kick(session);
 }
 
-void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag)
+static void session_control(struct hg_session *session, const struct hg_session_control *control)
 {
-    const struct hg_session_control control = {.type = type, .tag = tag};
-
     if (session->state != HG_SESSION_OPEN)
         return;
-    if (session->control_count > 0 || session_send_control(session, &control) != 0)
-        session_queue_control(session, &control);
+    if (session->control_count > 0 || session_send_control(session, control) != 0)
+        session_queue_control(session, control);
     hg_session_kick(session);
+}
+
+void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag)
+{
+    session_control(session, &(struct hg_session_control){.type = type, .tag = tag});
+}
+
+void hg_session_pong(struct hg_session *session, uint64_t tag)
+{
+    session_control(
+        session, &(struct hg_session_control){.type = HG_MESSAGE_PONG, .status = session->local_received, .tag = tag});
+}
+
+void hg_session_learn_received(struct hg_session *session, uint32_t sent, uint32_t received)
+{
+    uint32_t lost = sent - received;
+
+    /* More than was sent: one that was counted as lost has come late, or twice. */
+    if (!session->port->limits->connections && lost <= session->requests_sent - session->requests_taken)
+        session->requests_sent -= lost;
 }
 
 void hg_session_tell_window(struct hg_session *session)

@@ -183,6 +183,11 @@ static inline uint64_t hg_session_window_tag(uint32_t turn, uint32_t window)
     return (uint64_t)turn << 32 | window;
 }
 
+/** Answers a ping, with the count of the requests that have come. */
+void hg_session_pong(struct hg_session *session, uint64_t tag);
+/** Of the @p sent requests the peer has received @p received, and the rest will not come: datagrams can be lost. */
+void hg_session_learn_received(struct hg_session *session, uint32_t sent, uint32_t received);
+
 /** Sends or queues a control message. */
 void hg_session_control(struct hg_session *session, uint8_t type, uint64_t tag);
 
