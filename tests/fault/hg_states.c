@@ -24,7 +24,7 @@ enum {
     CALLS = 24, /* under way at once */
     LEDGER_CALLS = 4096,
     TEXT_MAX = 400,
-    LARGE = 300000, /* pulled */
+    LARGE = 200000, /* pulled */
     PIECES = 20000, /* in fragments */
     BULK = 1 << 20,
 };
@@ -542,7 +542,9 @@ static bool cancel_at(struct hg_pair *pair, uint64_t id, const struct kind *kind
         cancelled = watch.reached;
         turn(pair->origin.contexts[0]);
     }
-    SUPPORT_CHECK(call.ret == HG_SUCCESS || (cancelled && call.ret == HG_CANCELED));
+    if (call.ret != HG_SUCCESS && !(cancelled && call.ret == HG_CANCELED))
+        support_suite_fail("%s, %s %s: the call ends with %s", kind->name, target ? "target" : "origin",
+                           hg_handle_state_text(state), HG_Error_to_string(call.ret));
     hg_pair_settle(pair); /* what the target still has to do for it */
     call_end(&call);
     if (kind->self)

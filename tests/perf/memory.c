@@ -162,7 +162,7 @@ static void report(const char *what, uint64_t before, uint64_t after, unsigned i
 {
     double each = ((double)after - (double)before) / count;
 
-    printf("%-36s %10.0f bytes\n", what, each);
+    printf("# %-36s %10.0f bytes\n", what, each);
     SUPPORT_CHECK(each < (double)most);
 }
 
