@@ -443,15 +443,13 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
     session->remote_known = true;
     if (!first)
         return 0;
-    /* What left before anybody answered may have gone to a predecessor, which has not told us that it took it up. */
-    if (!session->port->limits->connections) {
-        session->liveness.pinged_counts = false;
-        session->requests_sent = 0;
-        session->requests_taken = 0;
-    }
     if (session->window_turn == 0)
         session->window = hello->window;
     session->announce = true; /* answered at once, also when no response is owed */
+    /* What left before anybody answered may have gone to a predecessor. Where it is much of the window, the pong will say how much of
+     * it has come; else what is left of the window will do until the next one. */
+    if (!session->port->limits->connections && session->requests_sent - session->requests_taken > session->window / 4)
+        hg_liveness_ask(session);
     hg_retry_session_known_locked(session);
     return 0;
 }
