@@ -489,6 +489,12 @@ static void goer_down(void *arg, struct na_route *route, int error)
 static const struct na_upcalls goer_upcalls = {
     .frame = sender_frame, .accept = on_accept, .route_up = sender_up, .route_down = goer_down};
 
+/* Whether the sender has been through with something of each kind. */
+static bool has_sent(struct sender *sender)
+{
+    return atomic_load(&sender->sent) > 0 && atomic_load(&sender->moved) >= 3;
+}
+
 static void contexts_come_and_go_while_peers_send(void)
 {
     static unsigned char memory[100000];
@@ -510,7 +516,8 @@ static void contexts_come_and_go_while_peers_send(void)
         senders[i] = (struct sender){.address = na_class_address(na_class), .target = i, .remote = &remote};
         SUPPORT_CHECK(pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]) == 0);
     }
-    for (; is_before(end_ns) || atomic_load(&senders[0].lost) < 3 || atomic_load(&senders[1].moved) < 3; rounds++) {
+    for (; is_before(end_ns) || atomic_load(&senders[0].lost) < 3 || !has_sent(&senders[0]) || !has_sent(&senders[1]);
+         rounds++) {
         struct na_context *contexts[2];
 
         SUPPORT_CHECK(is_before(end_ns + UTIL_CLOCK_NS_PER_MS * LOST_MS * support_slowness()));
@@ -528,7 +535,6 @@ static void contexts_come_and_go_while_peers_send(void)
         SUPPORT_CHECK(pthread_join(senders[i].thread, NULL) == 0);
         printf("# %lu frames, %lu transfers, %lu routes lost in %lu rounds\n", atomic_load(&senders[i].sent),
                atomic_load(&senders[i].moved), atomic_load(&senders[i].lost), rounds);
-        SUPPORT_CHECK(atomic_load(&senders[i].sent) > 0 && atomic_load(&senders[i].moved) > 0);
     }
     na_mem_deregister(mem);
     na_class_close(na_class);
