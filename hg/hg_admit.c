@@ -117,9 +117,11 @@ hg_return_t qs_class_set_window(hg_class_t *hg_class, uint32_t requests)
 {
     if (hg_fork_stops(hg_class, "qs_class_set_window"))
         return HG_FAULT;
-    if (hg_class == NULL || requests > HG_SESSION_WINDOW)
-        return hg_error_set(HG_INVALID_ARG, "qs_class_set_window: %s",
-                            hg_class == NULL ? "the class is NULL" : "the window is too large");
+    if (hg_class == NULL)
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_window: the class is NULL");
+    if (requests > HG_SESSION_WINDOW)
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_window: %u requests are more than %u", requests,
+                            HG_SESSION_WINDOW);
     atomic_store_explicit(&hg_class->window, requests == 0 ? HG_SESSION_WINDOW : requests, memory_order_relaxed);
     hg_context_each(hg_class, admit_tell_window, NULL);
     return HG_SUCCESS;

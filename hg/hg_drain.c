@@ -153,6 +153,10 @@ hg_return_t qs_class_drain(hg_class_t *hg_class, uint64_t timeout_us)
     (void)drain_wait(hg_class, util_clock_deadline_ms(DRAIN_GRACE_MS), &requests);
     UTIL_LOG_WARNING(UTIL_LOG_AREA_CLS, "%u requests were cancelled at the end of the drain time, %u have not ended",
                      cancelled, requests);
+    if (cancelled == 0)
+        return hg_error_set(HG_TIMEOUT,
+                            "qs_class_drain: after %llu us all is answered, but peers have not taken it all",
+                            (unsigned long long)timeout_us);
     return hg_error_set(HG_TIMEOUT,
                         "qs_class_drain: %u requests had not been answered after %llu us and were cancelled; %u of "
                         "them have not ended yet",

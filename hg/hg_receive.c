@@ -470,6 +470,12 @@ static void receive_reject(struct hg_port *port, struct na_route *route, enum hg
         na_route_close(route);
 }
 
+/* Whether a stranger, whose frame is right, was not accepted: for lack of memory, or because it has too many sessions. */
+static bool receive_is_turned_away(const struct na_route *route, const struct receive_frame *frame)
+{
+    return route != NULL && frame->has_hello && na_route_user(route) == NULL;
+}
+
 static void receive_frame(void *arg, struct na_route *route, const void *data, size_t size)
 {
     struct hg_port *port = arg;
@@ -487,6 +493,10 @@ static void receive_frame(void *arg, struct na_route *route, const void *data, s
         return;
     }
     session = route != NULL ? receive_session_by_route(port, route, &frame) : receive_session_by_id(port, &frame);
+    if (session == NULL && receive_is_turned_away(route, &frame)) {
+        na_route_close(route);
+        return;
+    }
     if (session == NULL) {
         context->counters.stale_frames++;
         hg_event(context->hg_class, NULL, HG_EVENT_STALE_FRAME, "a frame that belongs to no session here is dropped");

@@ -409,18 +409,6 @@ struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, u
     return session != NULL && (session->local_key == key || UTIL_MUTANT(STALE_FRAME_TAKEN)) ? session : NULL;
 }
 
-/* The peer goes on with another session, as it may over datagrams. There it counts from 0, and so do we. What was under way to
- * the other one is lost or will be taken up there; what of it came here already remains counted. */
-static void session_count_anew(struct hg_session *session)
-{
-    session->liveness.pinged_counts = false;
-    session->requests_sent = 0;
-    session->requests_taken = 0;
-    session->local_received -= session->local_taken;
-    session->local_taken = 0;
-    session->credit_told = 0;
-}
-
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
 {
     if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
@@ -431,7 +419,7 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
     bool first = !session->remote_known;
 
     if (!first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key)) {
-        session_count_anew(session);
+        hg_session_count_anew(session);
         session->window = hello->window;
         session->window_turn = 0;
     }
@@ -452,34 +440,6 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
         hg_liveness_ask(session);
     hg_retry_session_known_locked(session);
     return 0;
-}
-
-int hg_session_credit(struct hg_session *session, uint32_t credit)
-{
-    uint32_t fresh = credit - session->requests_taken;
-
-    if (fresh <= session->requests_sent - session->requests_taken) {
-        session->requests_taken = credit;
-        return 0;
-    }
-    /* Frames may overtake each other where the provider does not keep order: an older credit is no news, however many
-     * requests were taken since it left. */
-    if (fresh > INT32_MAX)
-        return 0;
-    /* A credit for more than was sent is for what was sent before the counting began anew. */
-    if (session->port->limits->connections)
-        return -EPROTO;
-    session->requests_taken = session->requests_sent;
-    return 0;
-}
-
-void hg_session_taken(struct hg_session *session)
-{
-    session->local_taken += UTIL_MUTANT(CREDIT_LEAKED) ? 0 : 1;
-    if (session->local_taken - session->credit_told < session->local_window / 4 || session->state != HG_SESSION_OPEN)
-        return;
-    session->announce = true;
-    hg_session_kick(session);
 }
 
 void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *hello)
@@ -570,37 +530,6 @@ void hg_session_pong(struct hg_session *session, uint64_t tag)
 {
     session_control(
         session, &(struct hg_session_control){.type = HG_MESSAGE_PONG, .status = session->local_received, .tag = tag});
-}
-
-void hg_session_learn_received(struct hg_session *session, uint32_t sent, uint32_t received)
-{
-    uint32_t lost = sent - received;
-
-    /* More than was sent: one that was counted as lost has come late, or twice. */
-    if (!session->port->limits->connections && lost <= session->requests_sent - session->requests_taken)
-        session->requests_sent -= lost;
-}
-
-void hg_session_tell_window(struct hg_session *session)
-{
-    uint32_t window = atomic_load_explicit(&session->context->hg_class->window, memory_order_relaxed);
-
-    if (window == session->local_window)
-        return;
-    session->local_window = window;
-    session->local_turn++;
-    hg_session_control(session, HG_MESSAGE_WINDOW, hg_session_window_tag(session->local_turn, window));
-}
-
-void hg_session_learn_window(struct hg_session *session, uint64_t tag)
-{
-    uint32_t turn = (uint32_t)(tag >> 32);
-    uint32_t window = (uint32_t)tag;
-
-    if (window == 0 || turn - session->window_turn == 0 || turn - session->window_turn > INT32_MAX)
-        return;
-    session->window_turn = turn;
-    session->window = window;
 }
 
 void hg_session_goaway(struct hg_session *session)

@@ -160,6 +160,8 @@ struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, u
 
 /** Learns from a hello. -ESTALE: the peer is another incarnation than before. */
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello);
+/** The peer goes on with another session, as it may over datagrams. There it counts from 0, and so do we. */
+void hg_session_count_anew(struct hg_session *session);
 /** Takes over a credit; -EPROTO when it is not possible. */
 int hg_session_credit(struct hg_session *session, uint32_t credit);
 

@@ -585,8 +585,8 @@ HG_PUBLIC bool qs_class_drained(const hg_class_t *hg_class) HG_WARN_UNUSED_RESUL
  * \param hg_class [IN]   the class
  * \param timeout_us [IN] how long to wait, in microseconds
  *
- * \return HG_SUCCESS if all were answered, HG_TIMEOUT if some were cancelled (qs_error_detail() says how many), or
- *         HG_INVALID_ARG
+ * \return HG_SUCCESS if all were answered, HG_TIMEOUT if some were cancelled (qs_error_detail() says how many) or a peer does
+ *         not take its answers, or HG_INVALID_ARG
  */
 HG_PUBLIC hg_return_t qs_class_drain(hg_class_t *hg_class, uint64_t timeout_us);
 
