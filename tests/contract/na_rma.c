@@ -119,138 +119,85 @@ static void expect_refusal(struct bench *bench, struct op *op)
     SUPPORT_CHECK(bench->client.frames > frames);
 }
 
+/* Memory of 8192 bytes with this access refuses 4096 of them, by a key and at an address that are so far from the right ones. */
+static void refuses(unsigned int access, enum na_rma_op kind, uint8_t key_change, int64_t shift)
+{
+    struct na_remote_segment remote;
+    struct bench bench;
+    struct op op;
+
+    bench_open(&bench, 8192, access);
+    na_mem_describe(bench.server_mem, 0, &remote);
+    remote.key[0] ^= key_change;
+    op_fill(&op, &bench, kind, 0, 4096, &remote);
+    op.rma.remote_address = remote.address + (uint64_t)shift;
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
+}
+
+/* The same for memory that was withdrawn. */
+static void refuses_withdrawn(enum na_rma_op kind)
+{
+    struct na_remote_segment remote;
+    struct bench bench;
+    struct op op;
+
+    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
+    if (!na_class_limits(bench.client.na_class)->revocable) {
+        bench_close(&bench);
+        support_suite_skip("the transport cannot revoke");
+    }
+    na_mem_describe(bench.server_mem, 0, &remote);
+    na_mem_deregister(bench.server_mem);
+    bench.server_mem = NULL;
+    op_fill(&op, &bench, kind, 0, 4096, &remote);
+    expect_refusal(&bench, &op);
+    bench_close(&bench);
+}
+
 static void a_wrong_key_is_refused(void)
 {
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    remote.key[0] ^= 0x55;
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
-}
-
-static void reading_what_may_only_be_written_is_refused(void)
-{
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
-}
-
-static void writing_what_may_only_be_read_is_refused(void)
-{
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
-}
-
-static void beyond_the_end_is_refused(void)
-{
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    op.rma.remote_address = remote.address + 8192 - 100;
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
-}
-
-static void withdrawn_memory_is_refused(void)
-{
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    if (!na_class_limits(bench.client.na_class)->revocable) {
-        bench_close(&bench);
-        support_suite_skip("the transport cannot revoke");
-    }
-    na_mem_describe(bench.server_mem, 0, &remote);
-    na_mem_deregister(bench.server_mem);
-    bench.server_mem = NULL;
-    op_fill(&op, &bench, NA_RMA_GET, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
-}
-
-static void withdrawn_memory_is_not_written(void)
-{
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    if (!na_class_limits(bench.client.na_class)->revocable) {
-        bench_close(&bench);
-        support_suite_skip("the transport cannot revoke");
-    }
-    na_mem_describe(bench.server_mem, 0, &remote);
-    na_mem_deregister(bench.server_mem);
-    bench.server_mem = NULL;
-    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    refuses(NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE, NA_RMA_GET, 0x55, 0);
 }
 
 static void a_wrong_key_writes_nothing(void)
 {
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
+    refuses(NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE, NA_RMA_PUT, 0x80, 0);
+}
 
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    remote.key[7] ^= 0x80;
-    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+static void reading_what_may_only_be_written_is_refused(void)
+{
+    refuses(NA_ACCESS_REMOTE_WRITE, NA_RMA_GET, 0, 0);
+}
+
+static void writing_what_may_only_be_read_is_refused(void)
+{
+    refuses(NA_ACCESS_REMOTE_READ, NA_RMA_PUT, 0, 0);
+}
+
+static void beyond_the_end_is_refused(void)
+{
+    refuses(NA_ACCESS_REMOTE_READ, NA_RMA_GET, 0, 8192 - 100);
 }
 
 static void writing_beyond_the_end_is_refused(void)
 {
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
-
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
-    op.rma.remote_address = remote.address + 8192 - 4095;
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+    refuses(NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE, NA_RMA_PUT, 0, 8192 - 4095);
 }
 
 static void before_the_start_is_refused(void)
 {
-    struct bench bench;
-    struct na_remote_segment remote;
-    struct op op;
+    refuses(NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE, NA_RMA_PUT, 0, -100);
+}
 
-    bench_open(&bench, 8192, NA_ACCESS_REMOTE_READ | NA_ACCESS_REMOTE_WRITE);
-    na_mem_describe(bench.server_mem, 0, &remote);
-    op_fill(&op, &bench, NA_RMA_PUT, 0, 4096, &remote);
-    op.rma.remote_address = remote.address - 100;
-    expect_refusal(&bench, &op);
-    bench_close(&bench);
+static void withdrawn_memory_is_refused(void)
+{
+    refuses_withdrawn(NA_RMA_GET);
+}
+
+static void withdrawn_memory_is_not_written(void)
+{
+    refuses_withdrawn(NA_RMA_PUT);
 }
 
 static void keys_are_hard_to_guess(void)
