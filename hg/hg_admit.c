@@ -252,8 +252,7 @@ hg_return_t hg_admit_check_locked(struct hg_session *session, const struct hg_he
     why = admit_refusal(session->context, session->share);
     if (why == NULL)
         return HG_SUCCESS;
-    util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request from %s is refused: %s", session->addr->text,
-                     why);
+    session->context->admit.refusal = why;
     return HG_AGAIN;
 }
 
@@ -277,9 +276,7 @@ int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes)
 
     /* A single input is always taken: how large that may be is said elsewhere. */
     if (share->bytes > 0 && share->bytes + bytes > admit_get64(&handle->info.hg_class->admission.peer_bytes_max)) {
-        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
-                         "a request from %s is refused: inputs of %llu bytes from there are here already",
-                         handle->info.addr->text, (unsigned long long)share->bytes);
+        handle->owner->admit.refusal = "inputs of this peer take as much memory as they may";
         return -EAGAIN;
     }
     share->bytes += bytes;

@@ -55,6 +55,7 @@ struct hg_admit {
     uint32_t requests;      /**< not answered yet, those from this class included */
     uint32_t waiting;       /**< of those from peers, the ones that wait for their handlers */
     uint64_t ended_ns;      /**< when the last one ended, where they are timed */
+    const char *refusal;    /**< why the last request was refused for lack of room: constant text */
     uint64_t interval_ns;   /**< from one end to the next while there was something to do; smoothed */
 };
 

@@ -88,14 +88,17 @@ static void dispatch_count_refused(struct hg_session *session, const struct hg_h
 {
     struct hg_context *context = session->context;
     const struct hg_rpc *rpc = hg_rpc_find(&context->hg_class->rpcs, header->rpc_id);
+    const char *refusal = status == HG_AGAIN ? context->admit.refusal : NULL;
 
     if (header->type != HG_MESSAGE_REQUEST)
         return;
     context->counters.refused++;
     if (rpc != NULL)
         hg_tally_get(&context->tally, rpc)->refused++;
-    hg_event(context->hg_class, session->addr, HG_EVENT_REFUSED, "a request for RPC id %#llx of it is refused with %s",
-             (unsigned long long)header->rpc_id, HG_Error_to_string(status));
+    hg_event(context->hg_class, session->addr, HG_EVENT_REFUSED,
+             "a request for RPC id %#llx of it is refused with %s%s%s", (unsigned long long)header->rpc_id,
+             HG_Error_to_string(status), refusal != NULL ? ": " : "", refusal != NULL ? refusal : "");
+    context->admit.refusal = NULL;
 }
 
 /* Answers a request that will not run, and forgets it. */
@@ -156,7 +159,12 @@ static hg_return_t dispatch_check(struct hg_context *context, const struct hg_he
 static void dispatch_pulled(struct hg_handle *handle, int error)
 {
     struct hg_session *session = handle->session;
-    const struct hg_header request = {.type = HG_MESSAGE_REQUEST, .tag = handle->tag};
+    const struct hg_header request = {
+        .type = HG_MESSAGE_REQUEST,
+        .flags = handle->no_response ? HG_MESSAGE_NO_RESPONSE : 0,
+        .tag = handle->tag,
+        .rpc_id = handle->info.id,
+    };
 
     if (handle->no_response)
         hg_session_control(session, HG_MESSAGE_RELEASE, handle->tag);
@@ -166,9 +174,7 @@ static void dispatch_pulled(struct hg_handle *handle, int error)
     }
     util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC,
                      "the input of a request from %s could not be pulled: %d", session->addr->text, error);
-    hg_session_taken(session);
-    if (!handle->no_response)
-        hg_respond_status_locked(session, &request, hg_error_from(error));
+    dispatch_refuse(session, &request, hg_error_from(error));
     hg_receive_abandon_locked(handle);
 }
 

@@ -251,32 +251,22 @@ static struct hg_session *fence_find_writer(const struct hg_context *context, ui
     return NULL;
 }
 
-static void fence_halt_context(struct hg_context *context, uint64_t id)
+static void fence_halt_context(struct hg_context *context, void *arg)
 {
+    const uint64_t *id = arg;
     struct hg_session *session;
 
-    util_lock_take(&context->lock);
-    while ((session = fence_find_writer(context, id)) != NULL) {
+    while ((session = fence_find_writer(context, *id)) != NULL) {
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_BULK,
                          "the connection with %s is cut: it may be writing into memory that is handed back",
                          session->addr->text);
         hg_session_end(session, -ECONNRESET);
     }
-    util_lock_drop(&context->lock);
 }
 
 void hg_fence_halt(struct bulk_owner *owner, uint64_t id)
 {
-    struct hg_class *hg_class = owner->user;
-
-    util_lock_take(&hg_class->context_lock);
-    for (unsigned int i = 0; i < NA_CONTEXTS_MAX; i++) {
-        struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)i);
-
-        if (context != NULL)
-            fence_halt_context(context, id);
-    }
-    util_lock_drop(&hg_class->context_lock);
+    hg_context_each(owner->user, fence_halt_context, &id);
 }
 
 hg_return_t qs_class_set_bulk_grace(hg_class_t *hg_class, uint64_t grace_us)

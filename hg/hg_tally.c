@@ -327,8 +327,11 @@ hg_return_t qs_registered_get_counters(const hg_class_t *hg_class, hg_id_t id, s
 }
 
 /* What was decided by the former setting is decided anew with the next call. */
-static void tally_reset_samples(struct hg_tally *tally)
+static void tally_reset_samples(struct hg_context *context, void *arg)
 {
+    struct hg_tally *tally = &context->tally;
+
+    (void)arg;
     for (uint32_t i = 0; i < tally->count; i++) {
         for (unsigned int side = 0; side < HG_TALLY_SIDES; side++) {
             struct hg_tally_calls *calls = &tally->rpcs[i]->calls[side];
@@ -347,18 +350,8 @@ hg_return_t qs_class_set_histograms(hg_class_t *hg_class, enum qs_histograms his
         return hg_error_set(HG_INVALID_ARG, "qs_class_set_histograms: a NULL argument");
     if ((unsigned int)histograms > QS_HISTOGRAMS_ALL)
         return hg_error_set(HG_INVALID_ARG, "qs_class_set_histograms: there is no setting %d", (int)histograms);
-    util_lock_take(&hg_class->context_lock);
     atomic_store_explicit(&hg_class->histograms, histograms, memory_order_relaxed);
-    for (unsigned int i = 0; i < NA_CONTEXTS_MAX; i++) {
-        struct hg_context *context = hg_context_by_id(hg_class, (uint8_t)i);
-
-        if (context == NULL)
-            continue;
-        util_lock_take(&context->lock);
-        tally_reset_samples(&context->tally);
-        util_lock_drop(&context->lock);
-    }
-    util_lock_drop(&hg_class->context_lock);
+    hg_context_each(hg_class, tally_reset_samples, NULL);
     return HG_SUCCESS;
 }
 
