@@ -26,6 +26,7 @@ struct net_load_options {
     uint64_t hold_us;            /* answers come so much later, any number at once */
     uint32_t requests_max;       /* that the target takes in at once; 0: no limit */
     uint32_t files_max;          /* descriptors that the target may have; 0: no limit */
+    int64_t clock_offset_s;      /* of the target's clock to ours, where net_load_clocks_differ() */
 };
 
 /* What the target says at its end. */
@@ -81,6 +82,9 @@ void net_load_run_for(struct net_load *load, uint64_t time_us);
 void net_load_run_good(struct net_load *load, uint64_t good);
 /* Until no call is under way. */
 void net_load_drain(struct net_load *load);
+
+/* Whether a process can be given a clock of its own here. */
+bool net_load_clocks_differ(void);
 
 /* What the wire does from now on, as in netns.sh. */
 void net_load_wire(const char *what);
