@@ -19,6 +19,7 @@
 #include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_left.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_self.h"
 #include "mercury.h"
@@ -30,9 +31,11 @@ void hg_cancel_call_locked(struct hg_handle *handle, hg_return_t ret)
     enum hg_handle_state state = hg_handle_state(handle);
     struct hg_session *session = handle->session;
     uint64_t tag = handle->tag;
+    struct util_list left; /* earlier attempts that may be running */
     bool tell =
         session != NULL && (state == HG_HANDLE_SENT || (state == HG_HANDLE_WAITING && handle->encoded.sent > 0));
 
+    util_list_init(&left);
     if (handle->to_self)
         hg_self_cancel_locked(handle);
     if (tell && handle->exposure != NULL)
@@ -40,9 +43,12 @@ void hg_cancel_call_locked(struct hg_handle *handle, hg_return_t ret)
     /* Before it was sent whole, the target runs nothing. */
     if (tell && state == HG_HANDLE_SENT && hg_fence_is_due(handle))
         hg_fence_raise_locked(handle, tag);
+    if (handle->retry.peer != NULL && state != HG_HANDLE_PULLING) /* else its answer has come */
+        hg_left_take_locked(handle, &left);
     hg_handle_complete_locked(handle, ret);
     if (tell)
         hg_session_control(session, HG_MESSAGE_CANCEL, tag);
+    hg_left_cancel_locked(&left);
 }
 
 hg_return_t HG_Cancel(hg_handle_t handle)
@@ -90,6 +96,7 @@ bool hg_cancel_join_locked(struct hg_handle *handle)
 void hg_cancel_answered_locked(struct hg_handle *handle)
 {
     hg_serving_remove(hg_handle_serving(handle), handle);
+    util_list_remove(&handle->rejoined_link);
     while (util_list_pop(&handle->children) != NULL)
         continue;
     while (util_list_pop(&handle->transfers) != NULL)
@@ -123,11 +130,25 @@ static bool cancel_take_locked(struct hg_completion *completion)
     return false;
 }
 
+/* The same where another context holds the lock of the request than the one that runs the callback. */
+static bool cancel_is_due(struct hg_handle *handle)
+{
+    bool due;
+
+    if (handle->info.context == handle->owner)
+        return true;
+    util_lock_take(&handle->owner->lock);
+    due = hg_handle_state(handle) == HG_HANDLE_RUNNING;
+    util_lock_drop(&handle->owner->lock);
+    return due;
+}
+
 static void cancel_run(struct hg_completion *completion)
 {
     struct hg_handle *handle = util_container_of(completion, struct hg_handle, cancel.completion);
 
-    handle->cancel.callback(handle, handle->cancel.arg);
+    if (cancel_is_due(handle))
+        handle->cancel.callback(handle, handle->cancel.arg);
     hg_handle_unref(handle);
 }
 
@@ -148,9 +169,8 @@ static void cancel_tell(struct hg_handle *handle)
 {
     struct hg_context *home = handle->info.context;
 
-    if (handle->cancel.callback == NULL)
+    if (handle->cancel.callback == NULL || !hg_handle_ref_if_held(handle))
         return;
-    hg_handle_ref(handle);
     handle->cancel.completion.run = cancel_run;
     handle->cancel.completion.take_locked = home == handle->owner ? cancel_take_locked : NULL;
     handle->cancel.parcel.open_locked = cancel_hand_over;
@@ -161,7 +181,7 @@ static void cancel_tell(struct hg_handle *handle)
         hg_handle_unref_locked(handle);
 }
 
-/* Nobody waits for the answer any more. The state is READY or RUNNING. */
+/* Nobody waits for the answer any more. The state is RECEIVING, READY or RUNNING. */
 static void cancel_request(struct hg_handle *handle)
 {
     if (qs_handle_cancelled(handle))
@@ -170,7 +190,7 @@ static void cancel_request(struct hg_handle *handle)
     atomic_store_explicit(&handle->cancel.is, true, memory_order_relaxed);
     handle->owner->counters.cancelled++;
     hg_tally_get(&handle->owner->tally, handle->rpc)->cancelled++;
-    if (hg_handle_state(handle) == HG_HANDLE_READY)
+    if (hg_handle_state(handle) != HG_HANDLE_RUNNING)
         return;
     cancel_tell(handle);
     cancel_children(handle);
@@ -180,7 +200,7 @@ static void cancel_request(struct hg_handle *handle)
 static void cancel_withdraw(struct hg_handle *handle)
 {
     /* Once it runs, the field is read without the lock. */
-    if (hg_handle_state(handle) == HG_HANDLE_READY)
+    if (hg_handle_state(handle) != HG_HANDLE_RUNNING)
         handle->cancel.withdrawn = true;
     cancel_request(handle);
 }
@@ -237,8 +257,13 @@ static void cancel_withdraw_all(struct hg_serving *serving)
 
 void hg_cancel_all_locked(struct hg_context *context)
 {
-    util_list_each (node, &context->sessions)
-        cancel_withdraw_all(&util_container_of(node, struct hg_session, link)->serving);
+    util_list_each (node, &context->sessions) {
+        struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        cancel_withdraw_all(&session->serving);
+        util_list_each (coming, &session->receiving)
+            cancel_withdraw(util_container_of(coming, struct hg_handle, link));
+    }
     cancel_withdraw_all(&context->serving_self);
 }
 

@@ -132,15 +132,27 @@ static hg_return_t dispatch_check_home(struct hg_context *context, uint8_t id)
     return ret;
 }
 
+/* Whether the class takes no new requests, which is refused with HG_HOSTUNREACH. */
+static bool dispatch_stops(const struct hg_context *context)
+{
+    return atomic_load_explicit(&context->hg_class->stopping, memory_order_relaxed);
+}
+
+/* Whether the request may be here already: it says itself that it is not the first attempt. */
+static bool dispatch_may_be_here(const struct hg_header *header)
+{
+    return (header->flags & HG_MESSAGE_SEQUENCED) != 0 && header->attempt > 1;
+}
+
 /* What the origin's message must satisfy before anything is kept for it. */
 static hg_return_t dispatch_check(struct hg_context *context, const struct hg_header *header)
 {
     bool closing = atomic_load_explicit(&context->closing, memory_order_relaxed);
     hg_return_t ret = closing ? HG_CANCELED : dispatch_check_home(context, header->target_context);
 
-    if (ret == HG_SUCCESS && atomic_load_explicit(&context->hg_class->stopping, memory_order_relaxed))
+    /* What is here is answered, whichever attempt asks for it. */
+    if (ret == HG_SUCCESS && dispatch_stops(context) && !dispatch_may_be_here(header))
         ret = HG_HOSTUNREACH;
-
     if (ret == HG_NOENTRY)
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request for context %u, which does not exist",
                          header->target_context);
@@ -194,8 +206,25 @@ static void dispatch_received(struct hg_handle *handle, const struct hg_header *
         dispatch_pulled(handle, error);
 }
 
+/* Whether a later attempt of the request in @handle has come already, or this very message: frames may overtake each other, and
+ * what an old connection has left is read beside the new one. The origin waits for the last attempt alone. */
+static bool dispatch_is_overtaken(const struct hg_handle *handle, const struct hg_session *session,
+                                  const struct hg_header *header)
+{
+    return header->attempt < handle->once.attempt || (handle->session == session && handle->tag == header->tag);
+}
+
+/* Drops an attempt that nobody waits for, and what its origin keeps for it. */
+static void dispatch_drop_overtaken(struct hg_session *session, const struct hg_header *header,
+                                    const struct hg_handle *last)
+{
+    hg_session_taken(session);
+    if (last->session != session || last->tag != header->tag)
+        hg_session_control(session, HG_MESSAGE_RELEASE, header->tag);
+}
+
 /* The request in @handle has come before and has not been answered: its answer goes to where it came from now. */
-static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session, uint64_t tag)
+static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session, const struct hg_header *header)
 {
     struct hg_session *before = handle->session;
 
@@ -209,8 +238,10 @@ static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session
     hg_session_control(before, HG_MESSAGE_RELEASE, handle->tag); /* the input came with the attempt before */
     hg_session_ref(session);
     handle->session = session;
-    handle->tag = tag;
+    handle->tag = header->tag;
+    handle->once.attempt = header->attempt;
     hg_serving_add(&session->serving, handle);
+    hg_nested_rejoined_locked(handle);
     hg_session_unref(before);
 }
 
@@ -229,7 +260,10 @@ static void dispatch_repeated(struct hg_session *session, const struct hg_header
 
     if (found->verdict == HG_ONCE_RUNNING) {
         hg_handle_unref_locked(handle);
-        dispatch_rejoin(found->handle, session, header->tag);
+        if (dispatch_is_overtaken(found->handle, session, header))
+            dispatch_drop_overtaken(session, header, found->handle);
+        else
+            dispatch_rejoin(found->handle, session, header);
         return;
     }
     if (found->verdict == HG_ONCE_ANSWERED && hg_respond_again_locked(handle, found) == 0) {
@@ -245,7 +279,7 @@ static void dispatch_repeated(struct hg_session *session, const struct hg_header
 /* Whether there is room for a request that is known to be new. Where there is none it leaves no record. */
 static bool dispatch_has_room(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
 {
-    hg_return_t status = hg_admit_check_locked(session, header);
+    hg_return_t status = dispatch_stops(session->context) ? HG_HOSTUNREACH : hg_admit_check_locked(session, header);
 
     if (status == HG_SUCCESS)
         return true;
@@ -262,7 +296,8 @@ static bool dispatch_is_new(struct hg_session *session, const struct hg_header *
     if ((header->flags & HG_MESSAGE_SEQUENCED) == 0)
         return true;
     hg_once_look_up(session, header, handle, &found);
-    if (found.verdict == HG_ONCE_RUNNING && hg_handle_state(found.handle) == HG_HANDLE_RECEIVING) {
+    if (found.verdict == HG_ONCE_RUNNING && hg_handle_state(found.handle) == HG_HANDLE_RECEIVING &&
+        !dispatch_is_overtaken(found.handle, session, header)) {
         dispatch_restart(found.handle);
         hg_once_look_up(session, header, handle, &found);
     }
@@ -386,7 +421,7 @@ static bool dispatch_take(struct hg_handle *handle)
     if (session != NULL)
         hg_session_taken(session);
     hg_admit_taken_locked(handle);
-    hg_nested_of(handle, &handle->parent);
+    hg_nested_begin_locked(handle);
     hg_handle_move(handle, HG_HANDLE_RUNNING);
     hg_tally_begin(&handle->owner->tally, handle->rpc, HG_TALLY_TARGET, &handle->sample, 0);
     return true;

@@ -81,10 +81,12 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     util_list_init(&handle->children);
     util_list_init(&handle->transfers);
     util_list_init(&handle->parent_link);
+    util_list_init(&handle->rejoined_link);
     util_list_init(&handle->fences);
     util_list_init(&handle->cancel.completion.link);
     util_list_init(&handle->completion.link);
     util_timer_init(&handle->timer, hg_deadline_fired);
+    util_list_init(&handle->retry.left);
     util_timer_init(&handle->retry.timer, hg_retry_fired);
     util_timer_init(&handle->fence_timer, hg_fence_fired);
     util_list_push(&context->handles_all, &handle->all_link);
@@ -240,6 +242,18 @@ void hg_handle_ref(struct hg_handle *handle)
 {
     /* Relaxed: whoever adds a reference holds one. */
     (void)atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+}
+
+bool hg_handle_ref_if_held(struct hg_handle *handle)
+{
+    int refs = atomic_load_explicit(&handle->refs, memory_order_relaxed);
+
+    /* Relaxed: nothing is learnt of what others did with theirs. */
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&handle->refs, &refs, refs + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
 }
 
 /* True when the caller dropped the last reference and everything that others did with theirs is visible. */

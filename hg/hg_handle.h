@@ -119,6 +119,7 @@ struct hg_handle {
     struct util_list children;             /**< target: calls that end with it, by parent_link */
     struct util_list transfers;            /**< target: bulk transfers that do */
     struct util_list parent_link;          /**< origin: in the children of the request that it serves */
+    struct util_list rejoined_link;        /**< target: owner->rejoined */
     bool refused;                          /**< target: its handler did not run, which the answer says */
     bool admitted;                         /**< target: it counts in owner->admit */
     uint64_t share_bytes;                  /**< target: what its input adds to session->share, while admitted */
@@ -126,7 +127,8 @@ struct hg_handle {
     struct hg_once_place once;             /**< target */
     struct hg_retry retry;                 /**< origin */
     bool parent_set;                       /**< origin: parent is the user's word */
-    struct hg_nested parent;               /**< origin: the request that this call serves; target: what serves it */
+    struct hg_nested parent; /**< origin: the request that this call serves; target: what it is to those who
+                                              serve it, constant while it runs */
 
     /* Memory that the call shows to its target; origin. */
     struct hg_fence *fence;        /**< owned: what its input describes; NULL: nothing so far */
@@ -170,6 +172,9 @@ int hg_handle_prepare_locked(struct hg_context *context, uint32_t count);
 bool hg_handle_exhausted_locked(const struct hg_context *context);
 
 void hg_handle_ref(struct hg_handle *handle);
+/** The same for who has found the handle in a table, under its owner's lock: false when its last reference has just been dropped, by a
+ *  thread that waits for the lock to end it. */
+bool hg_handle_ref_if_held(struct hg_handle *handle);
 /** Drops a reference; the last one ends the handle (and answers in the handler's place if it did not). No lock held. */
 void hg_handle_unref(struct hg_handle *handle);
 /** The same under the owner's lock. */
