@@ -154,7 +154,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     context->timer_fd_ns = UINT64_MAX;
     util_lock_init(&context->lock);
     util_lock_init(&context->inbox_lock);
-    util_lock_cond_init(&context->cond);
+    util_cond_init(&context->cond);
     util_list_init(&context->ready);
     util_list_init(&context->inbox);
     util_list_init(&context->sessions);
@@ -257,7 +257,6 @@ static void context_free(struct hg_context *context)
     hg_tally_fini(&context->tally);
     util_free(context->session_slots);
     util_free(context->call_slots);
-    (void)pthread_cond_destroy(&context->cond);
     util_lock_fini(&context->inbox_lock);
     util_lock_fini(&context->lock);
     util_free(context);

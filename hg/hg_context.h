@@ -54,7 +54,7 @@ struct hg_context {
     /* Completion queue. */
     struct util_list ready;
     _Atomic uint32_t ready_count; /**< written under the lock, read as a hint without it */
-    pthread_cond_t cond;          /**< threads in HG_Trigger, or in HG_Progress behind another */
+    struct util_cond cond;        /**< threads in HG_Trigger, or in HG_Progress behind another */
     uint32_t cond_waiters;
     bool progressing;            /**< one thread is inside HG_Progress's loop */
     atomic_bool armed;           /**< somebody sleeps, or may sleep, on the wait fd: na_wake() is needed */

@@ -310,7 +310,7 @@ static void progress_wait_other(struct hg_context *context, uint64_t deadline_ns
 {
     context->cond_waiters++;
     while (context->progressing && util_list_empty(&context->ready) &&
-           util_lock_cond_wait(&context->lock, &context->cond, deadline_ns) == 0)
+           util_cond_wait(&context->cond, &context->lock, deadline_ns) == 0)
         continue;
     context->cond_waiters--;
 }
@@ -337,7 +337,7 @@ hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout)
         context->progressing = false;
         hg_flusher_check_locked(context);
         if (context->cond_waiters > 0)
-            (void)pthread_cond_broadcast(&context->cond);
+            util_cond_wake_all(&context->cond);
     }
     ready = !util_list_empty(&context->ready);
     util_lock_drop(&context->lock);
