@@ -172,6 +172,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     context->about_ns = util_clock_now_ns();
     hg_tally_init(&context->tally, hg_class);
     util_wheel_init(&context->wheel, context->about_ns);
+    context->moment_ns = HG_CONTEXT_NO_MOMENT;
     util_pool_init(&context->rma_pool, bulk_env_piece_size(), 64, CONTEXT_RMA_PIECES_MAX);
     bulk_env_init(&context->bulk, &hg_class->transports[BULK_TRANSPORT_OWN].limits, &context->rma_pool);
     if (hg_class->transport_count > 1)

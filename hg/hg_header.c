@@ -117,6 +117,8 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
     if ((parts & HG_MESSAGE_TERMS) != 0) {
         header_encode_terms(header, at);
         at += HEADER_PART_SIZE;
+        if (parts == HG_MESSAGE_TERMS)
+            return size;
     }
     if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
         util_bytes_put32(at, header->total_size);
@@ -156,6 +158,8 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
         header->target_context = at[4];
         header->origin_context = at[5];
         at += HEADER_PART_SIZE;
+        if (parts == HG_MESSAGE_TERMS)
+            return;
     }
     if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
         header->total_size = util_bytes_get32(at);
