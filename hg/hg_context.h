@@ -88,14 +88,15 @@ struct hg_context {
     struct util_list handles_idle_origin; /**< cached handles */
     struct util_list handles_idle_target;
     uint32_t handles_idle_count[2];
-    uint32_t handles_count[2];      /**< origin and target, idle or not */
-    struct util_list retrying;      /**< calls between two attempts */
-    uint64_t retry_sequence;        /**< above the numbers of all peers that were forgotten */
-    struct util_map retry_peers;    /**< by address: struct hg_retry_peer */
-    struct util_list handles_all;   /**< idle or not */
-    struct hg_admit admit;          /**< requests that are here, and whose */
-    struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
-    struct util_bufs bufs;          /**< received payloads */
+    uint32_t handles_count[2];        /**< origin and target, idle or not */
+    struct util_list retrying;        /**< calls between two attempts */
+    uint64_t retry_sequence;          /**< above the numbers of all peers that were forgotten */
+    struct util_map retry_peers;      /**< by address: struct hg_retry_peer */
+    struct hg_retry_peer *retry_last; /**< of the last such call, or NULL: the next one is likely to be to the same */
+    struct util_list handles_all;     /**< idle or not */
+    struct hg_admit admit;            /**< requests that are here, and whose */
+    struct hg_serving serving_self;   /**< received calls to oneself that are READY or RUNNING */
+    struct util_bufs bufs;            /**< received payloads */
     struct util_wheel wheel;
     uint32_t lazy_timers;    /**< of those in the wheel, the ones that the clock is not asked for in each turn */
     uint32_t resting_timers; /**< likewise, and they are for nobody: see hg_deadline.c */
