@@ -154,7 +154,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     context->timer_fd_ns = UINT64_MAX;
     util_lock_init(&context->lock);
     util_lock_init(&context->inbox_lock);
-    util_lock_cond_init(&context->cond);
+    util_cond_init(&context->cond);
     util_list_init(&context->ready);
     util_list_init(&context->inbox);
     util_list_init(&context->sessions);
@@ -173,6 +173,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     context->about_ns = util_clock_now_ns();
     hg_tally_init(&context->tally, hg_class);
     util_wheel_init(&context->wheel, context->about_ns);
+    context->moment_ns = HG_CONTEXT_NO_MOMENT;
     util_pool_init(&context->rma_pool, bulk_env_piece_size(), 64, CONTEXT_RMA_PIECES_MAX);
     bulk_env_init(&context->bulk, &hg_class->transports[BULK_TRANSPORT_OWN].limits, &context->rma_pool);
     if (hg_class->transport_count > 1)
@@ -258,7 +259,6 @@ static void context_free(struct hg_context *context)
     hg_tally_fini(&context->tally);
     util_free(context->session_slots);
     util_free(context->call_slots);
-    (void)pthread_cond_destroy(&context->cond);
     util_lock_fini(&context->inbox_lock);
     util_lock_fini(&context->lock);
     util_free(context);

@@ -21,9 +21,13 @@
 #include "hg/hg_queue.h"
 #include "hg/hg_serving.h"
 #include "util/util_buf.h"
+#include "util/util_clock.h"
 #include "util/util_hash.h"
 #include "util/util_pool.h"
 #include "util/util_timer.h"
+
+/** No moment has begun: see hg_context_moment_begin_locked(). */
+#define HG_CONTEXT_NO_MOMENT UINT64_MAX
 
 /** One place in the table of calls. A tag names a place and its generation, so a late reply finds nobody. */
 struct hg_call_slot {
@@ -54,7 +58,7 @@ struct hg_context {
     /* Completion queue. */
     struct util_list ready;
     _Atomic uint32_t ready_count; /**< written under the lock, read as a hint without it */
-    pthread_cond_t cond;          /**< threads in HG_Trigger, or in HG_Progress behind another */
+    struct util_cond cond;        /**< threads in HG_Trigger, or in HG_Progress behind another */
     uint32_t cond_waiters;
     bool progressing;            /**< one thread is inside HG_Progress's loop */
     atomic_bool armed;           /**< somebody sleeps, or may sleep, on the wait fd: na_wake() is needed */
@@ -84,21 +88,24 @@ struct hg_context {
     struct util_list handles_idle_origin; /**< cached handles */
     struct util_list handles_idle_target;
     uint32_t handles_idle_count[2];
-    uint32_t handles_count[2];      /**< origin and target, idle or not */
-    struct util_list retrying;      /**< calls between two attempts */
-    uint64_t retry_sequence;        /**< above the numbers of all peers that were forgotten */
-    struct util_map retry_peers;    /**< by address: struct hg_retry_peer */
-    struct util_list handles_all;   /**< idle or not */
-    struct hg_admit admit;          /**< requests that are here, and whose */
-    struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
-    struct util_list rejoined;      /**< requests that got another tag while they run (hg_nested.h) */
-    struct util_bufs bufs;          /**< received payloads */
+    uint32_t handles_count[2];        /**< origin and target, idle or not */
+    struct util_list retrying;        /**< calls between two attempts */
+    uint64_t retry_sequence;          /**< above the numbers of all peers that were forgotten */
+    struct util_map retry_peers;      /**< by address: struct hg_retry_peer */
+    struct hg_retry_peer *retry_last; /**< of the last such call, or NULL: the next one is likely to be to the same */
+    struct util_list handles_all;     /**< idle or not */
+    struct hg_admit admit;            /**< requests that are here, and whose */
+    struct hg_serving serving_self;   /**< received calls to oneself that are READY or RUNNING */
+    struct util_list rejoined;        /**< requests that got another tag while they run (hg_nested.h) */
+    struct util_bufs bufs;            /**< received payloads */
     struct util_wheel wheel;
-    uint32_t lazy_timers; /**< of those in the wheel, the ones that the clock is not asked for in each turn */
-    uint32_t lazy_turns;  /**< turns until it is */
-    uint64_t looked_ns;   /**< when the clock was asked for them last */
-    uint64_t back_ns;     /**< when that was after an absence */
-    bool behind;          /**< what has come while nobody looked is to be received before anything is done with it */
+    uint32_t lazy_timers;    /**< of those in the wheel, the ones that the clock is not asked for in each turn */
+    uint32_t resting_timers; /**< likewise, and they are for nobody: see hg_deadline.c */
+    uint32_t lazy_turns;     /**< turns until it is */
+    uint64_t moment_ns;      /**< the time of the moment; 0: nobody has asked for it; HG_CONTEXT_NO_MOMENT */
+    uint64_t looked_ns;      /**< when the clock was asked for them last */
+    uint64_t back_ns;        /**< when that was after an absence */
+    bool behind;             /**< what has come while nobody looked is to be received before anything is done with it */
     struct bulk_env bulk;
     struct util_pool rma_pool;
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */
@@ -123,6 +130,31 @@ struct hg_context {
     uint32_t signal_place;    /**< where a signal handler finds this context (hg_stats_signal.h) */
     struct hg_user_data user; /**< the user's own care */
 };
+
+/** Something begins that is short enough to be one moment for all limits that it has to do with: the clock is asked once
+ *  at most, by the first who needs it. It ends before the lock is dropped. */
+static inline void hg_context_moment_begin_locked(struct hg_context *context)
+{
+    context->moment_ns = 0;
+}
+
+static inline void hg_context_moment_end_locked(struct hg_context *context)
+{
+    context->moment_ns = HG_CONTEXT_NO_MOMENT;
+}
+
+/** The time of this moment, or where none has begun, the time. */
+static inline uint64_t hg_context_moment_locked(struct hg_context *context)
+{
+    uint64_t now_ns = context->moment_ns;
+
+    if (now_ns != 0 && now_ns != HG_CONTEXT_NO_MOMENT)
+        return now_ns;
+    now_ns = util_clock_now_ns();
+    if (context->moment_ns == 0)
+        context->moment_ns = now_ns;
+    return now_ns;
+}
 
 /** Reserves a place in the table of calls; 0 tag is never given. -ENOMEM, -ENOSPC. */
 int hg_context_slot_get(struct hg_context *context, struct hg_handle *handle, uint64_t *tag);

@@ -4,6 +4,10 @@
 /*
  * Time limits of calls. The wheel is advanced by hg_progress after everything that has arrived was
  * handled, so a reply that is already here beats its timer.
+ *
+ * The timer of a handle stays in the wheel when its call ends, and rests there: nearly always the next call of the handle
+ * is to end later, so that its deadline need only be noted. A timer that fires for nobody has rested enough; one that fires
+ * too early for its call is armed anew.
  */
 
 #include "hg/hg_deadline.h"
@@ -52,6 +56,15 @@ void hg_deadline_arm_locked(struct hg_handle *handle, struct util_timer *timer, 
         na_wake(owner->na);
 }
 
+/* Sees to it that the timer fires at the deadline or before it. */
+static void deadline_watch(struct hg_handle *handle)
+{
+    handle->owner->resting_timers -= handle->timer_rests;
+    handle->timer_rests = false;
+    if (!util_timer_armed(&handle->timer) || handle->deadline_ns < handle->timer.deadline_ns)
+        hg_deadline_arm_locked(handle, &handle->timer, handle->deadline_ns);
+}
+
 void hg_deadline_begin_locked(struct hg_handle *handle)
 {
     uint64_t timeout_us = deadline_timeout_us(handle);
@@ -66,19 +79,29 @@ void hg_deadline_begin_locked(struct hg_handle *handle)
     }
     if (UTIL_MUTANT(LIMIT_LATE))
         timeout_us += timeout_us / 2;
-    handle->begun_ns = util_clock_now_ns();
+    handle->begun_ns = hg_context_moment_locked(handle->owner);
     handle->deadline_ns = handle->begun_ns + timeout_us * UTIL_CLOCK_NS_PER_US;
     if (handle->deadline_ns < handle->begun_ns)
         handle->deadline_ns = UINT64_MAX - 1;
     if (latest_ns < handle->deadline_ns)
         handle->deadline_ns = latest_ns;
-    hg_deadline_arm_locked(handle, &handle->timer, handle->deadline_ns);
+    deadline_watch(handle);
 }
 
 void hg_deadline_end_locked(struct hg_handle *handle)
 {
-    if (util_timer_armed(&handle->timer))
-        util_timer_disarm(&handle->owner->wheel, &handle->timer);
+    if (!util_timer_armed(&handle->timer) || handle->timer_rests)
+        return;
+    handle->timer_rests = true;
+    handle->owner->resting_timers++;
+}
+
+void hg_deadline_drop_locked(struct hg_handle *handle)
+{
+    hg_deadline_end_locked(handle);
+    handle->owner->resting_timers -= handle->timer_rests;
+    handle->timer_rests = false;
+    util_timer_disarm(&handle->owner->wheel, &handle->timer);
 }
 
 uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns)
@@ -93,25 +116,36 @@ uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_n
     return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
 }
 
-uint64_t hg_deadline_from_remaining(uint32_t remaining_us)
+void hg_deadline_received_locked(struct hg_handle *handle, uint32_t remaining_us)
 {
-    if (remaining_us == 0 || remaining_us == UINT32_MAX)
-        return UINT64_MAX;
-    return util_clock_deadline_ns(remaining_us * UTIL_CLOCK_NS_PER_US);
+    uint64_t now_ns;
+
+    if (remaining_us == UINT32_MAX)
+        return; /* so much that the origin keeps the time alone */
+    now_ns = hg_context_moment_locked(handle->owner);
+    handle->deadline_ns = now_ns + remaining_us * UTIL_CLOCK_NS_PER_US;
+    hg_progress_limited_locked(handle->owner, now_ns);
 }
 
-bool hg_deadline_passed(const struct hg_handle *handle)
+void hg_deadline_over_locked(struct hg_handle *handle)
 {
-    return handle->deadline_ns != UINT64_MAX && util_clock_now_ns() >= handle->deadline_ns;
+    hg_progress_check_late_locked(handle->owner, handle->deadline_ns, util_clock_now_ns());
+    handle->owner->counters.timeouts++;
+    hg_cancel_call_locked(handle, HG_TIMEOUT);
 }
 
 void hg_deadline_fired(struct util_timer *timer)
 {
     struct hg_handle *handle = util_container_of(timer, struct hg_handle, timer);
 
-    hg_progress_check_late_locked(handle->owner, handle->deadline_ns, util_clock_now_ns());
-    handle->owner->counters.timeouts++;
-    hg_cancel_call_locked(handle, HG_TIMEOUT);
+    if (handle->timer_rests) {
+        handle->timer_rests = false;
+        handle->owner->resting_timers--;
+    } else if (util_clock_now_ns() < handle->deadline_ns) {
+        hg_deadline_arm_locked(handle, timer, handle->deadline_ns);
+    } else {
+        hg_deadline_over_locked(handle);
+    }
 }
 
 hg_return_t qs_class_set_timeout(hg_class_t *hg_class, uint64_t timeout_us)

@@ -13,27 +13,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hg/hg_handle.h"
+#include "util/util_clock.h"
 #include "util/util_timer.h"
-
-struct hg_handle;
 
 /** Decides the deadline of a call that begins now (handle, else RPC, else class; not beyond that of the request which it
  *  serves) and arms the timer. */
 void hg_deadline_begin_locked(struct hg_handle *handle);
 /** Arms a timer of the handle, and wakes whoever would sleep beyond it. */
 void hg_deadline_arm_locked(struct hg_handle *handle, struct util_timer *timer, uint64_t deadline_ns);
+/** The call has ended: its limit does not matter any more. */
 void hg_deadline_end_locked(struct hg_handle *handle);
+/** The handle goes: so does its timer. */
+void hg_deadline_drop_locked(struct hg_handle *handle);
+/** The call has waited until its deadline: it ends with HG_TIMEOUT. */
+void hg_deadline_over_locked(struct hg_handle *handle);
 
 /** What is left at @p now_ns, for the wire: 0 none, else at least 1 us; UINT32_MAX: so much or more. */
 uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns);
 
-/** What came off the wire: the point in time, or UINT64_MAX. */
-uint64_t hg_deadline_from_remaining(uint32_t remaining_us);
+/** A request has come whose origin has said what is left, not 0: the time counts here from now on. */
+void hg_deadline_received_locked(struct hg_handle *handle, uint32_t remaining_us);
 
-/** Whether the handle has a deadline, and it has passed. Any thread that holds the handle. */
-bool hg_deadline_passed(const struct hg_handle *handle);
+/** Whether the deadline of the handle, if it has one, has passed. Any thread that holds the handle. */
+static inline bool hg_deadline_passed(const struct hg_handle *handle)
+{
+    return handle->deadline_ns != UINT64_MAX && util_clock_now_ns() >= handle->deadline_ns;
+}
 
-/** The timer's function: the call ends with HG_TIMEOUT. */
+/** The timer's function. */
 void hg_deadline_fired(struct util_timer *timer);
 
 #endif

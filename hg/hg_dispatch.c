@@ -77,9 +77,9 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
     handle->target_context = header->target_context;
     handle->tag = header->tag;
     handle->no_response = (header->flags & HG_MESSAGE_NO_RESPONSE) != 0;
-    handle->deadline_ns = hg_deadline_from_remaining(header->remaining_us);
-    if (handle->deadline_ns != UINT64_MAX)
-        hg_progress_limited_locked(context, handle->deadline_ns - header->remaining_us * UTIL_CLOCK_NS_PER_US);
+    handle->deadline_ns = UINT64_MAX;
+    if (header->remaining_us != 0)
+        hg_deadline_received_locked(handle, header->remaining_us);
     return handle;
 }
 

@@ -22,7 +22,7 @@
 void hg_flusher_init(struct hg_flusher *flusher, bool disabled)
 {
     util_lock_init(&flusher->lock);
-    util_lock_cond_init(&flusher->cond);
+    util_cond_init(&flusher->cond);
     util_list_init(&flusher->queue);
     flusher->disabled = disabled;
 }
@@ -59,7 +59,7 @@ static void flusher_turn(struct hg_flusher *flusher)
     flusher->busy = NULL;
     if (!done && !context->flush_forgotten && util_list_empty(&context->flush_link))
         util_list_push(&flusher->queue, &context->flush_link);
-    (void)pthread_cond_broadcast(&flusher->cond);
+    util_cond_wake_all(&flusher->cond);
 }
 
 static void *flusher_main(void *arg)
@@ -72,7 +72,7 @@ static void *flusher_main(void *arg)
 
         if (!util_list_empty(&flusher->queue))
             until_ns = util_clock_deadline_ns(FLUSHER_PERIOD_NS);
-        while (!flusher->stop && util_lock_cond_wait(&flusher->lock, &flusher->cond, until_ns) == 0 &&
+        while (!flusher->stop && util_cond_wait(&flusher->cond, &flusher->lock, until_ns) == 0 &&
                until_ns == UTIL_CLOCK_NEVER && util_list_empty(&flusher->queue))
             continue;
         if (until_ns != UTIL_CLOCK_NEVER && !flusher->stop && !util_list_empty(&flusher->queue))
@@ -112,7 +112,7 @@ static void flusher_ask(struct hg_context *context)
         context->flush_asked = true;
         if (util_list_empty(&context->flush_link))
             util_list_push(&flusher->queue, &context->flush_link);
-        (void)pthread_cond_broadcast(&flusher->cond);
+        util_cond_wake_all(&flusher->cond);
     }
     util_lock_drop(&flusher->lock);
 }
@@ -137,7 +137,7 @@ void hg_flusher_forget(struct hg_context *context)
     util_lock_take(&flusher->lock);
     context->flush_forgotten = true;
     while (flusher->busy == context)
-        (void)util_lock_cond_wait(&flusher->lock, &flusher->cond, UTIL_CLOCK_NEVER);
+        (void)util_cond_wait(&flusher->cond, &flusher->lock, UTIL_CLOCK_NEVER);
     util_list_remove(&context->flush_link);
     util_lock_drop(&flusher->lock);
 }
@@ -146,10 +146,9 @@ void hg_flusher_fini(struct hg_flusher *flusher)
 {
     util_lock_take(&flusher->lock);
     flusher->stop = true;
-    (void)pthread_cond_broadcast(&flusher->cond);
+    util_cond_wake_all(&flusher->cond);
     util_lock_drop(&flusher->lock);
     if (flusher->started)
         (void)pthread_join(flusher->thread, NULL);
-    (void)pthread_cond_destroy(&flusher->cond);
     util_lock_fini(&flusher->lock);
 }

@@ -22,7 +22,7 @@ struct hg_context;
 
 struct hg_flusher {
     struct util_lock lock;   /**< everything here; a leaf */
-    pthread_cond_t cond;     /**< work has come, the current context is done with, or stop */
+    struct util_cond cond;   /**< work has come, the current context is done with, or stop */
     struct util_list queue;  /**< contexts with something to send, by flush_link */
     struct hg_context *busy; /**< the one that the thread is at */
     pthread_t thread;

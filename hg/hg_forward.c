@@ -49,7 +49,7 @@ static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
 
 int hg_forward_send_locked(struct hg_handle *handle)
 {
-    uint64_t now_ns = handle->deadline_ns == UINT64_MAX ? 0 : util_clock_now_ns();
+    uint64_t now_ns = handle->deadline_ns == UINT64_MAX ? 0 : hg_context_moment_locked(handle->owner);
     struct hg_header header = {
         .type = HG_MESSAGE_REQUEST,
         .flags = handle->no_response ? HG_MESSAGE_NO_RESPONSE : 0,
@@ -65,7 +65,7 @@ int hg_forward_send_locked(struct hg_handle *handle)
     int error;
 
     if (now_ns >= handle->deadline_ns && !begun) {
-        hg_deadline_fired(&handle->timer); /* it has waited too long to be of use to the target */
+        hg_deadline_over_locked(handle); /* it has waited too long to be of use to the target */
         return 0;
     }
     if (handle->retry.peer != NULL)
@@ -241,7 +241,9 @@ static hg_return_t forward(struct hg_handle *handle, hg_cb_t callback, void *arg
     owner = handle->owner;
     util_lock_take(&owner->lock);
     hg_overflow_free_locked(handle);
+    hg_context_moment_begin_locked(owner);
     ret = forward_begin_locked(handle, callback, arg, bounded);
+    hg_context_moment_end_locked(owner);
     util_lock_drop(&owner->lock);
     return ret;
 }

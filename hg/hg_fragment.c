@@ -15,6 +15,13 @@
 #include "hg/hg_overflow.h"
 #include "hg/hg_payload.h"
 
+/* Whether so much payload goes in one frame. Most of it is far below the limit, whatever its header is. */
+static bool fragment_fits(const struct hg_session *session, const struct hg_header *header, size_t total)
+{
+    return total <= hg_outbox_payload_max(session, HG_HEADER_MAX) ||
+           total <= hg_outbox_payload_max(session, hg_header_size(header));
+}
+
 /* Payload bytes of every fragment but the last: the same for all frames of the session, whether or not they carry a
  * hello. */
 static size_t fragment_size(const struct hg_session *session)
@@ -66,7 +73,7 @@ int hg_fragment_send(struct hg_handle *handle, struct hg_header *header, const s
     header->flags |= session->context->hg_class->message_flags; /* their room counts */
     /* Once begun, a way is kept: the limits may move when the hello is no longer needed. */
     if (handle->exposure == NULL) {
-        if (handle->encoded.sent == 0 && total <= hg_outbox_payload_max(session, hg_header_size(header)))
+        if (handle->encoded.sent == 0 && fragment_fits(session, header, total))
             return fragment_send_whole(handle, header, payload, frame_number);
         if (total <= fragment_size(session) * HG_FRAGMENT_MAX)
             return fragment_send_pieces(handle, header, payload, frame_number);

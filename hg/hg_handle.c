@@ -160,6 +160,7 @@ struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, 
 void hg_handle_destroy(struct hg_handle *handle)
 {
     hg_user_data_free(&handle->user);
+    hg_deadline_drop_locked(handle);
     util_list_remove(&handle->all_link);
     util_list_remove(&handle->idle_link);
     handle->owner->handles_count[handle->target]--;

@@ -98,16 +98,17 @@ struct hg_handle {
     atomic_int refs;
 
     /* The call; under owner->lock. */
-    _Atomic(enum hg_handle_state) state; /**< written under the lock; read without it only to refuse misuse early */
-    struct hg_session *session;          /**< a reference, or NULL: not resolved yet, or a call to oneself */
-    uint64_t tag;                        /**< origin: ours, 0 when not in the table; target: the origin's */
-    uint64_t release_tag;                /**< target: ours, for the release of a large output */
-    bool create_told;                    /**< target: the handle-create callback has seen this handle */
-    bool to_self;                        /**< a call to this very class */
-    struct hg_self_message *self_answer; /**< owned: such a request's, to be answered with */
-    struct util_list link;               /**< in one of the session's queues */
-    uint64_t frame_number;               /**< the frame that must leave before the handle ends */
-    struct util_timer timer;
+    _Atomic(enum hg_handle_state) state;   /**< written under the lock; read without it only to refuse misuse early */
+    struct hg_session *session;            /**< a reference, or NULL: not resolved yet, or a call to oneself */
+    uint64_t tag;                          /**< origin: ours, 0 when not in the table; target: the origin's */
+    uint64_t release_tag;                  /**< target: ours, for the release of a large output */
+    bool create_told;                      /**< target: the handle-create callback has seen this handle */
+    bool to_self;                          /**< a call to this very class */
+    struct hg_self_message *self_answer;   /**< owned: such a request's, to be answered with */
+    struct util_list link;                 /**< in one of the session's queues */
+    uint64_t frame_number;                 /**< the frame that must leave before the handle ends */
+    struct util_timer timer;               /**< of the limit */
+    bool timer_rests;                      /**< it is armed for nobody: see hg_deadline.c */
     bool bounded;                          /**< origin: by qs_forward() */
     struct hg_retry_peer *counted;         /**< origin: in whose calls under way it counts; NULL: none */
     uint64_t timeout_us;                   /**< of this handle; 0: as the RPC or the class says */

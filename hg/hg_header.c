@@ -15,38 +15,28 @@
 #include "util/util_bytes.h"
 
 #define HEADER_COMMON_SIZE   16U
-#define HEADER_REQUEST_SIZE  8U
-#define HEADER_TERMS_SIZE    8U
-#define HEADER_STATUS_SIZE   8U
-#define HEADER_FRAGMENT_SIZE 8U
-#define HEADER_RELEASE_SIZE  8U
+#define HEADER_PART_SIZE     8U /* of each part but one */
 #define HEADER_SEQUENCE_SIZE 24U
-#define HEADER_CHECK_SIZE    8U
 
-/* Flags that may add a part. Most messages have none of them. */
-#define HEADER_PART_FLAGS \
-    (HG_MESSAGE_TERMS | HG_MESSAGE_FRAGMENT | HG_MESSAGE_MORE_DATA | HG_MESSAGE_SEQUENCED | HG_MESSAGE_CHECKED)
-
-static bool header_has_status(const struct hg_header *header)
-{
-    return header->type == HG_MESSAGE_RESPONSE || header->type == HG_MESSAGE_NACK || header->type == HG_MESSAGE_END ||
-           header->type == HG_MESSAGE_PONG;
-}
-
-static bool header_has_release_tag(const struct hg_header *header)
-{
-    return header->type == HG_MESSAGE_RESPONSE && (header->flags & HG_MESSAGE_MORE_DATA) != 0;
-}
-
-static bool header_has_sequence(uint8_t type, uint16_t flags)
-{
-    return type == HG_MESSAGE_REQUEST && (flags & HG_MESSAGE_SEQUENCED) != 0;
-}
-
-static bool header_has_terms(uint8_t type, uint16_t flags)
-{
-    return type == HG_MESSAGE_REQUEST && (flags & HG_MESSAGE_TERMS) != 0;
-}
+/* What the header of each type has behind the common part: a part of its own, or none, and those that flags call for. */
+static const struct {
+    bool request; /* the RPC id */
+    bool status;
+    uint16_t parts; /* flags */
+} header_types[HG_MESSAGE_TYPES] = {
+    [HG_MESSAGE_REQUEST] = {.request = true,
+                            .parts =
+                                HG_MESSAGE_TERMS | HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_RESPONSE] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_MORE_DATA | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_NACK] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_CANCEL] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_RELEASE] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_PING] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_PONG] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_END] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_WINDOW] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_GOAWAY] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+};
 
 /* The flags as they are written: whether a request has terms is seen from its fields. */
 static uint16_t header_flags(const struct hg_header *header)
@@ -58,49 +48,41 @@ static uint16_t header_flags(const struct hg_header *header)
     return header->flags;
 }
 
-/* Bytes of a header with the given flags. */
-static size_t header_parts_size(const struct hg_header *header, uint16_t flags)
+/* Those of the flags that call for a part. Most messages have none of them. */
+static uint16_t header_parts(uint8_t type, uint16_t flags)
+{
+    return flags & header_types[type].parts;
+}
+
+/* Bytes of a header with the given parts. */
+static size_t header_parts_size(uint8_t type, uint16_t parts)
 {
     size_t size = HEADER_COMMON_SIZE;
+    uint32_t left;
 
-    if (header->type == HG_MESSAGE_REQUEST)
-        size += HEADER_REQUEST_SIZE;
-    else if (header_has_status(header))
-        size += HEADER_STATUS_SIZE;
-    if ((flags & HEADER_PART_FLAGS) == 0)
-        return size;
-    if (header_has_terms(header->type, flags))
-        size += HEADER_TERMS_SIZE;
-    if ((flags & HG_MESSAGE_FRAGMENT) != 0)
-        size += HEADER_FRAGMENT_SIZE;
-    if (header_has_release_tag(header))
-        size += HEADER_RELEASE_SIZE;
-    if (header_has_sequence(header->type, flags))
-        size += HEADER_SEQUENCE_SIZE;
-    if ((flags & HG_MESSAGE_CHECKED) != 0)
-        size += HEADER_CHECK_SIZE;
+    if (header_types[type].request || header_types[type].status)
+        size += HEADER_PART_SIZE;
+    for (left = parts; left != 0; left &= left - 1)
+        size += HEADER_PART_SIZE;
+    if ((parts & HG_MESSAGE_SEQUENCED) != 0)
+        size += HEADER_SEQUENCE_SIZE - HEADER_PART_SIZE;
     return size;
 }
 
 size_t hg_header_size(const struct hg_header *header)
 {
-    return header_parts_size(header, header_flags(header));
+    return header_parts_size(header->type, header_parts(header->type, header_flags(header)));
 }
 
-static unsigned char *header_encode_request(const struct hg_header *header, uint16_t flags, unsigned char *at)
+static void header_encode_terms(const struct hg_header *header, unsigned char *at)
 {
-    util_bytes_put64(at, header->rpc_id);
-    at += HEADER_REQUEST_SIZE;
-    if (!header_has_terms(header->type, flags))
-        return at;
     util_bytes_put32(at, header->remaining_us);
     at[4] = header->target_context;
     at[5] = header->origin_context;
     util_bytes_put16(at + 6, 0);
-    return at + HEADER_TERMS_SIZE;
 }
 
-static unsigned char *header_encode_sequence(const struct hg_header *header, unsigned char *at)
+static void header_encode_sequence(const struct hg_header *header, unsigned char *at)
 {
     util_bytes_put64(at, header->sequence);
     util_bytes_put32(at + 8, header->behind);
@@ -108,13 +90,13 @@ static unsigned char *header_encode_sequence(const struct hg_header *header, uns
     util_bytes_put16(at + 16, header->attempt);
     util_bytes_put16(at + 18, 0);
     util_bytes_put32(at + 20, 0);
-    return at + HEADER_SEQUENCE_SIZE;
 }
 
 size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
 {
     uint16_t flags = header_flags(header);
-    size_t size = header_parts_size(header, flags);
+    uint16_t parts = header_parts(header->type, flags);
+    size_t size = header_parts_size(header->type, parts);
     unsigned char *at = out + HEADER_COMMON_SIZE;
 
     out[0] = header->type;
@@ -122,27 +104,36 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
     util_bytes_put16(out + 2, flags);
     util_bytes_put32(out + 4, header->payload_size);
     util_bytes_put64(out + 8, header->tag);
-    if (header->type == HG_MESSAGE_REQUEST) {
-        at = header_encode_request(header, flags, at);
-    } else if (header_has_status(header)) {
+    if (header_types[header->type].request) {
+        util_bytes_put64(at, header->rpc_id);
+        at += HEADER_PART_SIZE;
+    } else if (header_types[header->type].status) {
         util_bytes_put32(at, header->status);
         util_bytes_put32(at + 4, header->type == HG_MESSAGE_NACK ? header->retry_after_us : 0);
-        at += HEADER_STATUS_SIZE;
+        at += HEADER_PART_SIZE;
     }
-    if ((flags & HEADER_PART_FLAGS) == 0)
+    if (parts == 0)
         return size;
-    if ((flags & HG_MESSAGE_FRAGMENT) != 0) {
+    if ((parts & HG_MESSAGE_TERMS) != 0) {
+        header_encode_terms(header, at);
+        at += HEADER_PART_SIZE;
+        if (parts == HG_MESSAGE_TERMS)
+            return size;
+    }
+    if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
         util_bytes_put32(at, header->total_size);
         util_bytes_put32(at + 4, header->offset);
-        at += HEADER_FRAGMENT_SIZE;
+        at += HEADER_PART_SIZE;
     }
-    if (header_has_release_tag(header)) {
+    if ((parts & HG_MESSAGE_MORE_DATA) != 0) {
         util_bytes_put64(at, header->release_tag);
-        at += HEADER_RELEASE_SIZE;
+        at += HEADER_PART_SIZE;
     }
-    if (header_has_sequence(header->type, flags))
-        at = header_encode_sequence(header, at);
-    if ((flags & HG_MESSAGE_CHECKED) != 0) {
+    if ((parts & HG_MESSAGE_SEQUENCED) != 0) {
+        header_encode_sequence(header, at);
+        at += HEADER_SEQUENCE_SIZE;
+    }
+    if ((parts & HG_MESSAGE_CHECKED) != 0) {
         util_bytes_put32(at, header->payload_check);
         util_bytes_put32(at + 4, hg_proc_crc_32c(out, size - 4));
     }
@@ -150,42 +141,55 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
 }
 
 /* Reads the parts behind the common one, whose presence the caller has checked. */
-static void header_decode_parts(const unsigned char *at, struct hg_header *header)
+static void header_decode_parts(const unsigned char *at, uint16_t parts, struct hg_header *header)
 {
-    if (header->type == HG_MESSAGE_REQUEST) {
+    if (header_types[header->type].request) {
         header->rpc_id = util_bytes_get64(at);
-        at += HEADER_REQUEST_SIZE;
-    } else if (header_has_status(header)) {
+        at += HEADER_PART_SIZE;
+    } else if (header_types[header->type].status) {
         header->status = util_bytes_get32(at);
         header->retry_after_us = header->type == HG_MESSAGE_NACK ? util_bytes_get32(at + 4) : 0;
-        at += HEADER_STATUS_SIZE;
+        at += HEADER_PART_SIZE;
     }
-    if ((header->flags & HEADER_PART_FLAGS) == 0)
+    if (parts == 0)
         return;
-    if (header_has_terms(header->type, header->flags)) {
+    if ((parts & HG_MESSAGE_TERMS) != 0) {
         header->remaining_us = util_bytes_get32(at);
         header->target_context = at[4];
         header->origin_context = at[5];
-        at += HEADER_TERMS_SIZE;
+        at += HEADER_PART_SIZE;
+        if (parts == HG_MESSAGE_TERMS)
+            return;
     }
-    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0) {
+    if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
         header->total_size = util_bytes_get32(at);
         header->offset = util_bytes_get32(at + 4);
-        at += HEADER_FRAGMENT_SIZE;
+        at += HEADER_PART_SIZE;
     }
-    if (header_has_release_tag(header)) {
+    if ((parts & HG_MESSAGE_MORE_DATA) != 0) {
         header->release_tag = util_bytes_get64(at);
-        at += HEADER_RELEASE_SIZE;
+        at += HEADER_PART_SIZE;
     }
-    if (header_has_sequence(header->type, header->flags)) {
+    if ((parts & HG_MESSAGE_SEQUENCED) != 0) {
         header->sequence = util_bytes_get64(at);
         header->behind = util_bytes_get32(at + 8);
         header->epoch = util_bytes_get32(at + 12);
         header->attempt = util_bytes_get16(at + 16);
         at += HEADER_SEQUENCE_SIZE;
     }
-    if ((header->flags & HG_MESSAGE_CHECKED) != 0)
+    if ((parts & HG_MESSAGE_CHECKED) != 0)
         header->payload_check = util_bytes_get32(at);
+}
+
+/* Whether what the parts say can be. */
+static bool header_parts_right(const struct hg_header *header, uint16_t parts)
+{
+    if ((parts & HG_MESSAGE_FRAGMENT) != 0 &&
+        (header->offset > header->total_size || header->payload_size > header->total_size - header->offset ||
+         header->payload_size == 0))
+        return false;
+    return (parts & HG_MESSAGE_SEQUENCED) == 0 ||
+           (header->behind < HG_HEADER_BEHIND_MAX && header->sequence > header->behind && header->attempt > 0);
 }
 
 bool hg_header_payload_intact(const struct hg_header *header, const unsigned char *payload)
@@ -201,6 +205,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     size_t header_size;
     size_t known_size;
     size_t padded;
+    uint16_t parts;
 
     *header = (struct hg_header){0};
     if (size < HEADER_COMMON_SIZE)
@@ -212,10 +217,11 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     header->tag = util_bytes_get64(bytes + 8);
     if (header->type < HG_MESSAGE_REQUEST || header->type >= HG_MESSAGE_TYPES)
         return -EBADMSG;
-    known_size = header_parts_size(header, header->flags);
+    parts = header_parts(header->type, header->flags);
+    known_size = header_parts_size(header->type, parts);
     if (header_size < known_size || header_size > size)
         return -EBADMSG;
-    if ((header->flags & HG_MESSAGE_CHECKED) != 0 &&
+    if ((parts & HG_MESSAGE_CHECKED) != 0 &&
         util_bytes_get32(bytes + known_size - 4) != hg_proc_crc_32c(bytes, known_size - 4))
         return -EILSEQ;
     if (header->payload_size > size - header_size)
@@ -223,13 +229,8 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     padded = util_bytes_align8(header_size + header->payload_size);
     if (padded > size)
         return -EBADMSG;
-    header_decode_parts(bytes + HEADER_COMMON_SIZE, header);
-    if ((header->flags & HG_MESSAGE_FRAGMENT) != 0 &&
-        (header->offset > header->total_size || header->payload_size > header->total_size - header->offset ||
-         header->payload_size == 0))
-        return -EBADMSG;
-    if (header_has_sequence(header->type, header->flags) &&
-        (header->behind >= HG_HEADER_BEHIND_MAX || header->sequence <= header->behind || header->attempt == 0))
+    header_decode_parts(bytes + HEADER_COMMON_SIZE, parts, header);
+    if (parts != 0 && !header_parts_right(header, parts))
         return -EBADMSG;
     header->flags &= (uint16_t)~HG_MESSAGE_TERMS;
     *payload = bytes + header_size;

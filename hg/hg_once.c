@@ -28,6 +28,9 @@
 #include "util/util_mutant.h"
 
 #define ONCE_RING_FIRST 8U
+/* Memory for answers comes in multiples of this, and so much of it stays with its place for the next answers. */
+#define ONCE_ANSWER_UNIT 64U
+#define ONCE_ANSWER_KEPT 256U
 
 enum once_state {
     ONCE_FREE,
@@ -37,13 +40,14 @@ enum once_state {
 
 struct once_record {
     uint64_t sequence;
-    enum once_state state;
-    uint32_t status;
-    bool dropped;             /* there was an answer, which is not kept */
     struct hg_handle *handle; /* RUNNING; touched under the lock of its owner only */
-    void *answer;             /* owned */
-    size_t size;
-    size_t eager;
+    void *answer;             /* owned; it may outlive the record */
+    uint32_t capacity;        /* bytes at answer */
+    uint32_t size;            /* of them, the answer; with state ANSWERED, as are the next three */
+    uint32_t eager;
+    uint32_t status;
+    bool dropped; /* there was an answer, which is not kept */
+    enum once_state state;
 };
 
 struct hg_once_origin {
@@ -73,18 +77,19 @@ void hg_once_init(struct hg_once *once)
 
 /* --- records ----------------------------------------------------------------------------------------------- */
 
-static void once_drop_answer(struct hg_once *once, struct once_record *record)
+static void once_free_answer(struct hg_once *once, struct once_record *record)
 {
-    once->bytes -= record->size;
+    once->bytes -= record->capacity;
     util_free(record->answer);
     record->answer = NULL;
-    record->size = 0;
+    record->capacity = 0;
 }
 
 static void once_free_record(struct hg_once *once, struct once_record *record)
 {
-    once_drop_answer(once, record);
-    *record = (struct once_record){.state = ONCE_FREE};
+    record->state = ONCE_FREE;
+    if (record->capacity > ONCE_ANSWER_KEPT)
+        once_free_answer(once, record);
 }
 
 static struct once_record *once_place(const struct hg_once_origin *origin, uint64_t sequence)
@@ -100,10 +105,9 @@ static struct once_record *once_record(const struct hg_once_origin *origin, uint
     return record->state != ONCE_FREE && record->sequence == sequence ? record : NULL;
 }
 
-/* Makes the ring so large that numbers from the floor to @sequence have places of their own. */
-static bool once_grow(struct hg_once_origin *origin, uint64_t sequence)
+/* Makes the ring so large that @need numbers from the floor on have places of their own, as far as it may grow. */
+static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint64_t need)
 {
-    uint64_t need = sequence - origin->floor + 1;
     uint32_t size = origin->ring_size;
     struct hg_once_origin grown = *origin;
 
@@ -115,9 +119,12 @@ static bool once_grow(struct hg_once_origin *origin, uint64_t sequence)
     grown.ring = util_calloc(size, sizeof(*grown.ring));
     if (grown.ring == NULL)
         return false;
-    for (uint32_t i = 0; i < origin->ring_size; i++)
+    for (uint32_t i = 0; i < origin->ring_size; i++) {
         if (origin->ring[i].state != ONCE_FREE)
             *once_place(&grown, origin->ring[i].sequence) = origin->ring[i];
+        else
+            once_free_answer(once, &origin->ring[i]);
+    }
     util_free(origin->ring);
     *origin = grown;
     return true;
@@ -154,7 +161,7 @@ static void once_free_origin(struct hg_once *once, struct hg_once_origin *origin
     util_list_remove(&origin->use_link);
     once->count--;
     for (uint32_t i = 0; i < origin->ring_size; i++)
-        once_drop_answer(once, &origin->ring[i]);
+        once_free_answer(once, &origin->ring[i]);
     util_free(origin->ring);
     util_free(origin);
 }
@@ -214,29 +221,30 @@ static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t 
 /* Drops answers of those heard of longest ago until there is room for so many bytes more; false when there never is. */
 static bool once_make_room(struct hg_once *once, size_t size)
 {
+    if (once->bytes + size <= once->bytes_max)
+        return true;
     util_list_each (node, &once->by_use) {
         struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, use_link);
 
         for (uint32_t i = 0; i < origin->ring_size; i++) {
             struct once_record *record = &origin->ring[i];
+            bool drops = record->state == ONCE_ANSWERED && record->size > 0 && !record->dropped;
 
+            once->dropped += drops;
+            record->dropped = record->dropped || drops;
+            once_free_answer(once, record);
             if (once->bytes + size <= once->bytes_max)
                 return true;
-            once->dropped += record->answer != NULL;
-            record->dropped = record->dropped || record->answer != NULL;
-            once_drop_answer(once, record);
         }
     }
-    return once->bytes + size <= once->bytes_max;
+    return false;
 }
 
 /* --- requests ------------------------------------------------------------------------------------------------ */
 
 static void once_refuse(struct hg_once_found *found, hg_return_t status, bool executed)
 {
-    found->verdict = HG_ONCE_REFUSED;
-    found->status = status;
-    found->executed = executed;
+    *found = (struct hg_once_found){.verdict = HG_ONCE_REFUSED, .status = status, .executed = executed};
 }
 
 /* A request that has been received before. */
@@ -248,25 +256,24 @@ static void once_find_record(const struct hg_session *session, struct once_recor
             once_refuse(found, HG_AGAIN, false);
             return;
         }
-        found->verdict = HG_ONCE_RUNNING;
-        found->handle = record->handle;
+        *found = (struct hg_once_found){.verdict = HG_ONCE_RUNNING, .handle = record->handle};
         return;
     }
     if (record->dropped) {
         once_refuse(found, HG_NOMEM, true);
         return;
     }
-    found->answer = util_malloc(record->size == 0 ? 1 : record->size);
-    if (found->answer == NULL) {
+    *found = (struct hg_once_found){
+        .verdict = HG_ONCE_ANSWERED,
+        .status = (hg_return_t)record->status,
+        .answer = util_malloc(record->size == 0 ? 1 : record->size),
+        .answer_size = record->size,
+        .answer_eager = record->eager,
+    };
+    if (found->answer == NULL)
         once_refuse(found, HG_AGAIN, false);
-        return;
-    }
-    if (record->size > 0)
+    else if (record->size > 0)
         memcpy(found->answer, record->answer, record->size);
-    found->verdict = HG_ONCE_ANSWERED;
-    found->status = (hg_return_t)record->status;
-    found->answer_size = record->size;
-    found->answer_eager = record->eager;
 }
 
 /* Gives a new request its place. A record that is in it belongs to a call that its origin has given up. */
@@ -274,15 +281,18 @@ static void once_add(struct hg_once *once, struct hg_once_origin *origin, const 
                      struct hg_handle *handle, struct hg_once_found *found)
 {
     uint64_t sequence = header->sequence;
+    uint64_t need = sequence - origin->floor + 1;
     struct once_record *record;
 
-    if (!once_grow(origin, sequence)) {
+    if (need > origin->ring_size && !once_grow(once, origin, need)) {
         once_refuse(found, HG_NOMEM, false);
         return;
     }
     record = once_place(origin, sequence);
     once_free_record(once, record);
-    *record = (struct once_record){.sequence = sequence, .state = ONCE_RUNNING, .handle = handle};
+    record->sequence = sequence;
+    record->state = ONCE_RUNNING;
+    record->handle = handle;
     origin->running++;
     handle->once = (struct hg_once_place){.origin = origin,
                                           .sequence = sequence,
@@ -301,21 +311,50 @@ static bool once_has_forgotten(struct hg_once *once, const struct hg_once_origin
     return durable != 0 ? epoch != durable : epoch < origin->epoch;
 }
 
-static void once_look_up_locked(struct hg_once *once, const struct hg_session *session, const struct hg_header *header,
-                                struct hg_handle *handle, struct hg_once_found *found)
+/* The origin at the other end of the session, made if need be; NULL: there is no room for it, or no memory. */
+static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_session *session)
 {
     uint64_t incarnation = session->remote_incarnation;
-    struct hg_once_origin *origin = util_map_get(&once->origins, once_key(incarnation, session->target_context));
-    struct once_record *record;
+    uint8_t context = session->target_context;
+    struct hg_once_origin *origin = util_map_get(&once->origins, once_key(incarnation, context));
 
     if (origin == NULL)
-        origin = once_create_origin(once, incarnation, session->target_context);
-    if (origin == NULL || origin->incarnation != incarnation || origin->context != session->target_context) {
+        origin = once_create_origin(once, incarnation, context);
+    if (origin == NULL || origin->incarnation != incarnation || origin->context != context)
+        return NULL;
+    session->once_origin = origin;
+    session->once_evicted = once->evicted;
+    return origin;
+}
+
+/* The same, found by the session as long as none was evicted: it may be the one. */
+static struct hg_once_origin *once_origin(struct hg_once *once, struct hg_session *session)
+{
+    if (session->once_origin != NULL && session->once_evicted == once->evicted)
+        return session->once_origin;
+    return once_meet_origin(once, session);
+}
+
+/* It has been heard of just now. */
+static void once_touch(struct hg_once *once, struct hg_once_origin *origin)
+{
+    if (util_list_last(&once->by_use) == &origin->use_link)
+        return;
+    util_list_remove(&origin->use_link);
+    util_list_push(&once->by_use, &origin->use_link);
+}
+
+static void once_look_up_locked(struct hg_once *once, struct hg_session *session, const struct hg_header *header,
+                                struct hg_handle *handle, struct hg_once_found *found)
+{
+    struct hg_once_origin *origin = once_origin(once, session);
+    struct once_record *record;
+
+    if (origin == NULL) {
         once_refuse(found, HG_NOMEM, false);
         return;
     }
-    util_list_remove(&origin->use_link);
-    util_list_push(&once->by_use, &origin->use_link);
+    once_touch(once, origin);
     once_raise_floor(once, origin, header->sequence - header->behind);
     record = once_record(origin, header->sequence);
     if (header->sequence < origin->floor)
@@ -334,7 +373,6 @@ void hg_once_look_up(struct hg_session *session, const struct hg_header *header,
     struct hg_once *once = &session->context->hg_class->once;
     uint64_t evicted;
 
-    *found = (struct hg_once_found){0};
     util_lock_take(&once->lock);
     evicted = once->evicted;
     once_look_up_locked(once, session, header, handle, found);
@@ -360,43 +398,50 @@ static struct once_record *once_leave(struct hg_handle *handle)
     return record;
 }
 
-/* A copy of an answer, or NULL: there is none, it is too large, or there is no memory. */
-static void *once_copy(const struct hg_outbox_payload *payload, size_t size)
+/* Sees to it that an answer of so many bytes can be kept. */
+static bool once_reserve(struct hg_once *once, struct once_record *record, size_t size)
 {
-    unsigned char *answer = size == 0 || size > HG_ONCE_ANSWER_MAX ? NULL : util_malloc(size);
+    size_t capacity = (size + ONCE_ANSWER_UNIT - 1) / ONCE_ANSWER_UNIT * ONCE_ANSWER_UNIT;
 
-    if (answer == NULL)
-        return NULL;
+    if (size <= record->capacity)
+        return true;
+    once_free_answer(once, record);
+    if (size > HG_ONCE_ANSWER_MAX || !once_make_room(once, capacity))
+        return false;
+    record->answer = util_malloc(capacity);
+    if (record->answer == NULL)
+        return false;
+    record->capacity = (uint32_t)capacity;
+    once->bytes += capacity;
+    return true;
+}
+
+/* Keeps a copy of the answer, if there is room. */
+static void once_keep(struct hg_once *once, struct once_record *record, const struct hg_outbox_payload *payload)
+{
+    size_t size = hg_payload_size(payload);
+    unsigned char *answer;
+
+    record->dropped = !once_reserve(once, record, size);
+    if (record->dropped) {
+        once->dropped++;
+        return;
+    }
+    answer = record->answer;
+    record->size = (uint32_t)size;
+    record->eager = (uint32_t)payload->head_size;
     if (payload->head_size > 0)
         memcpy(answer, payload->head, payload->head_size);
     if (payload->tail_size > 0)
         memcpy(answer + payload->head_size, payload->tail, payload->tail_size);
-    return answer;
-}
-
-/* Keeps @answer, which is @size bytes, if there is room. True: it is the record's now. */
-static bool once_keep(struct hg_once *once, struct once_record *record, void *answer, size_t size, size_t eager)
-{
-    record->dropped = size > 0 && (answer == NULL || !once_make_room(once, size));
-    once->dropped += record->dropped;
-    if (record->dropped || size == 0)
-        return false;
-    record->answer = answer;
-    record->size = size;
-    record->eager = eager;
-    once->bytes += size;
-    return true;
 }
 
 void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload)
 {
     struct hg_once *once = &handle->info.hg_class->once;
     struct hg_once_origin *origin = handle->once.origin;
-    size_t size = payload == NULL ? 0 : hg_payload_size(payload);
-    void *answer = once_copy(payload, size);
     struct once_record *record;
     uint64_t dropped;
-    bool kept = false;
 
     util_lock_take(&once->lock);
     dropped = once->dropped;
@@ -406,7 +451,7 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
     } else if (record != NULL) {
         record->state = ONCE_ANSWERED;
         record->status = status;
-        kept = once_keep(once, record, answer, size, size == 0 ? 0 : payload->head_size);
+        once_keep(once, record, payload);
     }
     dropped = once->dropped - dropped;
     util_lock_drop(&once->lock);
@@ -414,8 +459,6 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
         hg_event(handle->info.hg_class, NULL, HG_EVENT_ANSWERS_DROPPED,
                  "%llu answers to requests that run at most once are not kept: they are too large, or too many",
                  (unsigned long long)dropped);
-    if (!kept)
-        util_free(answer);
 }
 
 void hg_once_forget(struct hg_handle *handle)

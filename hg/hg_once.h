@@ -44,7 +44,7 @@ struct hg_once {
     uint32_t count;
     uint32_t origins_max;     /**< HG_ONCE_ORIGINS_MAX, less in tests */
     size_t bytes_max;         /**< HG_ONCE_BYTES_MAX, less in tests */
-    size_t bytes;             /**< of answers */
+    size_t bytes;             /**< of memory for answers */
     uint64_t evicted;         /**< origins that were forgotten though they may ask again */
     uint64_t dropped;         /**< answers that were not kept */
     _Atomic uint32_t epoch;   /**< grows when records are forgotten whose calls may still be repeated */
@@ -85,7 +85,7 @@ struct hg_once_found {
 void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
                      struct hg_once_found *found);
 
-/** The request in @p handle has been answered with @p status and, unless it is NULL, @p payload. Its place is given up. */
+/** The request in @p handle has been answered with @p status and @p payload, of which a copy is kept. Its place is given up. */
 void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload);
 
 /** The request in @p handle will not run: as if it had never come. Its place is given up. */

@@ -173,26 +173,29 @@ static struct hg_header outbox_checked(const struct hg_header *header, const str
 static int outbox_add(struct hg_session *session, const struct hg_header *header,
                       const struct hg_outbox_payload *payload, uint64_t *frame_number)
 {
-    size_t header_size = hg_header_size(header);
-    size_t size = header_size + payload->head_size + payload->tail_size;
-    size_t padded = util_bytes_align8(size);
+    size_t payload_size = payload->head_size + payload->tail_size;
+    /* Room for the largest header will do; its size is looked at where that might be too much. */
+    size_t most = util_bytes_align8(HG_HEADER_MAX + payload_size);
+    size_t max = hg_outbox_payload_max(session, 0);
     struct na_frame *frame;
     unsigned char *at;
+    size_t size;
 
-    if (padded > hg_outbox_payload_max(session, 0))
+    if (most > max && util_bytes_align8(hg_header_size(header) + payload_size) > max)
         return -EMSGSIZE;
-    frame = outbox_room(session, padded);
+    frame = outbox_room(session, most);
     if (frame == NULL)
         return -EAGAIN;
     at = frame->data + frame->size;
-    at += hg_header_encode(header, at);
+    size = hg_header_encode(header, at) + payload_size;
+    at += size - payload_size;
     if (payload->head_size > 0)
         memcpy(at, payload->head, payload->head_size);
     at += payload->head_size;
     if (payload->tail_size > 0)
         memcpy(at, payload->tail, payload->tail_size);
-    memset(at + payload->tail_size, 0, padded - size);
-    frame->size += padded;
+    memset(at + payload->tail_size, 0, util_bytes_align8(size) - size);
+    frame->size += util_bytes_align8(size);
     if (frame_number != NULL)
         *frame_number = session->outbox.filled;
     return 0;

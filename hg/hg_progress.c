@@ -60,6 +60,7 @@ void hg_progress_flush_locked(struct hg_context *context)
     atomic_store_explicit(&context->due_since_ns, 0, memory_order_relaxed);
     if (util_list_empty(&context->due_sessions))
         return;
+    hg_context_moment_begin_locked(context);
     /* Each session is offered once; those that are refused queue up again, behind the others. */
     util_list_init(&due);
     util_list_splice(&due, &context->due_sessions);
@@ -69,6 +70,7 @@ void hg_progress_flush_locked(struct hg_context *context)
         if (!hg_session_pump(session) && session->state != HG_SESSION_ENDED && util_list_empty(&session->due_link))
             util_list_push(&context->due_sessions, &session->due_link);
     }
+    hg_context_moment_end_locked(context);
     /* Whoever sleeps meanwhile does not know that there is something to retry. */
     if (!util_list_empty(&context->due_sessions) && atomic_load_explicit(&context->armed, memory_order_relaxed))
         na_wake(context->na);
@@ -87,22 +89,33 @@ void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline
              (unsigned long long)((now_ns - deadline_ns) / UTIL_CLOCK_NS_PER_MS));
 }
 
+/* The clock has been asked: whether it was looked at often enough. */
+static void progress_asked(struct hg_context *context, uint64_t now_ns)
+{
+    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS)
+        context->back_ns = now_ns;
+    context->looked_ns = now_ns;
+}
+
 /* The clock, for which this is the way to ask where turns go by. */
 static uint64_t progress_ask(struct hg_context *context)
 {
     uint64_t now_ns = util_clock_now_ns();
 
-    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS)
-        context->back_ns = now_ns;
-    context->looked_ns = now_ns;
+    progress_asked(context, now_ns);
     context->about_ns = now_ns;
     return now_ns;
 }
 
 static void progress_drain(struct hg_context *context)
 {
-    for (unsigned int round = 0; round < PROGRESS_DRAIN_ROUNDS && hg_port_progress_all(context) > 0; round++)
-        continue;
+    int events = 1;
+
+    for (unsigned int round = 0; round < PROGRESS_DRAIN_ROUNDS && events > 0; round++) {
+        hg_context_moment_begin_locked(context);
+        events = hg_port_progress_all(context);
+        hg_context_moment_end_locked(context);
+    }
 }
 
 /* Fires what is due, after everything that has arrived was handled: an answer beats its timer. */
@@ -116,7 +129,8 @@ static unsigned int progress_timers(struct hg_context *context)
 
 void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns)
 {
-    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS || now_ns < context->back_ns + PROGRESS_BACK_NS)
+    progress_asked(context, now_ns);
+    if (now_ns < context->back_ns + PROGRESS_BACK_NS)
         context->behind = true;
 }
 
@@ -133,7 +147,7 @@ static void progress_catch_up(struct hg_context *context)
  * alone for long enough. */
 static inline bool progress_look_due(struct hg_context *context)
 {
-    if (context->wheel.count > context->lazy_timers || context->lazy_turns == 0)
+    if (context->wheel.count > context->lazy_timers + context->resting_timers || context->lazy_turns == 0)
         return true;
     context->lazy_turns--;
     return false;
@@ -166,9 +180,13 @@ unsigned int hg_progress_turn_locked(struct hg_context *context)
 {
     unsigned int early =
         UTIL_MUTANT(TIMER_BEFORE_DRAIN) ? (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns()) : 0;
-    int events = hg_port_progress(context);
-    unsigned int count = early + (events > 0 ? (unsigned int)events : 0);
+    unsigned int count;
+    int events;
 
+    hg_context_moment_begin_locked(context);
+    events = hg_port_progress(context);
+    hg_context_moment_end_locked(context);
+    count = early + (events > 0 ? (unsigned int)events : 0);
     if (context->behind)
         progress_catch_up(context);
     if (events < 0)
@@ -310,7 +328,7 @@ static void progress_wait_other(struct hg_context *context, uint64_t deadline_ns
 {
     context->cond_waiters++;
     while (context->progressing && util_list_empty(&context->ready) &&
-           util_lock_cond_wait(&context->lock, &context->cond, deadline_ns) == 0)
+           util_cond_wait(&context->cond, &context->lock, deadline_ns) == 0)
         continue;
     context->cond_waiters--;
 }
@@ -337,7 +355,7 @@ hg_return_t HG_Progress(hg_context_t *context, unsigned int timeout)
         context->progressing = false;
         hg_flusher_check_locked(context);
         if (context->cond_waiters > 0)
-            (void)pthread_cond_broadcast(&context->cond);
+            util_cond_wake_all(&context->cond);
     }
     ready = !util_list_empty(&context->ready);
     util_lock_drop(&context->lock);

@@ -46,7 +46,7 @@ bool hg_queue_gathers_locked(struct hg_context *context)
 static void queue_wake_locked(struct hg_context *context)
 {
     if (context->cond_waiters > 0)
-        (void)pthread_cond_broadcast(&context->cond);
+        util_cond_wake_all(&context->cond);
     /* Relaxed: written under the lock that we hold. */
     if (atomic_load_explicit(&context->armed, memory_order_relaxed)) {
         context->counters.wakeups++;
@@ -79,7 +79,7 @@ void hg_queue_post(struct hg_context *context, struct hg_parcel *parcel)
      * matters against `armed`, see hg_progress.c, hence seq_cst. */
     atomic_fetch_add(&context->inbox_count, 1);
     util_lock_drop(&context->inbox_lock);
-    (void)pthread_cond_broadcast(&context->cond); /* costs nothing while nobody waits */
+    util_cond_wake_all(&context->cond); /* costs nothing while nobody waits */
     if (atomic_load(&context->armed))
         na_wake(context->na);
 }
@@ -228,7 +228,7 @@ static bool queue_wait(struct hg_context *context, uint64_t deadline_ns)
     while (!(over = queue_wait_over(context)) && util_clock_now_ns() < deadline_ns) {
         uint64_t slice_ns = util_clock_deadline_ns(QUEUE_WAIT_SLICE_NS);
 
-        (void)util_lock_cond_wait(&context->lock, &context->cond, slice_ns < deadline_ns ? slice_ns : deadline_ns);
+        (void)util_cond_wait(&context->cond, &context->lock, slice_ns < deadline_ns ? slice_ns : deadline_ns);
     }
     context->cond_waiters--;
     util_lock_drop(&context->lock);

@@ -32,7 +32,7 @@ struct hg_request_class {
     void *arg; /* the user's */
 
     struct util_lock lock; /* for all below */
-    pthread_cond_t changed;
+    struct util_cond changed;
     bool in_progress;        /* a thread is in `progress` */
     unsigned int in_trigger; /* threads in `trigger` */
     unsigned int sleepers;   /* threads waiting for `changed` */
@@ -55,7 +55,7 @@ hg_request_class_t *hg_request_init(hg_request_progress_func_t progress, hg_requ
     class->trigger = trigger;
     class->arg = arg;
     util_lock_init(&class->lock);
-    util_lock_cond_init(&class->changed);
+    util_cond_init(&class->changed);
     return class;
 }
 
@@ -65,7 +65,6 @@ void hg_request_finalize(hg_request_class_t *request_class, void **arg)
         return;
     if (arg != NULL)
         *arg = request_class->arg;
-    (void)pthread_cond_destroy(&request_class->changed);
     util_lock_fini(&request_class->lock);
     util_free(request_class);
 }
@@ -111,7 +110,7 @@ void hg_request_complete(hg_request_t *request)
     __atomic_store_n(&request->completed, 1, __ATOMIC_RELEASE);
     util_lock_take(&class->lock);
     if (class->sleepers > 0)
-        (void)pthread_cond_broadcast(&class->changed);
+        util_cond_wake_all(&class->changed);
     util_lock_drop(&class->lock);
 }
 
@@ -142,7 +141,7 @@ static void hg_request_turn_locked(hg_request_class_t *class, uint64_t deadline_
         if (timeout_ms == 0)
             return;
         class->sleepers++;
-        (void)util_lock_cond_wait(&class->lock, &class->changed, util_clock_deadline_ms((uint64_t)timeout_ms));
+        (void)util_cond_wait(&class->changed, &class->lock, util_clock_deadline_ms((uint64_t)timeout_ms));
         class->sleepers--;
         return;
     }
@@ -152,7 +151,7 @@ static void hg_request_turn_locked(hg_request_class_t *class, uint64_t deadline_
     util_lock_take(&class->lock);
     class->in_progress = false;
     if (class->sleepers > 0)
-        (void)pthread_cond_broadcast(&class->changed);
+        util_cond_wake_all(&class->changed);
 }
 
 /* Waits for one request; true when it is completed. At least one turn is made, however late it is. */
@@ -173,7 +172,7 @@ static bool hg_request_wait_until(hg_request_t *request, uint64_t deadline_ns)
     }
     /* Whoever leaves may have been the one in progress: somebody else has to take over. */
     if (class->sleepers > 0)
-        (void)pthread_cond_broadcast(&class->changed);
+        util_cond_wake_all(&class->changed);
     util_lock_drop(&class->lock);
     return hg_request_completed(request);
 }

@@ -184,7 +184,8 @@ bool hg_respond_instead_locked(struct hg_handle *handle)
     if (handle->once.origin != NULL && handle->refused)
         hg_once_forget(handle); /* the next attempt may come before this answer has left */
     else if (handle->once.origin != NULL)
-        hg_once_answered(handle, handle->status == HG_SUCCESS ? HG_OTHER_ERROR : handle->status, NULL);
+        hg_once_answered(handle, handle->status == HG_SUCCESS ? HG_OTHER_ERROR : handle->status,
+                         &(struct hg_outbox_payload){0});
     if (handle->no_response) {
         hg_handle_move(handle, HG_HANDLE_RESPONDED);
         hg_admit_leave_locked(handle);

@@ -25,7 +25,7 @@ void hg_result_note_locked(struct hg_handle *handle, enum qs_outcome outcome)
 {
     handle->ended = true;
     handle->outcome = outcome;
-    handle->ended_ns = handle->begun_ns == 0 || handle->ret == HG_SUCCESS ? 0 : util_clock_now_ns();
+    handle->ended_ns = handle->ret == HG_SUCCESS || handle->begun_ns == 0 ? 0 : util_clock_now_ns();
 }
 
 const char *qs_outcome_text(enum qs_outcome outcome)

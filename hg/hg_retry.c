@@ -87,9 +87,15 @@ static struct hg_retry_peer *retry_peer_create(struct hg_context *context, struc
 
 struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struct hg_addr *addr)
 {
-    struct hg_retry_peer *peer = util_map_get(&context->retry_peers, (uint64_t)(uintptr_t)addr);
+    struct hg_retry_peer *peer = context->retry_last;
 
-    return peer != NULL ? peer : retry_peer_create(context, addr);
+    if (peer != NULL && peer->addr == addr)
+        return peer;
+    peer = util_map_get(&context->retry_peers, (uint64_t)(uintptr_t)addr);
+    if (peer == NULL)
+        peer = retry_peer_create(context, addr);
+    context->retry_last = peer;
+    return peer;
 }
 
 /* One peer without a call, or NULL. */
@@ -108,6 +114,7 @@ void hg_retry_sweep_locked(struct hg_context *context)
 {
     struct hg_retry_peer *peer;
 
+    context->retry_last = NULL;
     while ((peer = retry_peer_idle(context)) != NULL) {
         (void)util_map_remove(&context->retry_peers, (uint64_t)(uintptr_t)peer->addr);
         /* Its numbers must not be given again: the peer remembers them. */
@@ -138,6 +145,10 @@ static bool retry_pay(const struct hg_class *hg_class, struct hg_retry_peer *pee
     peer->refilled_ns += passed_ms * UTIL_CLOCK_NS_PER_MS;
     if (passed_ms > RETRY_SAVED_SECONDS * 1000U)
         passed_ms = RETRY_SAVED_SECONDS * 1000U;
+    if (peer->calls > RETRY_SAVED_CALLS)
+        peer->calls = RETRY_SAVED_CALLS;
+    retry_earn(hg_class, peer, retry_tokens_of_calls(hg_class, peer->calls));
+    peer->calls = 0;
     retry_earn(hg_class, peer, retry_tokens_of_ms(hg_class, passed_ms));
     if (peer->tokens < RETRY_TOKEN)
         return false;
@@ -177,18 +188,19 @@ static void retry_unblock(struct hg_context *context, struct hg_retry_peer *peer
     }
 }
 
-/* The call with this number has ended, and will not be repeated. */
+/* The call with this number has ended, and will not be repeated. Calls that end in their order need no bit. */
 static void retry_number_ended(struct hg_context *context, struct hg_retry_peer *peer, uint64_t sequence)
 {
     uint64_t place = sequence % HG_HEADER_BEHIND_MAX;
 
-    peer->ended[place / 64U] |= UINT64_C(1) << place % 64U;
-    for (place = peer->first % HG_HEADER_BEHIND_MAX;
-         peer->first < peer->next && (peer->ended[place / 64U] & UINT64_C(1) << place % 64U) != 0;
-         place = peer->first % HG_HEADER_BEHIND_MAX) {
-        peer->ended[place / 64U] &= ~(UINT64_C(1) << place % 64U);
-        peer->first++;
+    if (sequence != peer->first) {
+        peer->ended[place / 64U] |= UINT64_C(1) << place % 64U;
+        return;
     }
+    do {
+        peer->ended[place / 64U] &= ~(UINT64_C(1) << place % 64U);
+        place = ++peer->first % HG_HEADER_BEHIND_MAX;
+    } while ((peer->ended[place / 64U] & UINT64_C(1) << place % 64U) != 0);
     if (peer->blocked && retry_number_free(peer))
         retry_unblock(context, peer);
 }
@@ -290,7 +302,7 @@ static void retry_fill_defaults(struct qs_retry *how, enum qs_method method)
         how->pause_us = how->pause_max_us;
 }
 
-/* How the call is repeated: as its handle says, else as its RPC does. */
+/* How the call is repeated: as its handle says, else as its RPC does, which mostly leaves it to the method. */
 static void retry_decide(struct hg_handle *handle)
 {
     struct hg_retry *retry = &handle->retry;
@@ -298,6 +310,8 @@ static void retry_decide(struct hg_handle *handle)
 
     if (retry->asked_set) {
         retry->how = retry->asked;
+    } else if (!atomic_load_explicit(&handle->rpc->retry_set, memory_order_relaxed)) {
+        retry->how = (struct qs_retry){0};
     } else {
         util_lock_take(&table->lock);
         retry->how = handle->rpc->retry;
@@ -337,7 +351,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     if (retry->peer == NULL)
         return -ENOMEM;
     retry->peer->uses++;
-    retry_earn(handle->info.hg_class, retry->peer, retry_tokens_of_calls(handle->info.hg_class, 1));
+    retry->peer->calls++;
     retry_arm_attempt(handle);
     return 0;
 }

@@ -38,6 +38,7 @@ struct hg_retry_peer {
     uint32_t uses;        /**< calls under way that point here */
     uint32_t in_flight;   /**< calls of qs_forward() */
     struct hg_addr *addr; /**< a reference */
+    uint64_t calls;       /**< that have earned tokens, which are not counted yet */
     uint64_t tokens;      /**< thousandths of a repetition that may still be made */
     uint64_t refilled_ns; /**< since when tokens have not grown with time */
     uint64_t next;        /**< the next sequence number */

@@ -48,6 +48,7 @@
 
 struct hg_context;
 struct hg_handle;
+struct hg_once_origin;
 struct hg_port;
 struct hg_share;
 
@@ -126,6 +127,9 @@ struct hg_session {
     struct hg_session_control *controls;
     uint32_t control_count;
     uint32_t control_capacity;
+
+    struct hg_once_origin *once_origin; /**< of the peer, under the lock of the class's hg_once; NULL: not met yet */
+    uint64_t once_evicted; /**< origins that had been evicted then: that one may be gone if there are more */
 
     struct hg_tally_session tally;
 };

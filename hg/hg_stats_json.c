@@ -182,7 +182,7 @@ static struct json_context json_read_context(struct hg_class *hg_class, uint8_t 
             .requests = context->handles_count[1] - context->handles_idle_count[1],
             .ready = atomic_load_explicit(&context->ready_count, memory_order_relaxed),
             .sessions = util_map_count(&context->session_map),
-            .timers = context->wheel.count,
+            .timers = context->wheel.count - context->resting_timers,
             .exists = true,
         };
         util_lock_drop(&context->lock);

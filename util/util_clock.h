@@ -5,7 +5,7 @@
  * CLOCK_MONOTONIC, as uint64_t; UTIL_CLOCK_NEVER stands for "no deadline".
  *
  * A test may replace the clock by a function of its own, and so run hours of protocol in
- * microseconds. Blocking waits (util_lock_cond_wait, poll) still count real time: a simulation
+ * microseconds. Blocking waits (util_cond_wait, poll) still count real time: a simulation
  * must not block.
  */
 #ifndef UTIL_CLOCK_H

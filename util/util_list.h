@@ -81,6 +81,12 @@ static inline struct util_list *util_list_first(const struct util_list *head)
     return head->next == head ? NULL : head->next;
 }
 
+/* The back node, which stays linked, or NULL. */
+static inline struct util_list *util_list_last(const struct util_list *head)
+{
+    return head->next == head ? NULL : head->prev;
+}
+
 /* Unlinks and gives the front node, or NULL. */
 static inline struct util_list *util_list_pop(struct util_list *head)
 {

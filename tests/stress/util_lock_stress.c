@@ -17,7 +17,7 @@
 #define ROUNDS  20000
 
 static struct util_lock lock;
-static pthread_cond_t cond;
+static struct util_cond cond;
 
 /* Under lock; plain on purpose, so that TSan sees a lock that does not exclude. */
 static unsigned long counter;
@@ -109,7 +109,7 @@ static void *consume(void *arg)
     util_lock_take(&lock);
     for (int i = 0; i < 1000; i++) {
         while (tokens == 0)
-            (void)util_lock_cond_wait(&lock, &cond, util_clock_deadline_ms(1000));
+            (void)util_cond_wait(&cond, &lock, util_clock_deadline_ms(1000));
         util_lock_assert_held(&lock);
         tokens--;
     }
@@ -129,7 +129,7 @@ static void run_conditions(void)
     for (int i = 0; i < 1000 * WORKERS; i++) {
         util_lock_take(&lock);
         tokens++;
-        pthread_cond_signal(&cond);
+        util_cond_wake_all(&cond);
         util_lock_drop(&lock);
     }
     for (int i = 0; i < WORKERS; i++)
@@ -140,11 +140,10 @@ static void run_conditions(void)
 static int work(void)
 {
     util_lock_init(&lock);
-    util_lock_cond_init(&cond);
+    util_cond_init(&cond);
     run_exclusion();
     run_give_way();
     run_conditions();
-    pthread_cond_destroy(&cond);
     util_lock_fini(&lock);
     return 0;
 }

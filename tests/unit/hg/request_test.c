@@ -19,8 +19,8 @@ TestSuite(hg_request, .init = support_begin, .fini = support_end);
 
 /* A queue of requests to be completed by trigger; progress waits for it to be filled. */
 struct fake {
-    pthread_mutex_t mutex;
-    pthread_cond_t filled;
+    struct util_lock lock;
+    struct util_cond filled;
     hg_request_t *queue[QUEUE_MAX];
     unsigned int count;
     hg_request_t *nested;      /* waited for inside a callback */
@@ -31,29 +31,26 @@ struct fake {
 
 static void fake_push(struct fake *fake, hg_request_t *request)
 {
-    pthread_mutex_lock(&fake->mutex);
+    util_lock_take(&fake->lock);
     fake->queue[fake->count++] = request;
-    pthread_cond_broadcast(&fake->filled);
-    pthread_mutex_unlock(&fake->mutex);
+    util_cond_wake_all(&fake->filled);
+    util_lock_drop(&fake->lock);
 }
 
 static int fake_progress(unsigned int timeout, void *arg)
 {
     struct fake *fake = arg;
     unsigned int now = atomic_fetch_add(&fake->in_progress, 1) + 1;
-    struct timespec until;
     uint64_t until_ns = util_clock_deadline_ms(timeout);
     int rc = 0;
 
     if (now > atomic_load(&fake->most_progress))
         atomic_store(&fake->most_progress, now);
     atomic_fetch_add(&fake->turns, 1);
-    until.tv_sec = (time_t)(until_ns / UTIL_CLOCK_NS_PER_S);
-    until.tv_nsec = (long)(until_ns % UTIL_CLOCK_NS_PER_S);
-    pthread_mutex_lock(&fake->mutex);
+    util_lock_take(&fake->lock);
     while (fake->count == 0 && rc == 0)
-        rc = pthread_cond_timedwait(&fake->filled, &fake->mutex, &until);
-    pthread_mutex_unlock(&fake->mutex);
+        rc = util_cond_wait(&fake->filled, &fake->lock, until_ns);
+    util_lock_drop(&fake->lock);
     atomic_fetch_sub(&fake->in_progress, 1);
     return rc == 0 ? HG_UTIL_SUCCESS : HG_UTIL_FAIL;
 }
@@ -66,13 +63,13 @@ static int fake_trigger(unsigned int timeout, unsigned int *flag, void *arg)
     unsigned int done = 0;
 
     cr_assert_eq(timeout, 0U);
-    pthread_mutex_lock(&fake->mutex);
+    util_lock_take(&fake->lock);
     if (fake->count > 0) {
         request = fake->queue[--fake->count];
         nested = fake->nested;
         fake->nested = NULL;
     }
-    pthread_mutex_unlock(&fake->mutex);
+    util_lock_drop(&fake->lock);
     *flag = request != NULL;
     if (nested != NULL) {
         fake_push(fake, nested);
@@ -89,8 +86,8 @@ static hg_request_class_t *fake_init(struct fake *fake)
     hg_request_class_t *class = NULL;
 
     memset(fake, 0, sizeof(*fake));
-    pthread_mutex_init(&fake->mutex, NULL);
-    util_lock_cond_init(&fake->filled);
+    util_lock_init(&fake->lock);
+    util_cond_init(&fake->filled);
     class = hg_request_init(fake_progress, fake_trigger, fake);
     cr_assert_not_null(class);
     return class;
@@ -102,8 +99,7 @@ static void fake_fini(struct fake *fake, hg_request_class_t *class)
 
     hg_request_finalize(class, &arg);
     cr_assert_eq(arg, (void *)fake);
-    pthread_mutex_destroy(&fake->mutex);
-    pthread_cond_destroy(&fake->filled);
+    util_lock_fini(&fake->lock);
 }
 
 Test(hg_request, a_completed_request_is_not_waited_for)

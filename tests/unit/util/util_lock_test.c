@@ -17,20 +17,19 @@ TestSuite(util_lock, .init = support_begin, .fini = support_end);
 
 struct shared {
     struct util_lock lock;
-    pthread_cond_t cond;
+    struct util_cond cond;
     int value; /* under lock */
 };
 
 static void shared_init(struct shared *s)
 {
     util_lock_init(&s->lock);
-    util_lock_cond_init(&s->cond);
+    util_cond_init(&s->cond);
     s->value = 0;
 }
 
 static void shared_fini(struct shared *s)
 {
-    pthread_cond_destroy(&s->cond);
     util_lock_fini(&s->lock);
 }
 
@@ -40,7 +39,7 @@ static void *take_and_increment(void *arg)
 
     util_lock_take(&s->lock);
     s->value++;
-    pthread_cond_signal(&s->cond);
+    util_cond_wake_all(&s->cond);
     util_lock_drop(&s->lock);
     return NULL;
 }
@@ -104,7 +103,7 @@ Test(util_lock, cond_wait_ends_at_its_deadline_with_the_lock_held)
     util_lock_take(&s.lock);
     deadline_ns = util_clock_deadline_ms(5);
     while (rc == 0)
-        rc = util_lock_cond_wait(&s.lock, &s.cond, deadline_ns);
+        rc = util_cond_wait(&s.cond, &s.lock, deadline_ns);
     util_lock_assert_held(&s.lock);
     cr_assert_eq(rc, -ETIMEDOUT);
     cr_assert(util_clock_now_ns() >= deadline_ns);
@@ -121,7 +120,7 @@ Test(util_lock, cond_wait_without_deadline_ends_at_the_signal)
     util_lock_take(&s.lock);
     pthread_create(&thread, NULL, take_and_increment, &s);
     while (s.value == 0)
-        cr_assert_eq(util_lock_cond_wait(&s.lock, &s.cond, UTIL_CLOCK_NEVER), 0);
+        cr_assert_eq(util_cond_wait(&s.cond, &s.lock, UTIL_CLOCK_NEVER), 0);
     util_lock_drop(&s.lock);
     pthread_join(thread, NULL);
     shared_fini(&s);
