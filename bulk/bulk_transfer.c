@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "bulk/bulk_wire.h"
 #include "util/util_detail.h"
@@ -326,9 +327,9 @@ static void bulk_transfer_piece_done(struct na_rma *rma, int error)
         env->counters.bytes += size;
     } else if (transfer->state == BULK_TRANSFER_RUNNING) {
         util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_BULK,
-                         "a %s of %zu bytes over %s failed after %zu bytes: error %d",
+                         "a %s of %zu bytes over %s failed after %zu bytes: %s",
                          transfer->op == BULK_OP_PUSH ? "push" : "pull", transfer->size, na_route_text(transfer->route),
-                         transfer->moved, -error);
+                         transfer->moved, strerror(-error));
         bulk_transfer_leave_blocked(transfer);
         transfer->error = error;
         transfer->state = BULK_TRANSFER_ENDING;

@@ -2,8 +2,7 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * Fences: see hg_fence.h. One is a list of ids of bulk handles. It is made when the first descriptor of such memory is
- * encoded, stays with its handle from call to call, and goes over to the session when a call ends early, until the peer
+ * Fences: see hg_fence.h. One is a list of bulk handles, by their ids. It is made when the first descriptor is encoded, stays with its handle from call to call, and goes over to the session when a call ends early, until the peer
  * releases it: so there is no step after the encoding that could fail for want of memory.
  */
 
@@ -22,7 +21,13 @@
 #include "util/util_clock.h"
 #include "util/util_log.h"
 
-#define FENCE_IDS_FIRST 4U
+#define FENCE_FIRST 4U
+
+/* Memory that the target may reach. */
+struct hg_fence_memory {
+    uint64_t id;   /* of the bulk handle; 0: it was freed before */
+    bool writable; /* not only readable */
+};
 
 struct hg_fence {
     struct util_list link;        /* session->fences, once raised */
@@ -31,12 +36,12 @@ struct hg_fence {
     uint64_t tag;
     uint32_t count;
     uint32_t capacity;
-    uint64_t ids[]; /* of bulk handles; 0: the handle was freed before */
+    struct hg_fence_memory memory[];
 };
 
 static struct hg_fence *fence_create(uint32_t capacity)
 {
-    struct hg_fence *fence = util_malloc(sizeof(*fence) + capacity * sizeof(fence->ids[0]));
+    struct hg_fence *fence = util_malloc(sizeof(*fence) + capacity * sizeof(fence->memory[0]));
 
     if (fence == NULL)
         return NULL;
@@ -52,11 +57,11 @@ static struct hg_fence *fence_create(uint32_t capacity)
 /* Room for one more id. A fence that belongs to a handle is in no list. */
 static struct hg_fence *fence_grow(struct hg_fence *fence)
 {
-    struct hg_fence *larger = fence_create(fence == NULL ? FENCE_IDS_FIRST : fence->capacity * 2);
+    struct hg_fence *larger = fence_create(fence == NULL ? FENCE_FIRST : fence->capacity * 2);
 
     if (larger == NULL || fence == NULL)
         return larger;
-    memcpy(larger->ids, fence->ids, fence->count * sizeof(fence->ids[0]));
+    memcpy(larger->memory, fence->memory, fence->count * sizeof(fence->memory[0]));
     larger->count = fence->count;
     util_free(fence);
     return larger;
@@ -66,7 +71,7 @@ int hg_fence_note(struct hg_handle *handle, const struct hg_bulk *bulk)
 {
     struct hg_fence *fence = handle->fence;
 
-    if (handle->target || bulk->kind != BULK_KIND_LOCAL || (bulk->access & BULK_ACCESS_WRITE) == 0)
+    if (handle->target || bulk->kind != BULK_KIND_LOCAL)
         return 0;
     if (fence == NULL || fence->count == fence->capacity) {
         fence = fence_grow(fence);
@@ -75,7 +80,10 @@ int hg_fence_note(struct hg_handle *handle, const struct hg_bulk *bulk)
         handle->fence = fence;
     }
     /* Relaxed: it was described by this thread just now. */
-    fence->ids[fence->count++] = atomic_load_explicit(&bulk->id, memory_order_relaxed);
+    fence->memory[fence->count++] = (struct hg_fence_memory){
+        .id = atomic_load_explicit(&bulk->id, memory_order_relaxed),
+        .writable = (bulk->access & BULK_ACCESS_WRITE) != 0,
+    };
     return 0;
 }
 
@@ -106,8 +114,8 @@ void hg_fence_raise_copy_locked(struct hg_fence *fence, struct hg_handle *handle
     fence->tag = tag;
     fence->handle = handle;
     for (uint32_t i = 0; i < fence->count; i++)
-        if (!bulk_owner_hold(owner, fence->ids[i]))
-            fence->ids[i] = 0;
+        if (!bulk_owner_hold(owner, fence->memory[i].id))
+            fence->memory[i].id = 0;
     util_list_push(&session->fences, &fence->link);
     util_list_push(&handle->fences, &fence->handle_link);
 }
@@ -127,7 +135,7 @@ struct hg_fence *hg_fence_copy(const struct hg_handle *handle)
     if (copy == NULL)
         return NULL;
     copy->count = handle->fence->count;
-    memcpy(copy->ids, handle->fence->ids, copy->count * sizeof(copy->ids[0]));
+    memcpy(copy->memory, handle->fence->memory, copy->count * sizeof(copy->memory[0]));
     return copy;
 }
 
@@ -204,8 +212,8 @@ static void fence_lower(struct hg_session *session, struct hg_fence *fence)
 
     util_list_remove(&fence->link);
     for (uint32_t i = 0; i < fence->count; i++)
-        if (fence->ids[i] != 0)
-            bulk_owner_release(owner, fence->ids[i]);
+        if (fence->memory[i].id != 0)
+            bulk_owner_release(owner, fence->memory[i].id);
     fence_leave(fence);
     util_free(fence);
 }
@@ -220,13 +228,25 @@ void hg_fence_released_locked(struct hg_session *session, uint64_t tag)
     }
 }
 
+static bool fence_is_writable(const struct hg_fence *fence)
+{
+    for (uint32_t i = 0; i < fence->count; i++)
+        if (fence->memory[i].writable)
+            return true;
+    return false;
+}
+
 bool hg_fence_session_is_due(const struct hg_session *session)
 {
-    if (!util_list_empty(&session->fences))
-        return true;
-    util_list_each (node, &session->calls)
-        if (hg_fence_is_due(util_container_of(node, struct hg_handle, link)))
+    util_list_each (node, &session->fences)
+        if (fence_is_writable(util_container_of(node, struct hg_fence, link)))
             return true;
+    util_list_each (node, &session->calls) {
+        const struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (hg_fence_is_due(handle) && fence_is_writable(handle->fence))
+            return true;
+    }
     return false;
 }
 
@@ -240,13 +260,14 @@ void hg_fence_session_ended_locked(struct hg_session *session)
 
 /* --- the last resort ----------------------------------------------------------------------------------- */
 
+/* Whether it may be writing there. */
 static bool fence_names(const struct hg_session *session, uint64_t id)
 {
     util_list_each (node, &session->fences) {
         const struct hg_fence *fence = util_container_of(node, struct hg_fence, link);
 
         for (uint32_t i = 0; i < fence->count; i++)
-            if (fence->ids[i] == id)
+            if (fence->memory[i].id == id && fence->memory[i].writable)
                 return true;
     }
     return false;

@@ -5,12 +5,13 @@
  * @file hg_fence.h
  * What a call that ends early owes to the memory that it has shown to its target.
  *
- * The input of a call may bring the target descriptors of memory that it can write to. When such a call ends by its time
- * limit or a cancel, the target may be at it. So the callback waits for the release by which the target answers a cancel:
- * it says that nothing moves to or from the memory of that call any more. A target that is stopped, busy or cut off does not
- * say so; then the callback comes when the class's grace is over, and the handles of that memory are held (bulk_owner.h): of
- * those that are freed before the release, or the end of the session, what the library provided outlives them; for the
- * user's own memory the connection is cut, where the transport would go on writing.
+ * The input of a call may bring the target descriptors of memory. When such a call ends by its time limit or a cancel, the
+ * target may be writing there; or reading, and memory that is withdrawn while it reads costs the connection, with all other calls
+ * on it. So the callback waits for the release by which the target answers a cancel: it says that nothing moves to or from the
+ * memory of that call any more. A target that is stopped, busy or cut off does not say so; then the callback comes when the
+ * class's grace is over, and the handles of that memory are held (bulk_owner.h): of those that are freed before the release, or
+ * the end of the session, what the library provided outlives them; for the user's own memory that the target can write to the
+ * connection is cut, where the transport would go on writing.
  *
  * Nothing is done for calls that are answered, but to note the ids of their handles. The functions need the lock of the
  * handle's owner unless they say otherwise.
@@ -36,7 +37,7 @@ void hg_fence_forget(struct hg_handle *handle);
 /** Frees what was noted, with the handle. */
 void hg_fence_free(struct hg_handle *handle);
 
-/** Whether the target of the handle's call has been shown memory that it can write to. */
+/** Whether the target of the handle's call has been shown memory. */
 bool hg_fence_is_due(const struct hg_handle *handle);
 
 /** The call ends early, and a cancel for its tag is about to go to the target: it will be completed when that has answered. */

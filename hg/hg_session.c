@@ -409,6 +409,54 @@ struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, u
     return session != NULL && (session->local_key == key || UTIL_MUTANT(STALE_FRAME_TAKEN)) ? session : NULL;
 }
 
+static void session_end_calls(struct util_list *handles, hg_return_t ret, int cause)
+{
+    struct util_list *node;
+
+    while ((node = util_list_first(handles)) != NULL) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (handle->target) {
+            hg_respond_failed_locked(handle, ret);
+        } else {
+            handle->cause = cause;
+            hg_retry_or_complete_locked(handle, ret, hg_forward_outcome(handle));
+        }
+    }
+}
+
+/* The peer has ended its session alone, as it may over datagrams, and speaks for another one. What it had of this one is gone:
+ * it will answer none of the calls that were sent, and nothing more will come of what it was sending. Should it have taken some
+ * up into the new session already, they will have run for nothing, which is what UNKNOWN says. */
+static void session_begin_anew(struct hg_session *session, const struct hg_frame_hello *hello)
+{
+    struct util_list lost;
+    struct util_list *node;
+
+    hg_session_count_anew(session);
+    session->window = hello->window;
+    session->window_turn = 0;
+    util_list_init(&lost);
+    util_list_each_safe (node, next, &session->calls) {
+        const struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (hg_handle_state(handle) != HG_HANDLE_SENT || handle->frame_number >= session->outbox.sent)
+            continue;
+        util_list_remove(node);
+        util_list_push(&lost, node);
+    }
+    util_list_each_safe (node, next, &session->waiting_requests) {
+        if (util_container_of(node, struct hg_handle, link)->encoded.sent == 0)
+            continue;
+        util_list_remove(node);
+        util_list_push(&lost, node);
+    }
+    while ((node = util_list_first(&session->receiving)) != NULL)
+        hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
+    session_end_calls(&lost, hg_error_from(-ECONNRESET), -ECONNRESET);
+    hg_cancel_session_locked(session);
+}
+
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
 {
     if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
@@ -417,18 +465,20 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
         !UTIL_MUTANT(INCARNATION_UNCHECKED))
         return -ESTALE;
     bool first = !session->remote_known;
+    bool another =
+        !first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key);
 
-    if (!first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key)) {
-        hg_session_count_anew(session);
-        session->window = hello->window;
-        session->window_turn = 0;
-    }
+    if (another && session->remote_former_key == hello->session_key)
+        return 0; /* it has been overtaken by a later one */
+    session->remote_former_key = another ? session->remote_key : session->remote_former_key;
     session->remote_incarnation = hello->incarnation;
     session->remote_features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
     session->remote_epoch = hello->records_epoch;
     session->remote_known = true;
+    if (another)
+        session_begin_anew(session, hello);
     if (!first)
         return 0;
     if (session->window_turn == 0)
@@ -667,22 +717,6 @@ void hg_session_kick(struct hg_session *session)
     session_wait_for_transport(session);
 }
 
-static void session_end_calls(struct util_list *handles, hg_return_t ret)
-{
-    struct util_list *node;
-
-    while ((node = util_list_first(handles)) != NULL) {
-        struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
-
-        if (handle->target) {
-            hg_respond_failed_locked(handle, ret);
-        } else {
-            handle->cause = handle->session->error;
-            hg_retry_or_complete_locked(handle, ret, hg_forward_outcome(handle));
-        }
-    }
-}
-
 void hg_session_farewell(struct hg_session *session, hg_return_t status)
 {
     const struct hg_session_control control = {.type = HG_MESSAGE_END, .status = (uint32_t)status};
@@ -709,13 +743,13 @@ void hg_session_end(struct hg_session *session, int error)
     hg_outbox_clear(session);
     if (session->route != NULL)
         bulk_env_fail_route(&session->context->bulk, session->route, error);
-    session_end_calls(&session->waiting_once, ret);
-    session_end_calls(&session->waiting_requests, ret);
+    session_end_calls(&session->waiting_once, ret, error);
+    session_end_calls(&session->waiting_requests, ret, error);
     if (!UTIL_MUTANT(CALLS_FORGOTTEN))
-        session_end_calls(&session->calls, ret);
-    session_end_calls(&session->leaving, ret);
+        session_end_calls(&session->calls, ret, error);
+    session_end_calls(&session->leaving, ret, error);
     if (!UTIL_MUTANT(RESPONSES_FORGOTTEN))
-        session_end_calls(&session->waiting_responses, ret);
+        session_end_calls(&session->waiting_responses, ret, error);
     while ((node = util_list_first(&session->receiving)) != NULL)
         hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
     /* After the pulls were stopped, which names the route. */

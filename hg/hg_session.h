@@ -93,6 +93,7 @@ struct hg_session {
     uint32_t local_key;
     uint32_t remote_index; /**< the peer's, valid if remote_known */
     uint32_t remote_key;
+    uint32_t remote_former_key;  /**< of the peer's session before that one, or 0 */
     uint64_t remote_incarnation; /**< 0 until the hello */
     uint32_t remote_epoch;       /**< of the peer's records (hg_once.h), in its hello */
     uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */

@@ -841,8 +841,8 @@ HG_PUBLIC hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg
 
 /**
  * Cancel the call of a handle. The callback still comes, once, with HG_CANCELED or, if the response was faster, with
- * HG_SUCCESS. Where the target may write to memory that the call has shown it, the callback waits until the target has let
- * go of that, or for a grace (qs_class_set_bulk_grace()). Nothing happens on a handle without a call in progress.
+ * HG_SUCCESS. Where the call has shown memory to the target, the callback waits until the target has let go of that, or for
+ * a grace (qs_class_set_bulk_grace()). Nothing happens on a handle without a call in progress.
  *
  * \param handle [IN] the handle
  *

@@ -337,7 +337,7 @@ HG_PUBLIC hg_return_t qs_class_set_cancel_nested(hg_class_t *hg_class, bool canc
 #define QS_BULK_GRACE_MAX_US UINT64_C(3600000000)
 
 /**
- * Set how long the callback of a call that ends early waits for the target to let go of the memory that it may write to. When a
+ * Set how long the callback of a call that ends early waits for the target to let go of the memory that it was shown. When a
  * bulk handle of such memory is freed before the target has answered, memory that the library allocated is kept
  * until it does; for memory of the user the connection is cut where the transport would go on writing, which ends the
  * other calls to that target, too.

@@ -183,22 +183,45 @@ static void transfer_of_another_context_is_not_said_to_be_over(void)
     free(ours);
 }
 
-/* Memory that the target may only read is no reason to wait. */
-static void call_with_memory_to_be_read_ends_at_once(void)
+/* A call whose pull is under way is cancelled, and its memory freed as soon as the callback has come, as programs do. */
+static void cancel_a_pull(unsigned char *theirs, hg_bulk_t local, unsigned int turns)
 {
-    unsigned char theirs[100] = {0};
-    hg_bulk_t origin;
+    hg_bulk_t origin = bulk_over(keeper.pair.origin.hg_class, theirs, LARGE, HG_BULK_READ_ONLY);
+
+    keeper_send(origin);
+    HG_PAIR_OK(keeper_move(keeper.pair.target.contexts[0], HG_BULK_PULL, local, LARGE));
+    for (unsigned int i = 0; i < turns; i++)
+        hg_pair_turn(&keeper.pair);
+    HG_PAIR_OK(HG_Cancel(keeper.call.handle));
+    HG_PAIR_RET(hg_pair_call_wait(&keeper.call), HG_CANCELED);
+    HG_PAIR_OK(HG_Bulk_free(origin));
+    (void)keeper_wait();
+    keeper_answer(HG_CANCELED);
+}
+
+/* Memory that is withdrawn while a peer reads it costs the connection: so it is let go of first. */
+static void cancelled_pull_costs_no_other_call(void)
+{
+    unsigned char *theirs = calloc(1, LARGE);
+    unsigned char *ours = calloc(1, LARGE);
+    struct hg_pair_call other = {0};
+    hg_handle_t held;
+    hg_bulk_t local;
 
     keeper_open(NULL);
     HG_PAIR_OK(qs_class_set_bulk_grace(keeper.pair.origin.hg_class, QS_BULK_GRACE_MAX_US));
-    origin = bulk_over(keeper.pair.origin.hg_class, theirs, sizeof(theirs), HG_BULK_READ_ONLY);
-    keeper_send(origin);
-    HG_PAIR_OK(HG_Cancel(keeper.call.handle));
-    HG_PAIR_OK(HG_Trigger(keeper.pair.origin.contexts[0], 0, 1, NULL));
-    SUPPORT_CHECK(atomic_load(&keeper.call.calls) == 1);
-    keeper_answer(HG_CANCELED);
-    HG_PAIR_OK(HG_Bulk_free(origin));
+    local = bulk_over(keeper.pair.target.hg_class, ours, LARGE, HG_BULK_READWRITE);
+    held = hg_pair_call_hold(&keeper.pair, &other, &(struct hg_pair_blob){0});
+    for (unsigned int turns = 1; turns < 256; turns *= 2)
+        cancel_a_pull(theirs, local, turns);
+    hg_pair_respond(held, &(struct hg_pair_blob){0});
+    HG_PAIR_FINISH(&other, HG_SUCCESS);
+    SUPPORT_CHECK(hg_pair_counters(keeper.pair.origin.hg_class).route_down == 0);
+    SUPPORT_CHECK(hg_pair_counters(keeper.pair.target.hg_class).route_down == 0);
+    HG_PAIR_OK(HG_Bulk_free(local));
     hg_pair_close(&keeper.pair);
+    free(theirs);
+    free(ours);
 }
 
 /* An attempt that was given up has let go of the memory before its call ends well by the second one. */
@@ -416,7 +439,7 @@ const struct support_case hg_bulk_safety_cases[] = {
     SUPPORT_CASE(transfer_begun_elsewhere_ends_with_the_call),
     SUPPORT_CASE(transfer_of_an_answered_call_ends_with_its_cancel),
     SUPPORT_CASE(transfer_of_another_context_is_not_said_to_be_over),
-    SUPPORT_CASE(call_with_memory_to_be_read_ends_at_once),
+    SUPPORT_CASE(cancelled_pull_costs_no_other_call),
     SUPPORT_CASE(given_up_attempt_lets_go_of_the_memory),
     SUPPORT_CASE(destroyed_context_waits_for_no_target),
     SUPPORT_CASE(descriptor_leads_to_third_parties_only_where_allowed),

@@ -6,9 +6,12 @@
  *
  * The parameter is "connections" or "datagrams".
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hg/hg_context.h"
+#include "hg/hg_session.h"
 #include "tests/support/fake_wire.h"
 #include "tests/support/hg_pair.h"
 #include "util/util_alloc.h"
@@ -248,6 +251,57 @@ static void target_that_dies_ends_the_calls_and_its_successor_serves(void)
         }
         wire_close(&pair);
     }
+}
+
+/* As when a transfer has broken, or nothing could be sent for a while. */
+static void target_gives_up_its_session(struct hg_pair *pair)
+{
+    struct hg_context *context = pair->target.contexts[0];
+
+    util_lock_take(&context->lock);
+    SUPPORT_CHECK(!util_list_empty(&context->sessions));
+    hg_session_end(util_container_of(util_list_first(&context->sessions), struct hg_session, link), -ECONNRESET);
+    util_lock_drop(&context->lock);
+}
+
+/* Nothing tells the origin, whose session goes on: it learns from the answer to its ping that there is another one now, and must
+ * not wait for what the other has forgotten. */
+static void calls_of_a_session_that_the_target_gave_up_end(void)
+{
+    struct qs_result result;
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call calls[20];
+    struct hg_pair pair;
+
+    if (!datagrams())
+        support_suite_skip("a connection ends for both");
+    now_ns = UTIL_CLOCK_NS_PER_S;
+    util_clock_replace(simulated_clock);
+    wire_open(&pair);
+    hg_pair_check_works(&pair);
+    for (unsigned int round = 0; round < 3; round++) {
+        for (unsigned int i = 0; i < 20; i++)
+            hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
+        for (unsigned int turn = 0; turn < 50; turn++)
+            hg_pair_turn(&pair);
+        target_gives_up_its_session(&pair);
+        for (unsigned int i = 0; i < 20; i++)
+            hg_pair_respond(hg_pair_take_held(&pair), &in); /* into the void */
+        for (unsigned int turn = 0; turn < 100 && atomic_load(&calls[19].calls) == 0; turn++) {
+            now_ns += 100 * UTIL_CLOCK_NS_PER_MS;
+            hg_pair_turn(&pair);
+        }
+        for (unsigned int i = 0; i < 20; i++) {
+            SUPPORT_CHECK(atomic_load(&calls[i].calls) == 1);
+            HG_PAIR_RET(calls[i].ret, HG_HOSTUNREACH);
+            HG_PAIR_OK(qs_handle_get_result(calls[i].handle, &result, sizeof(result)));
+            SUPPORT_CHECK(result.outcome == QS_OUTCOME_UNKNOWN);
+            hg_pair_call_end(&calls[i]);
+        }
+        hg_pair_check_works(&pair);
+    }
+    util_clock_replace(NULL);
+    wire_close(&pair);
 }
 
 static void origin_that_dies_harms_nobody_else(void)
@@ -495,6 +549,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(lost_frames_end_calls_once),
     SUPPORT_CASE(doubled_frames_end_calls_once),
     SUPPORT_CASE(target_that_dies_ends_the_calls_and_its_successor_serves),
+    SUPPORT_CASE(calls_of_a_session_that_the_target_gave_up_end),
     SUPPORT_CASE(origin_that_dies_harms_nobody_else),
     SUPPORT_CASE(nobody_there_ends_calls_with_hostunreach),
     SUPPORT_CASE(cancel_never_revokes_memory_that_is_being_read),

@@ -86,9 +86,9 @@ void sim_check_ended(const struct sim_call *call, const struct sim_node *node)
     if (call->sure && (call->ret != HG_SUCCESS || (reports_move(call->kind) && !call->moved)))
         sim_fail("call %llu ends with %s though all is well", (unsigned long long)call->id,
                  HG_Error_to_string(call->ret));
-    /* An answer in the queue beats the clock: what came before this turn began was there to be read. The callback of a push
-     * may be some turns behind its end. */
-    if (call->kind == SIM_PUSH && deadline_ns < seen_ns)
+    /* An answer in the queue beats the clock: what came before this turn began was there to be read. The callback of one that
+     * has shown memory may be some turns behind its end. */
+    if (reports_move(call->kind) && deadline_ns < seen_ns)
         seen_ns = deadline_ns;
     if (call->ret == HG_TIMEOUT && call->answered_ns != 0 && call->answered_ns <= seen_ns)
         sim_fail("call %llu has timed out with its answer in the queue", (unsigned long long)call->id);
@@ -99,8 +99,8 @@ void sim_check_ended(const struct sim_call *call, const struct sim_node *node)
         if (fake_fi_now_ns() < deadline_ns)
             sim_fail("call %llu has timed out too early", (unsigned long long)call->id);
     }
-    /* A call whose target may be writing to its memory waits for it, but not for ever: from when it noticed. */
-    if (call->kind == SIM_PUSH)
+    /* A call whose target may be at its memory waits for it, but not for ever: from when it noticed. */
+    if (reports_move(call->kind))
         deadline_ns += QS_BULK_GRACE_DEFAULT_US * UTIL_CLOCK_NS_PER_US + node->away_ns;
     /* A node that was away may be late by that; the turn before this one must have been in time. */
     if (call->timeout_ns != 0 && node->turned_before_ns > deadline_ns + SLACK_NS)
