@@ -194,8 +194,25 @@ static void dispatch_received(struct hg_handle *handle, const struct hg_header *
         dispatch_pulled(handle, error);
 }
 
+/* Whether a later attempt of the request in @handle has come already, or this very message: frames may overtake each other, and
+ * what an old connection has left is read beside the new one. The origin waits for the last attempt alone. */
+static bool dispatch_is_overtaken(const struct hg_handle *handle, const struct hg_session *session,
+                                  const struct hg_header *header)
+{
+    return header->attempt < handle->once.attempt || (handle->session == session && handle->tag == header->tag);
+}
+
+/* Drops an attempt that nobody waits for, and what its origin keeps for it. */
+static void dispatch_drop_overtaken(struct hg_session *session, const struct hg_header *header,
+                                    const struct hg_handle *last)
+{
+    hg_session_taken(session);
+    if (last->session != session || last->tag != header->tag)
+        hg_session_control(session, HG_MESSAGE_RELEASE, header->tag);
+}
+
 /* The request in @handle has come before and has not been answered: its answer goes to where it came from now. */
-static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session, uint64_t tag)
+static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session, const struct hg_header *header)
 {
     struct hg_session *before = handle->session;
 
@@ -209,7 +226,8 @@ static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session
     hg_session_control(before, HG_MESSAGE_RELEASE, handle->tag); /* the input came with the attempt before */
     hg_session_ref(session);
     handle->session = session;
-    handle->tag = tag;
+    handle->tag = header->tag;
+    handle->once.attempt = header->attempt;
     hg_serving_add(&session->serving, handle);
     hg_session_unref(before);
 }
@@ -229,7 +247,10 @@ static void dispatch_repeated(struct hg_session *session, const struct hg_header
 
     if (found->verdict == HG_ONCE_RUNNING) {
         hg_handle_unref_locked(handle);
-        dispatch_rejoin(found->handle, session, header->tag);
+        if (dispatch_is_overtaken(found->handle, session, header))
+            dispatch_drop_overtaken(session, header, found->handle);
+        else
+            dispatch_rejoin(found->handle, session, header);
         return;
     }
     if (found->verdict == HG_ONCE_ANSWERED && hg_respond_again_locked(handle, found) == 0) {
@@ -262,7 +283,8 @@ static bool dispatch_is_new(struct hg_session *session, const struct hg_header *
     if ((header->flags & HG_MESSAGE_SEQUENCED) == 0)
         return true;
     hg_once_look_up(session, header, handle, &found);
-    if (found.verdict == HG_ONCE_RUNNING && hg_handle_state(found.handle) == HG_HANDLE_RECEIVING) {
+    if (found.verdict == HG_ONCE_RUNNING && hg_handle_state(found.handle) == HG_HANDLE_RECEIVING &&
+        !dispatch_is_overtaken(found.handle, session, header)) {
         dispatch_restart(found.handle);
         hg_once_look_up(session, header, handle, &found);
     }

@@ -287,6 +287,7 @@ static void once_add(struct hg_once *once, struct hg_once_origin *origin, const 
     handle->once = (struct hg_once_place){.origin = origin,
                                           .sequence = sequence,
                                           .first = sequence - header->behind,
+                                          .attempt = header->attempt,
                                           .may_have_run = header->attempt > 1};
     found->verdict = HG_ONCE_NEW;
 }

@@ -56,6 +56,7 @@ struct hg_once_place {
     struct hg_once_origin *origin; /**< NULL: the request is of another kind; it stays while there is a place in it */
     uint64_t sequence;
     uint64_t first;    /**< the origin may still ask for this number and those above it */
+    uint16_t attempt;  /**< the last one that has come */
     bool may_have_run; /**< in an earlier life of the service, which alone can know */
 };
 

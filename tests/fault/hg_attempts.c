@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * Attempts of a call that runs at most once which meet each other at the target, and what becomes of the call, its memory and
+ * what serves it when it ends between two of them.
+ */
+#include <string.h>
+
+#include "hg/hg_frame.h"
+#include "hg/hg_header.h"
+#include "tests/support/wire_pair.h"
+
+enum {
+    LATE_MAX = 64,
+    LATE_SIZE = 16384,
+};
+
+static struct hg_pair pair;
+
+/* --- frames that come late --------------------------------------------------------------------------------- */
+
+/* Frames with requests, kept back in the order in which they were sent, and the stranger who delivers them: over datagrams
+ * nobody looks where a frame comes from. */
+static struct {
+    bool keeps;
+    unsigned char bytes[LATE_MAX][LATE_SIZE];
+    size_t sizes[LATE_MAX];
+    unsigned int attempts[LATE_MAX];
+    unsigned int count;
+    struct na_class *na_class;
+    struct na_context *context;
+    struct na_route *route;
+} late;
+
+/* Of the first message of a frame; 0: it is no request that runs at most once. */
+static unsigned int attempt_of(const unsigned char *data, size_t size)
+{
+    struct hg_frame_header frame;
+    struct hg_frame_hello hello;
+    struct hg_header header;
+    const unsigned char *payload;
+    size_t message_size;
+    size_t offset;
+    bool has_hello;
+
+    SUPPORT_CHECK(hg_frame_decode(data, size, &frame, &hello, &has_hello, &offset) == HG_FRAME_KIND_FRAME);
+    if (offset == size || hg_header_decode(data + offset, size - offset, &header, &payload, &message_size) != 0)
+        return 0;
+    return header.type == HG_MESSAGE_REQUEST && (header.flags & HG_MESSAGE_SEQUENCED) != 0 ? header.attempt : 0;
+}
+
+static bool late_tap(unsigned char *data, size_t *size, size_t capacity)
+{
+    unsigned int attempt = late.keeps ? attempt_of(data, *size) : 0;
+
+    (void)capacity;
+    if (attempt == 0)
+        return true;
+    SUPPORT_CHECK(late.count < LATE_MAX && *size <= LATE_SIZE);
+    memcpy(late.bytes[late.count], data, *size);
+    late.sizes[late.count] = *size;
+    late.attempts[late.count++] = attempt;
+    return false;
+}
+
+static void late_frame(void *arg, struct na_route *route, const void *data, size_t size)
+{
+    (void)arg;
+    (void)route;
+    (void)data;
+    (void)size;
+}
+
+static void late_down(void *arg, struct na_route *route, int error)
+{
+    (void)arg;
+    (void)route;
+    support_suite_fail("the stranger's route went down: %d", error);
+}
+
+static void late_up(void *arg, struct na_route *route)
+{
+    (void)arg;
+    (void)route;
+}
+
+static void late_open(void)
+{
+    static const struct na_upcalls upcalls = {
+        .frame = late_frame, .accept = late_up, .route_up = late_up, .route_down = late_down};
+    const struct na_config config = {.uri = "wire://late"};
+
+    memset(&late, 0, sizeof(late));
+    SUPPORT_CHECK(na_class_open(&config, &late.na_class) == 0);
+    SUPPORT_CHECK(na_context_open(late.na_class, 0, &upcalls, NULL, &late.context) == 0);
+    SUPPORT_CHECK(na_route_open(late.context, "wire://target", 0, NULL, &late.route) == 0);
+    late.keeps = true;
+    fake_wire.tap = late_tap;
+}
+
+static void late_close(void)
+{
+    fake_wire.tap = NULL;
+    na_route_close(late.route);
+    na_context_close(late.context, 0);
+    na_class_close(late.na_class);
+}
+
+/* Delivers the frame number @n of an attempt. */
+static void late_deliver(unsigned int attempt, unsigned int n)
+{
+    unsigned int i = 0;
+    struct na_frame *frame = na_frame_get(late.context);
+
+    SUPPORT_CHECK(frame != NULL);
+    for (; i < late.count && (late.attempts[i] != attempt || n > 0); i++)
+        n -= late.attempts[i] == attempt;
+    SUPPORT_CHECK(i < late.count);
+    memcpy(frame->data, late.bytes[i], late.sizes[i]);
+    frame->size = late.sizes[i];
+    late.keeps = false;
+    SUPPORT_CHECK(na_send(late.route, frame) == 0);
+    late.keeps = true;
+    (void)hg_pair_step_target(&pair);
+}
+
+static unsigned int late_frames_of(unsigned int attempt)
+{
+    unsigned int count = 0;
+
+    for (unsigned int i = 0; i < late.count; i++)
+        count += late.attempts[i] == attempt;
+    return count;
+}
+
+/* --- the scene --------------------------------------------------------------------------------------------- */
+
+/* Attempts of 50 ms, as many as are needed, and no long pauses. */
+static const struct qs_retry patient = {.attempts_max = 10, .attempt_timeout_us = 50000, .pause_max_us = 1000};
+
+static void open_pair(const struct qs_retry *retry)
+{
+    wire_pair_open(&pair);
+    HG_PAIR_OK(
+        qs_registered_set_method(pair.origin.hg_class, pair.origin.ids[HG_PAIR_HOLD], QS_METHOD_AT_MOST_ONCE, retry));
+    hg_pair_check_works(&pair);
+}
+
+/* The call is answered, with its own input, in its attempt number @attempts and at once. */
+static void finish(struct hg_pair_call *call, unsigned int attempts, uint64_t size)
+{
+    struct qs_result result;
+
+    SUPPORT_CHECK(atomic_load(&pair.held_count) == 1);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    for (unsigned int i = 0; i < 20; i++)
+        hg_pair_turn(&pair);
+    SUPPORT_CHECK(atomic_load(&call->calls) == 1 && call->ret == HG_SUCCESS);
+    SUPPORT_CHECK(call->out.size == size && hg_pair_is_filled(call->out.data, size, 7));
+    HG_PAIR_OK(qs_handle_get_result(call->handle, &result, sizeof(result)));
+    SUPPORT_CHECK(result.attempts == attempts && result.outcome == QS_OUTCOME_EXECUTED);
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).bad_frames == 0);
+    hg_pair_call_end(call);
+}
+
+/* --- overtaken ----------------------------------------------------------------------------------------------- */
+
+static void start_late(struct hg_pair_call *call, unsigned char *bytes, uint64_t size)
+{
+    struct hg_pair_blob in = {.size = size, .data = bytes};
+
+    fake_wire.no_connections = true;
+    open_pair(&patient);
+    late_open();
+    hg_pair_fill(bytes, size, 7);
+    hg_pair_call_begin(&pair, call, HG_PAIR_HOLD);
+    call->read_blob = true;
+    hg_pair_call_forward(call, &in);
+    while (late_frames_of(2) == 0)
+        wire_pair_pass(&pair, 10);
+    for (unsigned int i = 0; i < 20; i++)
+        hg_pair_turn(&pair);
+}
+
+/* The answer goes to the attempt that the origin waits for, whatever comes when. */
+static void late_attempt_does_not_take_the_answer(void)
+{
+    static unsigned char bytes[100];
+    struct hg_pair_call call;
+
+    start_late(&call, bytes, sizeof(bytes));
+    late_deliver(2, 0);
+    SUPPORT_CHECK(atomic_load(&pair.held_count) == 1);
+    late_deliver(2, 0); /* twice the same is no further attempt */
+    late_deliver(1, 0);
+    finish(&call, 2, sizeof(bytes));
+    late_close();
+    wire_pair_close(&pair);
+}
+
+static void late_pieces_do_not_throw_away_those_of_the_next_attempt(void)
+{
+    static unsigned char bytes[40000];
+    struct hg_pair_call call;
+    unsigned int pieces;
+
+    start_late(&call, bytes, sizeof(bytes));
+    pieces = late_frames_of(1);
+    SUPPORT_CHECK(pieces > 2 && late_frames_of(2) == pieces);
+    for (unsigned int i = 0; i < pieces; i++) {
+        late_deliver(2, i);
+        if (i + 1 < pieces)
+            late_deliver(1, i);
+    }
+    finish(&call, 2, sizeof(bytes));
+    late_close();
+    wire_pair_close(&pair);
+}
+
+static const struct support_case attempt_cases[] = {
+    SUPPORT_CASE(late_attempt_does_not_take_the_answer),
+    SUPPORT_CASE(late_pieces_do_not_throw_away_those_of_the_next_attempt),
+    {NULL, NULL, 0},
+};
+
+int main(int argc, char **argv)
+{
+    static const struct support_case *const tables[] = {attempt_cases, NULL};
+
+    return support_suite_main(argc, argv, tables, wire_pair_setup);
+}
