@@ -151,7 +151,7 @@ uint8_t HG_Bulk_get_context_id(hg_bulk_t handle)
 
 void hg_bulk_api_set_sender(hg_bulk_t bulk, struct hg_handle *handle)
 {
-    struct hg_nested call;
+    const struct hg_nested *call = &handle->parent; /* constant while the request runs */
 
     /* A handle of our own may be in use by other threads, and has no sender. */
     if (bulk == HG_BULK_NULL || bulk->kind != BULK_KIND_REMOTE)
@@ -159,16 +159,13 @@ void hg_bulk_api_set_sender(hg_bulk_t bulk, struct hg_handle *handle)
     bulk->sender_context = handle->info.context_id;
     hg_addr_ref(handle->info.addr);
     bulk->sender.addr = handle->info.addr;
-    if (!handle->target || handle->session == NULL)
+    if (!handle->target || handle->to_self)
         return;
-    util_lock_take(&handle->owner->lock); /* another attempt of the call may give it another tag */
-    hg_nested_of(handle, &call);
-    util_lock_drop(&handle->owner->lock);
-    bulk->sender.context = call.context;
-    bulk->sender.session_index = call.session_index;
-    bulk->sender.session_key = call.session_key;
-    bulk->sender.tag = call.tag;
-    bulk->sender.origin_context = call.origin_context;
+    bulk->sender.context = call->context;
+    bulk->sender.session_index = call->session_index;
+    bulk->sender.session_key = call->session_key;
+    bulk->sender.tag = call->tag;
+    bulk->sender.origin_context = call->origin_context;
 }
 
 /* --- access ------------------------------------------------------------------------------------------------ */

@@ -146,22 +146,21 @@ void hg_bulk_api_cancel_all_locked(struct util_list *transfers)
 
 static void bulk_op_done(struct bulk_transfer *transfer, int error);
 
-static bool bulk_op_serves(const struct hg_bulk_transfer *op, const struct hg_session *session, uint64_t tag)
+static bool bulk_op_serves(const struct hg_bulk_transfer *op, const struct hg_nested *call)
 {
-    return op->call.context == session->context && op->call.session_index == session->local_index &&
-           op->call.session_key == session->local_key && op->call.tag == tag;
+    return op->call.context == call->context && op->call.session_index == call->session_index &&
+           op->call.session_key == call->session_key && op->call.tag == call->tag;
 }
 
 /* Whether another context moves such memory. Its transfers are left to it, and so is the word of their end: nobody says that
  * there are none. */
-static bool bulk_is_abroad(const struct hg_session *session, uint64_t tag)
+static bool bulk_is_abroad(struct hg_class *hg_class, const struct hg_nested *call)
 {
-    struct hg_class *hg_class = session->context->hg_class;
     bool found = false;
 
     util_lock_take(&hg_class->bulks.lock);
     util_list_each (node, &hg_class->bulk_abroad)
-        found = found || bulk_op_serves(util_container_of(node, struct hg_bulk_transfer, abroad_link), session, tag);
+        found = found || bulk_op_serves(util_container_of(node, struct hg_bulk_transfer, abroad_link), call);
     util_lock_drop(&hg_class->bulks.lock);
     return found;
 }
@@ -185,21 +184,25 @@ static struct hg_bulk_transfer *bulk_op_behind(struct util_list *node)
 
 bool hg_bulk_api_withdraw_locked(struct hg_session *session, uint64_t tag, struct hg_handle *handle)
 {
+    struct hg_nested call = hg_nested_by_tag(session, tag);
     bool moving = false;
 
+    /* What was begun for an earlier attempt goes by the name that the request had then. */
+    if (handle != NULL && hg_handle_state(handle) == HG_HANDLE_RUNNING)
+        call = handle->parent;
     if (handle != NULL)
         util_list_each (node, &handle->transfers)
             bulk_op_owe(util_container_of(node, struct hg_bulk_transfer, parent_link), session, tag);
     util_list_each (node, &session->context->bulk.all) {
         struct hg_bulk_transfer *op = bulk_op_behind(node);
 
-        if (op != NULL && bulk_op_serves(op, session, tag)) {
+        if (op != NULL && bulk_op_serves(op, &call)) {
             bulk_op_owe(op, session, tag);
             bulk_transfer_cancel(&op->transfer);
         }
         moving = moving || (op != NULL && op->release == session && op->release_tag == tag);
     }
-    return moving || bulk_is_abroad(session, tag);
+    return moving || bulk_is_abroad(session->context->hg_class, &call);
 }
 
 /* The operation has ended: the last one that the origin of a cancelled call waits for tells it. */
@@ -393,12 +396,16 @@ static bool bulk_is_senders(const struct bulk_request *request)
 static struct hg_handle *bulk_find_call_locked(const struct bulk_request *request)
 {
     const struct bulk_sender *call = &request->args.origin->sender;
-    const struct hg_session *session;
 
     if (!bulk_is_senders(request) || call->context != request->context)
         return NULL;
-    session = hg_session_find(request->context, call->session_index, call->session_key);
-    return session == NULL ? NULL : hg_serving_find(&session->serving, call->tag, call->origin_context);
+    return hg_nested_find_locked(request->context, &(struct hg_nested){
+                                                       .context = request->context,
+                                                       .session_index = call->session_index,
+                                                       .session_key = call->session_key,
+                                                       .origin_context = call->origin_context,
+                                                       .tag = call->tag,
+                                                   });
 }
 
 /* The request that the calling thread serves, if the transfer is to end with it. */

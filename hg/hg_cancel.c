@@ -90,6 +90,7 @@ bool hg_cancel_join_locked(struct hg_handle *handle)
 void hg_cancel_answered_locked(struct hg_handle *handle)
 {
     hg_serving_remove(hg_handle_serving(handle), handle);
+    util_list_remove(&handle->rejoined_link);
     while (util_list_pop(&handle->children) != NULL)
         continue;
     while (util_list_pop(&handle->transfers) != NULL)

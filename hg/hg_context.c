@@ -164,6 +164,7 @@ static void context_init(struct hg_context *context, struct hg_class *hg_class, 
     util_list_init(&context->handles_idle_target);
     util_list_init(&context->handles_all);
     hg_serving_init(&context->serving_self);
+    util_list_init(&context->rejoined);
     hg_admit_init(&context->admit);
     util_list_init(&context->retrying);
     util_map_init(&context->retry_peers, 0);

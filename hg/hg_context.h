@@ -91,6 +91,7 @@ struct hg_context {
     struct util_list handles_all;   /**< idle or not */
     struct hg_admit admit;          /**< requests that are here, and whose */
     struct hg_serving serving_self; /**< received calls to oneself that are READY or RUNNING */
+    struct util_list rejoined;      /**< requests that got another tag while they run (hg_nested.h) */
     struct util_bufs bufs;          /**< received payloads */
     struct util_wheel wheel;
     uint32_t lazy_timers; /**< of those in the wheel, the ones that the clock is not asked for in each turn */

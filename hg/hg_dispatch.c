@@ -229,6 +229,7 @@ static void dispatch_rejoin(struct hg_handle *handle, struct hg_session *session
     handle->tag = header->tag;
     handle->once.attempt = header->attempt;
     hg_serving_add(&session->serving, handle);
+    hg_nested_rejoined_locked(handle);
     hg_session_unref(before);
 }
 
@@ -408,7 +409,7 @@ static bool dispatch_take(struct hg_handle *handle)
     if (session != NULL)
         hg_session_taken(session);
     hg_admit_taken_locked(handle);
-    hg_nested_of(handle, &handle->parent);
+    hg_nested_begin_locked(handle);
     hg_handle_move(handle, HG_HANDLE_RUNNING);
     hg_tally_begin(&handle->owner->tally, handle->rpc, HG_TALLY_TARGET, &handle->sample, 0);
     return true;

@@ -81,6 +81,7 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     util_list_init(&handle->children);
     util_list_init(&handle->transfers);
     util_list_init(&handle->parent_link);
+    util_list_init(&handle->rejoined_link);
     util_list_init(&handle->fences);
     util_list_init(&handle->cancel.completion.link);
     util_list_init(&handle->completion.link);

@@ -119,6 +119,7 @@ struct hg_handle {
     struct util_list children;             /**< target: calls that end with it, by parent_link */
     struct util_list transfers;            /**< target: bulk transfers that do */
     struct util_list parent_link;          /**< origin: in the children of the request that it serves */
+    struct util_list rejoined_link;        /**< target: owner->rejoined */
     bool refused;                          /**< target: its handler did not run, which the answer says */
     bool admitted;                         /**< target: it counts in owner->admit */
     uint64_t share_bytes;                  /**< target: what its input adds to session->share, while admitted */
@@ -126,7 +127,8 @@ struct hg_handle {
     struct hg_once_place once;             /**< target */
     struct hg_retry retry;                 /**< origin */
     bool parent_set;                       /**< origin: parent is the user's word */
-    struct hg_nested parent;               /**< origin: the request that this call serves; target: what serves it */
+    struct hg_nested parent; /**< origin: the request that this call serves; target: what it is to those who
+                                              serve it, constant while it runs */
 
     /* Memory that the call shows to its target; origin. */
     struct hg_fence *fence;        /**< owned: what its input describes; NULL: nothing so far */

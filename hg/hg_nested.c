@@ -17,16 +17,40 @@
 /* Static TLS, see hg_queue.c. */
 static _Thread_local const struct hg_nested *nested_running __attribute__((tls_model("initial-exec")));
 
-void hg_nested_of(const struct hg_handle *handle, struct hg_nested *nested)
+struct hg_nested hg_nested_by_tag(const struct hg_session *session, uint64_t tag)
 {
-    const struct hg_session *session = handle->session;
+    return (struct hg_nested){
+        .context = session->context,
+        .session_index = session->local_index,
+        .session_key = session->local_key,
+        .origin_context = session->target_context,
+        .tag = tag,
+        .deadline_ns = UINT64_MAX,
+    };
+}
 
-    nested->context = handle->owner;
-    nested->session_index = session != NULL ? session->local_index : 0;
-    nested->session_key = session != NULL ? session->local_key : 0;
-    nested->origin_context = handle->info.context_id;
-    nested->tag = handle->tag;
-    nested->deadline_ns = handle->deadline_ns;
+void hg_nested_begin_locked(struct hg_handle *handle)
+{
+    if (handle->session != NULL)
+        handle->parent = hg_nested_by_tag(handle->session, handle->tag);
+    else
+        handle->parent = (struct hg_nested){.context = handle->owner, .tag = handle->tag};
+    handle->parent.origin_context = handle->info.context_id;
+    handle->parent.deadline_ns = handle->deadline_ns;
+}
+
+void hg_nested_rejoined_locked(struct hg_handle *handle)
+{
+    /* One that has not begun to run is served by nobody yet. */
+    if (hg_handle_state(handle) == HG_HANDLE_RUNNING && util_list_empty(&handle->rejoined_link))
+        util_list_push(&handle->owner->rejoined, &handle->rejoined_link);
+}
+
+static bool nested_is_same(const struct hg_nested *one, const struct hg_nested *other)
+{
+    return one->context == other->context && one->session_index == other->session_index &&
+           one->session_key == other->session_key && one->origin_context == other->origin_context &&
+           one->tag == other->tag;
 }
 
 void hg_nested_now(struct hg_nested *nested)
@@ -47,13 +71,7 @@ const struct hg_nested *hg_nested_swap(const struct hg_nested *nested)
 
 void hg_nested_answered(const struct hg_handle *handle)
 {
-    const struct hg_nested *running = nested_running;
-    const struct hg_session *session = handle->session;
-
-    if (running == NULL || running->tag != handle->tag || running->context != handle->owner)
-        return;
-    if (session != NULL ? running->session_key == session->local_key && running->session_index == session->local_index
-                        : running->session_key == 0 && running->origin_context == handle->info.context_id)
+    if (nested_running != NULL && nested_is_same(nested_running, &handle->parent))
         nested_running = NULL;
 }
 
@@ -71,18 +89,31 @@ static const struct hg_serving *nested_serving(struct hg_context *context, const
     return session == NULL ? NULL : &session->serving;
 }
 
+/* Among those whose calls were tried again while they run: there are few. */
+static struct hg_handle *nested_find_rejoined(const struct hg_context *context, const struct hg_nested *nested)
+{
+    util_list_each (node, &context->rejoined) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, rejoined_link);
+
+        if (nested_is_same(&handle->parent, nested))
+            return handle;
+    }
+    return NULL;
+}
+
 struct hg_handle *hg_nested_find_locked(struct hg_context *context, const struct hg_nested *nested)
 {
     const struct hg_serving *serving = nested_serving(context, nested);
+    struct hg_handle *handle = NULL;
 
-    return serving == NULL ? NULL : hg_serving_find(serving, nested->tag, nested->origin_context);
+    if (serving != NULL)
+        handle = hg_serving_find(serving, nested->tag, nested->origin_context);
+    return handle != NULL ? handle : nested_find_rejoined(context, nested);
 }
 
 bool hg_nested_over_locked(struct hg_context *context, const struct hg_nested *nested)
 {
-    const struct hg_serving *serving = nested_serving(context, nested);
-
-    return serving != NULL && hg_serving_find(serving, nested->tag, nested->origin_context) == NULL;
+    return nested_serving(context, nested) != NULL && hg_nested_find_locked(context, nested) == NULL;
 }
 
 hg_return_t qs_handle_set_parent(hg_handle_t handle, hg_handle_t parent)
@@ -100,8 +131,6 @@ hg_return_t qs_handle_set_parent(hg_handle_t handle, hg_handle_t parent)
     handle->parent = (struct hg_nested){.deadline_ns = UINT64_MAX};
     if (parent == HG_HANDLE_NULL)
         return HG_SUCCESS;
-    util_lock_take(&parent->owner->lock);
-    hg_nested_of(parent, &handle->parent);
-    util_lock_drop(&parent->owner->lock);
+    handle->parent = parent->parent; /* which stays what it is while it runs */
     return HG_SUCCESS;
 }

@@ -16,6 +16,7 @@
 
 struct hg_context;
 struct hg_handle;
+struct hg_session;
 
 struct hg_nested {
     const struct hg_context *context; /**< that received the request, only to be compared; NULL: none is served */
@@ -26,8 +27,14 @@ struct hg_nested {
     uint64_t deadline_ns; /**< UINT64_MAX: none */
 };
 
-/** What a received request is to those who serve it. The caller has a reference. */
-void hg_nested_of(const struct hg_handle *handle, struct hg_nested *nested);
+/** A received request is about to run: notes in it what it is to those who serve it. That stays so until it is answered, also when a
+ *  later attempt of its call gives it another session and tag. Needs the lock of its owner. */
+void hg_nested_begin_locked(struct hg_handle *handle);
+/** The request has been given another session and tag. Needs the lock of its owner. */
+void hg_nested_rejoined_locked(struct hg_handle *handle);
+
+/** What a request on this session is called by its origin. */
+struct hg_nested hg_nested_by_tag(const struct hg_session *session, uint64_t tag);
 
 /** What this thread serves now; all zero: nothing. */
 void hg_nested_now(struct hg_nested *nested);

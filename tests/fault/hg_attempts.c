@@ -217,9 +217,169 @@ static void late_pieces_do_not_throw_away_those_of_the_next_attempt(void)
     wire_pair_close(&pair);
 }
 
+/* --- what serves a call ------------------------------------------------------------------------------------------ */
+
+enum { MEMORY_SIZE = 200000 };
+
+/* A call that shows memory to its target, and the handler that pushes into it when it is told to. */
+static struct {
+    unsigned char memory[MEMORY_SIZE];
+    hg_bulk_t exposed;
+    hg_handle_t handle;
+    hg_id_t id;
+    unsigned int ended;
+    hg_return_t ret;
+
+    hg_handle_t held;
+    hg_bulk_t origin_bulk;
+    hg_bulk_t local;
+    bool pushing;
+    hg_return_t push_ret;
+} shown;
+
+static hg_return_t shown_handler(hg_handle_t handle)
+{
+    hg_size_t size = MEMORY_SIZE;
+
+    SUPPORT_CHECK(shown.held == HG_HANDLE_NULL);
+    shown.held = handle;
+    HG_PAIR_OK(HG_Get_input(handle, &shown.origin_bulk));
+    HG_PAIR_OK(HG_Bulk_create(pair.target.hg_class, 1, NULL, &size, HG_BULK_READWRITE, &shown.local));
+    return HG_SUCCESS;
+}
+
+static hg_return_t shown_pushed(const struct hg_cb_info *info)
+{
+    shown.pushing = false;
+    shown.push_ret = info->ret;
+    return HG_SUCCESS;
+}
+
+/* Begins a push that takes so many turns. */
+static hg_return_t shown_push(unsigned int turns)
+{
+    hg_return_t ret;
+
+    fake_wire.rma_delay = turns;
+    ret = HG_Bulk_transfer(pair.target.contexts[0], shown_pushed, NULL, HG_BULK_PUSH, HG_Get_info(shown.held)->addr,
+                           shown.origin_bulk, 0, shown.local, 0, MEMORY_SIZE, HG_OP_ID_IGNORE);
+    shown.pushing = ret == HG_SUCCESS;
+    return ret;
+}
+
+/* The memory is handed back. */
+static hg_return_t shown_ended(const struct hg_cb_info *info)
+{
+    SUPPORT_CHECK(!shown.pushing);
+    shown.ended++;
+    shown.ret = info->ret;
+    return HG_SUCCESS;
+}
+
+static void shown_start(const struct qs_retry *retry)
+{
+    hg_size_t size = MEMORY_SIZE;
+    void *base = shown.memory;
+
+    open_pair(retry);
+    shown.id = hg_pair_register_both(&pair, "show", hg_proc_hg_bulk_t, NULL, shown_handler);
+    HG_PAIR_OK(qs_registered_set_method(pair.origin.hg_class, shown.id, QS_METHOD_AT_MOST_ONCE, retry));
+    HG_PAIR_OK(HG_Bulk_create(pair.origin.hg_class, 1, &base, &size, HG_BULK_READWRITE, &shown.exposed));
+    HG_PAIR_OK(HG_Create(pair.origin.contexts[0], pair.addr, shown.id, &shown.handle));
+    HG_PAIR_OK(HG_Forward(shown.handle, shown_ended, NULL, &shown.exposed));
+    HG_PAIR_UNTIL(&pair, shown.held != HG_HANDLE_NULL);
+}
+
+/* The call ends as cancelled, when nothing is moved any more. */
+static void shown_expect_cancelled(void)
+{
+    for (unsigned int i = 0; i < 600 && shown.ended == 0; i++)
+        hg_pair_turn(&pair);
+    SUPPORT_CHECK(shown.ended == 1 && shown.ret == HG_CANCELED);
+    SUPPORT_CHECK(qs_handle_cancelled(shown.held));
+    HG_PAIR_UNTIL(&pair, !shown.pushing);
+}
+
+static void shown_finish(void)
+{
+    HG_PAIR_OK(HG_Free_input(shown.held, &shown.origin_bulk));
+    HG_PAIR_OK(HG_Bulk_free(shown.local));
+    HG_PAIR_OK(HG_Destroy(shown.held));
+    HG_PAIR_OK(HG_Destroy(shown.handle));
+    HG_PAIR_OK(HG_Bulk_free(shown.exposed));
+    wire_pair_close(&pair);
+}
+
+static void until_repeats(uint64_t count)
+{
+    while (hg_pair_counters(pair.target.hg_class).repeats < count)
+        wire_pair_pass(&pair, 10);
+}
+
+/* A handler that a later attempt has joined is still the one that the first one began. */
+static void transfer_of_a_repeated_call_ends_with_it(void)
+{
+    shown_start(&patient);
+    until_repeats(1);
+    HG_PAIR_OK(shown_push(40));
+    HG_PAIR_OK(HG_Cancel(shown.handle));
+    shown_expect_cancelled();
+    SUPPORT_CHECK(shown.push_ret == HG_CANCELED);
+    HG_PAIR_RET(shown_push(40), HG_CANCELED);
+    shown_finish();
+}
+
+static void transfer_from_before_the_repetition_ends_with_the_call(void)
+{
+    shown_start(&patient);
+    HG_PAIR_OK(shown_push(400));
+    until_repeats(2);
+    SUPPORT_CHECK(shown.pushing);
+    HG_PAIR_OK(HG_Cancel(shown.handle));
+    shown_expect_cancelled();
+    shown_finish();
+}
+
+/* A call of the target to itself, which nobody answers. */
+static hg_return_t child_ended(const struct hg_cb_info *info)
+{
+    *(hg_return_t *)info->arg = info->ret;
+    return HG_SUCCESS;
+}
+
+static void calls_of_a_repeated_call_end_with_it(void)
+{
+    hg_return_t rets[2] = {HG_BUSY, HG_BUSY};
+    struct hg_pair_blob in = {0};
+    hg_handle_t children[2];
+    hg_addr_t self;
+
+    shown_start(&patient);
+    HG_PAIR_OK(HG_Addr_self(pair.target.hg_class, &self));
+    for (unsigned int i = 0; i < 2; i++)
+        HG_PAIR_OK(HG_Create(pair.target.contexts[0], self, pair.target.ids[HG_PAIR_HOLD], &children[i]));
+    HG_PAIR_OK(qs_handle_set_parent(children[0], shown.held));
+    until_repeats(1);
+    HG_PAIR_OK(qs_handle_set_parent(children[1], shown.held));
+    for (unsigned int i = 0; i < 2; i++)
+        HG_PAIR_OK(HG_Forward(children[i], child_ended, &rets[i], &in));
+    HG_PAIR_OK(HG_Cancel(shown.handle));
+    shown_expect_cancelled();
+    for (unsigned int i = 0; i < 2; i++) {
+        HG_PAIR_UNTIL(&pair, rets[i] != HG_BUSY);
+        SUPPORT_CHECK(rets[i] == HG_CANCELED);
+        HG_PAIR_OK(HG_Destroy(children[i]));
+    }
+    HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, self));
+    shown_finish();
+}
+
 static const struct support_case attempt_cases[] = {
     SUPPORT_CASE(late_attempt_does_not_take_the_answer),
     SUPPORT_CASE(late_pieces_do_not_throw_away_those_of_the_next_attempt),
+    SUPPORT_CASE(transfer_of_a_repeated_call_ends_with_it),
+    SUPPORT_CASE(transfer_from_before_the_repetition_ends_with_the_call),
+    SUPPORT_CASE(calls_of_a_repeated_call_end_with_it),
     {NULL, NULL, 0},
 };
 
