@@ -19,6 +19,7 @@
 #include "hg/hg_fence.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_left.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_self.h"
 #include "mercury.h"
@@ -30,9 +31,11 @@ void hg_cancel_call_locked(struct hg_handle *handle, hg_return_t ret)
     enum hg_handle_state state = hg_handle_state(handle);
     struct hg_session *session = handle->session;
     uint64_t tag = handle->tag;
+    struct util_list left; /* earlier attempts that may be running */
     bool tell =
         session != NULL && (state == HG_HANDLE_SENT || (state == HG_HANDLE_WAITING && handle->encoded.sent > 0));
 
+    util_list_init(&left);
     if (handle->to_self)
         hg_self_cancel_locked(handle);
     if (tell && handle->exposure != NULL)
@@ -40,9 +43,12 @@ void hg_cancel_call_locked(struct hg_handle *handle, hg_return_t ret)
     /* Before it was sent whole, the target runs nothing. */
     if (tell && state == HG_HANDLE_SENT && hg_fence_is_due(handle))
         hg_fence_raise_locked(handle, tag);
+    if (handle->retry.peer != NULL && state != HG_HANDLE_PULLING) /* else its answer has come */
+        hg_left_take_locked(handle, &left);
     hg_handle_complete_locked(handle, ret);
     if (tell)
         hg_session_control(session, HG_MESSAGE_CANCEL, tag);
+    hg_left_cancel_locked(&left);
 }
 
 hg_return_t HG_Cancel(hg_handle_t handle)

@@ -98,9 +98,9 @@ bool hg_fence_is_due(const struct hg_handle *handle)
 
 /* --- up ------------------------------------------------------------------------------------------------ */
 
-static void fence_raise(struct hg_fence *fence, struct hg_handle *handle, uint64_t tag)
+void hg_fence_raise_copy_locked(struct hg_fence *fence, struct hg_handle *handle, struct hg_session *session,
+                                uint64_t tag)
 {
-    struct hg_session *session = handle->session;
     struct bulk_owner *owner = &handle->info.hg_class->bulks;
 
     fence->tag = tag;
@@ -117,19 +117,32 @@ void hg_fence_raise_locked(struct hg_handle *handle, uint64_t tag)
     struct hg_fence *fence = handle->fence;
 
     handle->fence = NULL;
-    fence_raise(fence, handle, tag);
+    hg_fence_raise_copy_locked(fence, handle, handle->session, tag);
 }
 
-bool hg_fence_raise_attempt_locked(struct hg_handle *handle, uint64_t tag)
+struct hg_fence *hg_fence_copy(const struct hg_handle *handle)
 {
     struct hg_fence *copy = fence_create(handle->fence->count);
 
     if (copy == NULL)
-        return false;
+        return NULL;
     copy->count = handle->fence->count;
     memcpy(copy->ids, handle->fence->ids, copy->count * sizeof(copy->ids[0]));
-    fence_raise(copy, handle, tag);
-    return true;
+    return copy;
+}
+
+void hg_fence_drop(struct hg_fence *copy)
+{
+    util_free(copy);
+}
+
+bool hg_fence_raise_attempt_locked(struct hg_handle *handle, uint64_t tag)
+{
+    struct hg_fence *copy = hg_fence_copy(handle);
+
+    if (copy != NULL)
+        hg_fence_raise_copy_locked(copy, handle, handle->session, tag);
+    return copy != NULL;
 }
 
 /* --- the callback -------------------------------------------------------------------------------------- */

@@ -44,6 +44,13 @@ void hg_fence_raise_locked(struct hg_handle *handle, uint64_t tag);
 /** The same for an attempt, after which the call goes on. False: no memory. */
 bool hg_fence_raise_attempt_locked(struct hg_handle *handle, uint64_t tag);
 
+/** What the input of the handle's call has shown, for an attempt that is left behind; NULL: no memory. To be raised or dropped. */
+struct hg_fence *hg_fence_copy(const struct hg_handle *handle);
+void hg_fence_drop(struct hg_fence *copy);
+/** The call ends early, and a cancel for that attempt is about to go to its target. */
+void hg_fence_raise_copy_locked(struct hg_fence *fence, struct hg_handle *handle, struct hg_session *session,
+                                uint64_t tag);
+
 /** Puts an ended call into the completion queue: now, or when the fences that it has raised are down. */
 void hg_fence_complete_locked(struct hg_handle *handle);
 

@@ -86,6 +86,7 @@ static struct hg_handle *handle_create(struct hg_context *context, bool target)
     util_list_init(&handle->cancel.completion.link);
     util_list_init(&handle->completion.link);
     util_timer_init(&handle->timer, hg_deadline_fired);
+    util_list_init(&handle->retry.left);
     util_timer_init(&handle->retry.timer, hg_retry_fired);
     util_timer_init(&handle->fence_timer, hg_fence_fired);
     util_list_push(&context->handles_all, &handle->all_link);

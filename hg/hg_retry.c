@@ -20,6 +20,7 @@
 #include "hg/hg_fork.h"
 #include "hg/hg_forward.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_left.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_progress.h"
 #include "mercury.h"
@@ -343,6 +344,7 @@ void hg_retry_end_locked(struct hg_handle *handle)
     peer->uses--;
     retry->peer = NULL;
     retry->sequence = 0;
+    hg_left_forget_locked(handle);
     if (util_timer_armed(&retry->timer))
         util_timer_disarm(&handle->owner->wheel, &retry->timer);
     if (sequence != 0)
@@ -501,6 +503,8 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
         !hg_fence_raise_attempt_locked(handle, handle->tag))
         return false;
     if (busy && handle->exposure != NULL && !retry_copy_input(handle))
+        return false;
+    if (busy && !retry_is_taken_back(handle, busy) && !hg_left_note_locked(handle))
         return false;
     retry->unsure = retry->unsure || outcome == QS_OUTCOME_UNKNOWN || outcome == QS_OUTCOME_EXECUTED;
     if (UTIL_MUTANT(ATTEMPTS_FORGOTTEN))

@@ -21,6 +21,7 @@
 #include "hg/hg_header.h"
 #include "mercury_types.h"
 #include "quicksilver.h"
+#include "util/util_list.h"
 #include "util/util_timer.h"
 
 /** The budget by default. */
@@ -59,6 +60,7 @@ struct hg_retry {
     uint64_t incarnation;       /**< of the target that it was first sent to */
     uint32_t epoch;             /**< of that target, then */
     bool durable;               /**< its successors have its records */
+    struct util_list left;      /**< attempts that were left behind (hg_left.h) */
     struct util_timer timer;
 };
 

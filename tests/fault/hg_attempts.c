@@ -374,12 +374,68 @@ static void calls_of_a_repeated_call_end_with_it(void)
     shown_finish();
 }
 
+/* --- the end between two attempts --------------------------------------------------------------------------------- */
+
+/* An attempt of 50 ms, and a pause that is over on no day of this test. */
+static const struct qs_retry pausing = {
+    .attempts_max = 10, .attempt_timeout_us = 50000, .pause_us = 1000000000000, .pause_max_us = 1000000000000};
+
+/* What runs for an attempt that was given up is told, and the memory is handed back when it has let go. */
+static void cancel_in_the_pause_reaches_what_runs(void)
+{
+    shown_start(&pausing);
+    HG_PAIR_OK(shown_push(400));
+    wire_pair_pass(&pair, 60);
+    SUPPORT_CHECK(shown.pushing && shown.ended == 0);
+    HG_PAIR_OK(HG_Cancel(shown.handle));
+    SUPPORT_CHECK(shown.ended == 0);
+    shown_expect_cancelled();
+    SUPPORT_CHECK(shown.push_ret == HG_CANCELED);
+    HG_PAIR_RET(shown_push(1), HG_CANCELED);
+    shown_finish();
+}
+
+static void cancel_before_the_next_attempt_has_left_reaches_what_runs(void)
+{
+    shown_start(&patient);
+    HG_PAIR_OK(shown_push(400));
+    while (hg_pair_counters(pair.origin.hg_class).retries == 0) {
+        fake_wire.refuse = 100;
+        wire_pair_pass(&pair, 10);
+    }
+    SUPPORT_CHECK(shown.pushing && hg_pair_counters(pair.target.hg_class).repeats == 0);
+    HG_PAIR_OK(HG_Cancel(shown.handle));
+    fake_wire.refuse = 0;
+    shown_expect_cancelled();
+    SUPPORT_CHECK(shown.push_ret == HG_CANCELED);
+    shown_finish();
+}
+
+/* The grace counts here as anywhere. */
+static void grace_ends_the_wait_for_an_attempt_that_was_given_up(void)
+{
+    shown_start(&pausing);
+    wire_pair_pass(&pair, 60);
+    pair.options.silent_target = true;
+    HG_PAIR_OK(HG_Cancel(shown.handle));
+    wire_pair_pass(&pair, 240);
+    SUPPORT_CHECK(shown.ended == 0);
+    wire_pair_pass(&pair, 20);
+    SUPPORT_CHECK(shown.ended == 1 && shown.ret == HG_CANCELED);
+    pair.options.silent_target = false;
+    HG_PAIR_UNTIL(&pair, qs_handle_cancelled(shown.held));
+    shown_finish();
+}
+
 static const struct support_case attempt_cases[] = {
     SUPPORT_CASE(late_attempt_does_not_take_the_answer),
     SUPPORT_CASE(late_pieces_do_not_throw_away_those_of_the_next_attempt),
     SUPPORT_CASE(transfer_of_a_repeated_call_ends_with_it),
     SUPPORT_CASE(transfer_from_before_the_repetition_ends_with_the_call),
     SUPPORT_CASE(calls_of_a_repeated_call_end_with_it),
+    SUPPORT_CASE(cancel_in_the_pause_reaches_what_runs),
+    SUPPORT_CASE(cancel_before_the_next_attempt_has_left_reaches_what_runs),
+    SUPPORT_CASE(grace_ends_the_wait_for_an_attempt_that_was_given_up),
     {NULL, NULL, 0},
 };
 
