@@ -223,11 +223,11 @@ static inline void hg_session_heard(struct hg_session *session)
         hg_liveness_alive(session);
 }
 
-/** Whether calls wait for the peer, or the rest of a payload. */
+/** Whether calls wait for the peer, be it for its hello, or the rest of a payload. */
 static inline bool hg_session_waits(const struct hg_session *session)
 {
     return !util_list_empty(&session->calls) || !util_list_empty(&session->waiting_requests) ||
-           !util_list_empty(&session->receiving);
+           !util_list_empty(&session->waiting_once) || !util_list_empty(&session->receiving);
 }
 
 /** After anything that may make something wait for the peer. */

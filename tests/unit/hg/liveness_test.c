@@ -202,6 +202,28 @@ static void slow_handlers_make_nobody_suspect(void)
     pair_close(&pair);
 }
 
+/* A call that runs at most once leaves only when the peer's hello has come: until then it is all that waits. */
+static void call_that_waits_for_the_hello_is_looked_after(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    pair_open(&pair);
+    HG_PAIR_OK(
+        qs_registered_set_method(pair.origin.hg_class, pair.origin.ids[HG_PAIR_ECHO], QS_METHOD_AT_MOST_ONCE, NULL));
+    fake_wire.drop = 100;
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
+    pass(&pair, 5 * interval_ms());
+    SUPPORT_CHECK(pings_of(pair.origin.hg_class) >= 3);
+    SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && atomic_load(&call.calls) == 0);
+    fake_wire.drop = 0;
+    pass(&pair, 2 * interval_ms());
+    SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && atomic_load(&call.calls) == 1);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    pair_close(&pair);
+}
+
 static void traffic_needs_no_pings(void)
 {
     struct hg_pair_call call;
@@ -550,6 +572,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(idle_peers_are_left_alone),
     SUPPORT_CASE(silence_leads_to_pings_and_they_to_suspicion),
     SUPPORT_CASE(slow_handlers_make_nobody_suspect),
+    SUPPORT_CASE(call_that_waits_for_the_hello_is_looked_after),
     SUPPORT_CASE(traffic_needs_no_pings),
     SUPPORT_CASE(stall_of_ones_own_is_not_the_peers_silence),
     SUPPORT_CASE(interval_grows_with_the_round_trip),
