@@ -132,15 +132,27 @@ static hg_return_t dispatch_check_home(struct hg_context *context, uint8_t id)
     return ret;
 }
 
+/* Whether the class takes no new requests, which is refused with HG_HOSTUNREACH. */
+static bool dispatch_stops(const struct hg_context *context)
+{
+    return atomic_load_explicit(&context->hg_class->stopping, memory_order_relaxed);
+}
+
+/* Whether the request may be here already: it says itself that it is not the first attempt. */
+static bool dispatch_may_be_here(const struct hg_header *header)
+{
+    return (header->flags & HG_MESSAGE_SEQUENCED) != 0 && header->attempt > 1;
+}
+
 /* What the origin's message must satisfy before anything is kept for it. */
 static hg_return_t dispatch_check(struct hg_context *context, const struct hg_header *header)
 {
     bool closing = atomic_load_explicit(&context->closing, memory_order_relaxed);
     hg_return_t ret = closing ? HG_CANCELED : dispatch_check_home(context, header->target_context);
 
-    if (ret == HG_SUCCESS && atomic_load_explicit(&context->hg_class->stopping, memory_order_relaxed))
+    /* What is here is answered, whichever attempt asks for it. */
+    if (ret == HG_SUCCESS && dispatch_stops(context) && !dispatch_may_be_here(header))
         ret = HG_HOSTUNREACH;
-
     if (ret == HG_NOENTRY)
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_RPC, "a request for context %u, which does not exist",
                          header->target_context);
@@ -267,7 +279,7 @@ static void dispatch_repeated(struct hg_session *session, const struct hg_header
 /* Whether there is room for a request that is known to be new. Where there is none it leaves no record. */
 static bool dispatch_has_room(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
 {
-    hg_return_t status = hg_admit_check_locked(session, header);
+    hg_return_t status = dispatch_stops(session->context) ? HG_HOSTUNREACH : hg_admit_check_locked(session, header);
 
     if (status == HG_SUCCESS)
         return true;

@@ -20,6 +20,7 @@
 #include "hg/hg_fork.h"
 #include "hg/hg_fragment.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_left.h"
 #include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_payload.h"
@@ -91,6 +92,21 @@ static bool forward_can_leave(const struct hg_session *session)
            session->outbox.refused == NULL;
 }
 
+/* The session that the call goes by: where an earlier attempt may be running, if that can still be asked (it takes no other requests
+ * perhaps), else the one to its address. */
+static int forward_find_session(struct hg_handle *handle, struct hg_session **session_out)
+{
+    int error;
+
+    if (handle->retry.peer != NULL) {
+        *session_out = hg_left_session_locked(handle);
+        if (*session_out != NULL)
+            return 0;
+    }
+    error = hg_peer_admit(handle->info.addr, handle->bounded);
+    return error != 0 ? error : hg_session_get(handle->owner, handle->info.addr, handle->info.context_id, session_out);
+}
+
 int hg_forward_submit_locked(struct hg_handle *handle)
 {
     struct hg_context *owner = handle->owner;
@@ -105,9 +121,7 @@ int hg_forward_submit_locked(struct hg_handle *handle)
         session = NULL;
     }
     if (session == NULL) {
-        error = hg_peer_admit(handle->info.addr, handle->bounded);
-        if (error == 0)
-            error = hg_session_get(owner, handle->info.addr, handle->info.context_id, &session);
+        error = forward_find_session(handle, &session);
         if (error != 0)
             return error;
         hg_session_ref(session);

@@ -60,6 +60,20 @@ bool hg_left_note_locked(struct hg_handle *handle)
     return true;
 }
 
+struct hg_session *hg_left_session_locked(const struct hg_handle *handle)
+{
+    struct hg_session *last = NULL;
+
+    util_list_each (node, &handle->retry.left) {
+        struct hg_session *session = util_container_of(node, struct hg_left, link)->session;
+
+        /* One that is not found any more is about to end, unless its peer has but said that it leaves. */
+        if (session->state == HG_SESSION_OPEN && (session->mapped || session->goaway))
+            last = session;
+    }
+    return last;
+}
+
 void hg_left_take_locked(struct hg_handle *handle, struct util_list *left)
 {
     left_drop_ended(&handle->retry.left);

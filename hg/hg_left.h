@@ -15,10 +15,14 @@
 #include <stdbool.h>
 
 struct hg_handle;
+struct hg_session;
 struct util_list;
 
 /** The attempt of the handle, which was sent whole, is about to be left behind. False: no memory. */
 bool hg_left_note_locked(struct hg_handle *handle);
+
+/** The open session of the last attempt that was left behind, or NULL. */
+struct hg_session *hg_left_session_locked(const struct hg_handle *handle);
 
 /** The call ends early: moves what it has left behind to @p left, and raises the fences, for which its callback waits. */
 void hg_left_take_locked(struct hg_handle *handle, struct util_list *left);

@@ -427,6 +427,36 @@ static void grace_ends_the_wait_for_an_attempt_that_was_given_up(void)
     shown_finish();
 }
 
+/* --- a target that stops ------------------------------------------------------------------------------------------ */
+
+/* What it has taken is answered, to whichever attempt asks; what it has not taken does not run, whatever its attempt. */
+static void target_that_stops_answers_repetitions(void)
+{
+    static unsigned char bytes[100];
+    struct hg_pair_blob in = {.size = sizeof(bytes), .data = bytes};
+    struct hg_pair_call call;
+    struct hg_pair_call next;
+
+    open_pair(&patient);
+    hg_pair_fill(bytes, sizeof(bytes), 7);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
+    call.read_blob = true;
+    hg_pair_call_forward(&call, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
+    fake_wire.drop = 100;
+    hg_pair_call_start(&pair, &next, HG_PAIR_HOLD, &in);
+    wire_pair_pass(&pair, 10);
+    fake_wire.drop = 0;
+    HG_PAIR_OK(qs_class_stop(pair.target.hg_class));
+    until_repeats(1);
+    finish(&call, 2, sizeof(bytes));
+    HG_PAIR_UNTIL(&pair, (wire_pair_pass(&pair, 10), atomic_load(&next.calls) == 1));
+    SUPPORT_CHECK(atomic_load(&pair.held_count) == 0);
+    HG_PAIR_FINISH(&next, HG_HOSTUNREACH);
+    SUPPORT_CHECK(qs_class_drained(pair.target.hg_class));
+    wire_pair_close(&pair);
+}
+
 static const struct support_case attempt_cases[] = {
     SUPPORT_CASE(late_attempt_does_not_take_the_answer),
     SUPPORT_CASE(late_pieces_do_not_throw_away_those_of_the_next_attempt),
@@ -436,6 +466,7 @@ static const struct support_case attempt_cases[] = {
     SUPPORT_CASE(cancel_in_the_pause_reaches_what_runs),
     SUPPORT_CASE(cancel_before_the_next_attempt_has_left_reaches_what_runs),
     SUPPORT_CASE(grace_ends_the_wait_for_an_attempt_that_was_given_up),
+    SUPPORT_CASE(target_that_stops_answers_repetitions),
     {NULL, NULL, 0},
 };
 
