@@ -130,11 +130,25 @@ static bool cancel_take_locked(struct hg_completion *completion)
     return false;
 }
 
+/* The same where another context holds the lock of the request than the one that runs the callback. */
+static bool cancel_is_due(struct hg_handle *handle)
+{
+    bool due;
+
+    if (handle->info.context == handle->owner)
+        return true;
+    util_lock_take(&handle->owner->lock);
+    due = hg_handle_state(handle) == HG_HANDLE_RUNNING;
+    util_lock_drop(&handle->owner->lock);
+    return due;
+}
+
 static void cancel_run(struct hg_completion *completion)
 {
     struct hg_handle *handle = util_container_of(completion, struct hg_handle, cancel.completion);
 
-    handle->cancel.callback(handle, handle->cancel.arg);
+    if (cancel_is_due(handle))
+        handle->cancel.callback(handle, handle->cancel.arg);
     hg_handle_unref(handle);
 }
 
@@ -155,9 +169,8 @@ static void cancel_tell(struct hg_handle *handle)
 {
     struct hg_context *home = handle->info.context;
 
-    if (handle->cancel.callback == NULL)
+    if (handle->cancel.callback == NULL || !hg_handle_ref_if_held(handle))
         return;
-    hg_handle_ref(handle);
     handle->cancel.completion.run = cancel_run;
     handle->cancel.completion.take_locked = home == handle->owner ? cancel_take_locked : NULL;
     handle->cancel.parcel.open_locked = cancel_hand_over;
@@ -168,7 +181,7 @@ static void cancel_tell(struct hg_handle *handle)
         hg_handle_unref_locked(handle);
 }
 
-/* Nobody waits for the answer any more. The state is READY or RUNNING. */
+/* Nobody waits for the answer any more. The state is RECEIVING, READY or RUNNING. */
 static void cancel_request(struct hg_handle *handle)
 {
     if (qs_handle_cancelled(handle))
@@ -177,7 +190,7 @@ static void cancel_request(struct hg_handle *handle)
     atomic_store_explicit(&handle->cancel.is, true, memory_order_relaxed);
     handle->owner->counters.cancelled++;
     hg_tally_get(&handle->owner->tally, handle->rpc)->cancelled++;
-    if (hg_handle_state(handle) == HG_HANDLE_READY)
+    if (hg_handle_state(handle) != HG_HANDLE_RUNNING)
         return;
     cancel_tell(handle);
     cancel_children(handle);
@@ -187,7 +200,7 @@ static void cancel_request(struct hg_handle *handle)
 static void cancel_withdraw(struct hg_handle *handle)
 {
     /* Once it runs, the field is read without the lock. */
-    if (hg_handle_state(handle) == HG_HANDLE_READY)
+    if (hg_handle_state(handle) != HG_HANDLE_RUNNING)
         handle->cancel.withdrawn = true;
     cancel_request(handle);
 }
@@ -244,8 +257,13 @@ static void cancel_withdraw_all(struct hg_serving *serving)
 
 void hg_cancel_all_locked(struct hg_context *context)
 {
-    util_list_each (node, &context->sessions)
-        cancel_withdraw_all(&util_container_of(node, struct hg_session, link)->serving);
+    util_list_each (node, &context->sessions) {
+        struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        cancel_withdraw_all(&session->serving);
+        util_list_each (coming, &session->receiving)
+            cancel_withdraw(util_container_of(coming, struct hg_handle, link));
+    }
     cancel_withdraw_all(&context->serving_self);
 }
 

@@ -31,8 +31,8 @@ void hg_cancel_self_locked(struct hg_context *context, uint64_t tag, uint8_t ori
 /** Target: nobody waits any more for any answer on this session, which has ended. */
 void hg_cancel_session_locked(struct hg_session *session);
 
-/** Target: the program no longer wants to serve any of the requests of a context: those that wait do not run, and the
- *  others are told. */
+/** Target: the program no longer wants to serve any of the requests of a context: those that wait, or are still coming, do
+ *  not run, and the others are told. */
 void hg_cancel_all_locked(struct hg_context *context);
 
 /** Origin: a call that serves a request begins, and is to end with the request that it serves, if that is what the user wants. False: that

@@ -244,6 +244,18 @@ void hg_handle_ref(struct hg_handle *handle)
     (void)atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
 }
 
+bool hg_handle_ref_if_held(struct hg_handle *handle)
+{
+    int refs = atomic_load_explicit(&handle->refs, memory_order_relaxed);
+
+    /* Relaxed: nothing is learnt of what others did with theirs. */
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&handle->refs, &refs, refs + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* True when the caller dropped the last reference and everything that others did with theirs is visible. */
 static bool handle_last_ref(struct hg_handle *handle)
 {

@@ -172,6 +172,9 @@ int hg_handle_prepare_locked(struct hg_context *context, uint32_t count);
 bool hg_handle_exhausted_locked(const struct hg_context *context);
 
 void hg_handle_ref(struct hg_handle *handle);
+/** The same for who has found the handle in a table, under its owner's lock: false when its last reference has just been dropped, by a
+ *  thread that waits for the lock to end it. */
+bool hg_handle_ref_if_held(struct hg_handle *handle);
 /** Drops a reference; the last one ends the handle (and answers in the handler's place if it did not). No lock held. */
 void hg_handle_unref(struct hg_handle *handle);
 /** The same under the owner's lock. */

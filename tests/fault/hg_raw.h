@@ -41,6 +41,8 @@ struct hg_raw {
 
 /* Those of hg_hostile_checks.c. */
 extern const struct support_case hg_hostile_check_cases[];
+/* Those of hg_hostile_cancels.c. */
+extern const struct support_case hg_hostile_cancel_cases[];
 
 extern struct hg_pair pair;
 extern struct hg_raw raw;
