@@ -18,10 +18,12 @@
 #include "hg/hg_retry.h"
 #include "util/util_log.h"
 
-/* A status from the wire, made safe. */
-static hg_return_t reply_status(uint32_t status)
+/* A status from the wire, made safe. A refusal cannot say that all is well. */
+static hg_return_t reply_status(const struct hg_header *header)
 {
-    return status < HG_RETURN_MAX ? (hg_return_t)status : HG_PROTOCOL_ERROR;
+    if (header->status >= HG_RETURN_MAX || (header->type == HG_MESSAGE_NACK && header->status == HG_SUCCESS))
+        return HG_PROTOCOL_ERROR;
+    return (hg_return_t)header->status;
 }
 
 static void reply_pulled(struct hg_handle *handle, int error)
@@ -120,6 +122,6 @@ int hg_reply_receive_locked(struct hg_session *session, const struct hg_header *
     if ((header->flags & HG_MESSAGE_MORE_DATA) != 0)
         reply_pull(handle, header);
     else
-        hg_retry_or_complete_locked(handle, reply_status(header->status), reply_outcome(header));
+        hg_retry_or_complete_locked(handle, reply_status(header), reply_outcome(header));
     return 0;
 }
