@@ -343,9 +343,8 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     util_list_remove(&handle->parent_link);
     util_list_remove(&handle->link);
     handle->ret = ret;
-    /* An earlier attempt may have done what this one has not. */
-    if (handle->retry.peer != NULL && handle->retry.unsure && outcome != QS_OUTCOME_EXECUTED)
-        outcome = QS_OUTCOME_UNKNOWN;
+    if (handle->retry.peer != NULL)
+        outcome = hg_retry_outcome(&handle->retry, outcome);
     hg_result_note_locked(handle, outcome);
     hg_tally_end(&handle->sample);
     if (ret != HG_SUCCESS)

@@ -34,6 +34,8 @@
 /* Peers that a context keeps something for before it looks for those that it can do without. */
 #define RETRY_PEERS_MAX    4096U
 #define RETRY_PAUSE_MAX_US 1000000U
+/* Longer pauses than this are as good as for ever, and would not fit when they are doubled, or counted in nanoseconds. */
+#define RETRY_PAUSE_LIMIT_US (UINT64_MAX / UTIL_CLOCK_NS_PER_US / 4U)
 /* The budget is counted in thousandths of a repetition. What a peer can save up: that of so many calls and seconds. */
 #define RETRY_TOKEN         1000U
 #define RETRY_SAVED_CALLS   1000U
@@ -282,6 +284,10 @@ static void retry_fill_defaults(struct qs_retry *how, enum qs_method method)
         how->pause_us = RETRY_PAUSE_DEFAULT_US;
     if (how->pause_max_us == 0)
         how->pause_max_us = RETRY_PAUSE_MAX_US;
+    if (how->pause_max_us > RETRY_PAUSE_LIMIT_US)
+        how->pause_max_us = RETRY_PAUSE_LIMIT_US;
+    if (how->pause_us > how->pause_max_us)
+        how->pause_us = how->pause_max_us;
 }
 
 /* How the call is repeated: as its handle says, else as its RPC does. */
@@ -326,6 +332,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
         return 0;
     retry_decide(handle);
     retry->unsure = false;
+    retry->refused = false;
     retry->peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
     if (retry->peer == NULL)
         return -ENOMEM;
@@ -361,7 +368,7 @@ static bool retry_is_for(const struct hg_retry *retry, hg_return_t ret, enum qs_
     case QS_OUTCOME_NOT_SENT:
         return trouble || ret == HG_AGAIN || ret == HG_TIMEOUT;
     case QS_OUTCOME_NOT_EXECUTED:
-        return trouble || refused;
+        return trouble || refused || ret == HG_TIMEOUT; /* of the attempt: only pieces of it have left */
     case QS_OUTCOME_UNKNOWN:
         return retry->method != QS_METHOD_ONCE && (trouble || ret == HG_TIMEOUT || ret == HG_PROTOCOL_ERROR);
     case QS_OUTCOME_EXECUTED:
@@ -506,6 +513,7 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
         return false;
     if (busy && !retry_is_taken_back(handle, busy) && !hg_left_note_locked(handle))
         return false;
+    retry->refused = retry->refused || outcome == QS_OUTCOME_NOT_EXECUTED;
     retry->unsure = retry->unsure || outcome == QS_OUTCOME_UNKNOWN || outcome == QS_OUTCOME_EXECUTED;
     if (UTIL_MUTANT(ATTEMPTS_FORGOTTEN))
         retry->unsure = false;

@@ -53,6 +53,7 @@ struct hg_retry {
     struct qs_retry asked; /**< by the user for this handle, if asked_set */
     bool asked_set;
     bool unsure;                /**< an attempt before this one may have been executed */
+    bool refused;               /**< an attempt before this one has reached the target, which did not execute it */
     bool pausing;               /**< the timer is for the end of the pause, not of the attempt */
     enum qs_method method;      /**< of this call */
     struct hg_retry_peer *peer; /**< borrowed from the context; NULL: the call is tried once */
@@ -77,6 +78,15 @@ void hg_retry_end_locked(struct hg_handle *handle);
 
 /** An attempt has ended with @p ret, in state WAITING, SENT or PULLING: begins the next one, or ends the call. */
 void hg_retry_or_complete_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome);
+
+/** What is known of the call when that is known of its last attempt. */
+static inline enum qs_outcome hg_retry_outcome(const struct hg_retry *retry, enum qs_outcome outcome)
+{
+    /* An earlier attempt may have done what this one has not. */
+    if (retry->unsure && outcome != QS_OUTCOME_EXECUTED)
+        return QS_OUTCOME_UNKNOWN;
+    return retry->refused && outcome == QS_OUTCOME_NOT_SENT ? QS_OUTCOME_NOT_EXECUTED : outcome;
+}
 
 /** Puts a call whose session is known where it waits to be sent. */
 void hg_retry_queue_locked(struct hg_handle *handle);

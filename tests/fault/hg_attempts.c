@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "hg/hg_cancel.h"
+#include "hg/hg_context.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_header.h"
 #include "tests/support/wire_pair.h"
@@ -457,6 +459,92 @@ static void target_that_stops_answers_repetitions(void)
     wire_pair_close(&pair);
 }
 
+/* A request that is still coming when the class does not want to serve any more does not run. */
+static void request_that_comes_too_late_for_the_drain_does_not_run(void)
+{
+    static unsigned char bytes[300000];
+    struct hg_pair_blob in = {.size = sizeof(bytes), .data = bytes};
+    struct hg_pair_call call;
+
+    open_pair(&patient);
+    fake_wire.rma_delay = 50;
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
+    HG_PAIR_UNTIL(&pair, hg_pair_counters(pair.target.hg_class).rpc_req_recv == 2); /* and is being pulled */
+    HG_PAIR_OK(qs_class_stop(pair.target.hg_class));
+    util_lock_take(&pair.target.contexts[0]->lock);
+    hg_cancel_all_locked(pair.target.contexts[0]); /* as at the end of the time of qs_class_drain() */
+    util_lock_drop(&pair.target.contexts[0]->lock);
+    HG_PAIR_FINISH(&call, HG_CANCELED);
+    SUPPORT_CHECK(atomic_load(&pair.echoed) == 1);
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).cancelled == 1);
+    wire_pair_close(&pair);
+}
+
+/* --- what is said of them ------------------------------------------------------------------------------------------ */
+
+/* A call that is refused, and then cancelled in its pause. */
+static void expect_refused(const struct qs_retry *retry)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call holding;
+    struct hg_pair_call call;
+    struct qs_result result;
+
+    open_pair(retry);
+    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, &(struct qs_admission){.requests_max = 1}));
+    hg_pair_call_start(&pair, &holding, HG_PAIR_HOLD, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
+    hg_pair_call_start(&pair, &call, HG_PAIR_HOLD, &in);
+    HG_PAIR_UNTIL(&pair, hg_pair_counters(pair.target.hg_class).shed == 1);
+    hg_pair_alternate(&pair, 10);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 0);
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    HG_PAIR_RET(hg_pair_call_wait(&call), HG_CANCELED);
+    HG_PAIR_OK(qs_handle_get_result(call.handle, &result, sizeof(result)));
+    SUPPORT_CHECK(result.outcome == QS_OUTCOME_NOT_EXECUTED && result.attempts == 1);
+    hg_pair_call_end(&call);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    HG_PAIR_FINISH(&holding, HG_SUCCESS);
+    wire_pair_close(&pair);
+}
+
+static void refused_call_has_been_sent(void)
+{
+    expect_refused(&pausing);
+}
+
+static void pauses_of_any_length_can_be_asked_for(void)
+{
+    static const uint64_t lengths[] = {UINT64_MAX, UINT64_MAX - 1, UINT64_C(1) << 63, UINT64_MAX / 1000};
+
+    for (unsigned int i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        expect_refused(&(struct qs_retry){.attempts_max = 3, .pause_us = lengths[i], .pause_max_us = lengths[i]});
+        wire_pair_setup();
+    }
+}
+
+/* Pieces alone run nothing, so that a call which must not run twice can be sent again. */
+static void attempt_that_left_in_part_is_repeated(void)
+{
+    static unsigned char bytes[40000];
+    struct hg_pair_blob in = {.size = sizeof(bytes), .data = bytes};
+    struct hg_pair_call call;
+
+    open_pair(&patient);
+    HG_PAIR_OK(qs_registered_set_method(pair.origin.hg_class, pair.origin.ids[HG_PAIR_ECHO], QS_METHOD_ONCE, &patient));
+    fake_wire.frames_max = 2; /* the pieces wait for frames */
+    fake_wire.refuse = 100;
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
+    while (hg_pair_counters(pair.origin.hg_class).retries == 0 && atomic_load(&call.calls) == 0)
+        wire_pair_pass(&pair, 10);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 0);
+    fake_wire.frames_max = 0;
+    fake_wire.refuse = 0;
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    SUPPORT_CHECK(atomic_load(&pair.echoed) == 2);
+    wire_pair_close(&pair);
+}
+
 static const struct support_case attempt_cases[] = {
     SUPPORT_CASE(late_attempt_does_not_take_the_answer),
     SUPPORT_CASE(late_pieces_do_not_throw_away_those_of_the_next_attempt),
@@ -467,6 +555,10 @@ static const struct support_case attempt_cases[] = {
     SUPPORT_CASE(cancel_before_the_next_attempt_has_left_reaches_what_runs),
     SUPPORT_CASE(grace_ends_the_wait_for_an_attempt_that_was_given_up),
     SUPPORT_CASE(target_that_stops_answers_repetitions),
+    SUPPORT_CASE(request_that_comes_too_late_for_the_drain_does_not_run),
+    SUPPORT_CASE(refused_call_has_been_sent),
+    SUPPORT_CASE(pauses_of_any_length_can_be_asked_for),
+    SUPPORT_CASE(attempt_that_left_in_part_is_repeated),
     {NULL, NULL, 0},
 };
 
