@@ -84,7 +84,7 @@ int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes);
 void hg_admit_ready_locked(struct hg_handle *handle);
 /** and no longer. */
 void hg_admit_taken_locked(struct hg_handle *handle);
-/** It goes on in another session, which may be that of another peer. It does not wait for its handler. */
+/** It goes on in another session, which may be that of another peer. */
 void hg_admit_move_locked(struct hg_handle *handle, struct hg_session *to);
 /** It has been answered, or will not be. Harmless when told again. */
 void hg_admit_leave_locked(struct hg_handle *handle);

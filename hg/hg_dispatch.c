@@ -47,6 +47,20 @@ int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_
     return HG_SUCCESS;
 }
 
+/* Notes that what comes of a request in pieces is not wanted. */
+static void dispatch_note_dropped(struct hg_session *session, uint64_t tag)
+{
+    session->dropped_tags[session->dropped_count++ % HG_SESSION_DROPPED_TAGS] = tag;
+}
+
+static bool dispatch_was_dropped(const struct hg_session *session, uint64_t tag)
+{
+    for (uint32_t i = 0; i < HG_SESSION_DROPPED_TAGS && i < session->dropped_count; i++)
+        if (session->dropped_tags[i] == tag)
+            return true;
+    return false;
+}
+
 /* The handle that already has some pieces of this request. */
 static struct hg_handle *dispatch_find_receiving(struct hg_session *session, uint64_t tag)
 {
@@ -379,7 +393,7 @@ static void dispatch_damaged(struct hg_session *session, const struct hg_header 
              "the input of a request from it was damaged on its way");
     hg_receive_abandon_locked(handle);
     if ((header->flags & HG_MESSAGE_FRAGMENT) != 0)
-        session->refused_tag = header->tag;
+        dispatch_note_dropped(session, header->tag);
     dispatch_refuse(session, header, HG_CHECKSUM_ERROR);
 }
 
@@ -393,11 +407,11 @@ int hg_dispatch_request_locked(struct hg_session *session, const struct hg_heade
         int error;
 
         /* Later pieces of a request that was refused at the first one. */
-        if (fragment && header->tag == session->refused_tag)
+        if (fragment && dispatch_was_dropped(session, header->tag))
             return 0;
         error = dispatch_begin(session, header, &handle);
         if (fragment && error == 0 && handle == NULL)
-            session->refused_tag = header->tag;
+            dispatch_note_dropped(session, header->tag);
         if (error != 0 || handle == NULL)
             return error;
     }
@@ -552,6 +566,8 @@ void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag)
         hg_session_control(session, HG_MESSAGE_RELEASE, tag);
     if (handle == NULL)
         return;
+    if (handle->received.missing > 0)
+        dispatch_note_dropped(session, tag);
     hg_session_taken(session);
     hg_receive_abandon_locked(handle);
 }

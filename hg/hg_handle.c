@@ -203,7 +203,31 @@ static bool handle_is_kept(const struct hg_handle *handle)
            owner->handles_idle_count[1] < hg_options_requests_first(options);
 }
 
-/* Back to the context's cache, or to the heap when that is full. The user's data of an origin handle ends here. */
+/* HG_Trigger has come to a handle that is to end, outside the lock. */
+static void handle_end_run(struct hg_completion *completion)
+{
+    struct hg_handle *handle = util_container_of(completion, struct hg_handle, completion);
+    struct hg_context *owner = handle->owner;
+
+    hg_user_data_free(&handle->user);
+    util_lock_take(&owner->lock);
+    hg_handle_destroy(handle);
+    util_lock_drop(&owner->lock);
+}
+
+/* Ends a handle that is not kept; where that runs the user's code, HG_Trigger does it. */
+static void handle_end_locked(struct hg_handle *handle)
+{
+    if (handle->user.free_callback == NULL || handle->user.data == NULL) {
+        hg_handle_destroy(handle);
+        return;
+    }
+    handle->completion.take_locked = NULL;
+    handle->completion.run = handle_end_run;
+    hg_queue_push_locked(handle->owner, &handle->completion);
+}
+
+/* Back to the context's cache, or to the heap when that is full. */
 static void handle_recycle_locked(struct hg_handle *handle)
 {
     assert(hg_handle_state(handle) == HG_HANDLE_IDLE);
@@ -232,11 +256,10 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->parent_set = false;
     handle->retry.asked_set = false;
     handle->release_tag = 0;
-    if (!handle_is_kept(handle)) {
-        hg_handle_destroy(handle);
-        return;
-    }
-    handle_push_idle(handle);
+    if (handle_is_kept(handle))
+        handle_push_idle(handle);
+    else
+        handle_end_locked(handle);
 }
 
 void hg_handle_ref(struct hg_handle *handle)

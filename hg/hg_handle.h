@@ -14,7 +14,9 @@
  *     target   IDLE -> RECEIVING -> READY -> RUNNING -> RESPONDING -> RESPONDED -> IDLE
  *
  * A call may go from every state between IDLE and COMPLETED straight to COMPLETED (cancel, time-out, end of the
- * session), or back to WAITING for another attempt. A repeated request that was answered goes straight to RESPONDING. The state is written under the owner context's lock.
+ * session), or back to WAITING for another attempt. A call to oneself is READY at once at its target; a repeated request
+ * that was answered goes straight to RESPONDING, and one that is given up before it is whole back to IDLE; one to which nothing is
+ * answered goes from RUNNING to RESPONDED. The state is written under the owner context's lock.
  */
 
 #ifndef HG_HG_HANDLE_H

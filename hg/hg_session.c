@@ -295,7 +295,8 @@ static void session_move_call(struct hg_handle *handle)
 
     util_list_remove(&handle->link);
     if (error != 0) {
-        hg_handle_complete_locked(handle, hg_error_from(error));
+        handle->cause = error;
+        hg_retry_or_complete_locked(handle, hg_error_from(error), QS_OUTCOME_NOT_SENT);
         return;
     }
     hg_session_ref(to);

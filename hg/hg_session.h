@@ -43,6 +43,8 @@
 #ifndef HG_SESSION_WINDOW /* the simulation has a small one */
 #define HG_SESSION_WINDOW 512U
 #endif
+/** Requests in pieces that are remembered as dropped. */
+#define HG_SESSION_DROPPED_TAGS 8U
 /** Control messages that may wait in one session; later ones are dropped. */
 #define HG_SESSION_CONTROLS_MAX 65536U
 
@@ -124,7 +126,10 @@ struct hg_session {
     struct util_list orphans;   /**< exposed inputs of calls that ended early, until the peer lets go (hg_overflow.h) */
     uint32_t orphan_count;
     struct util_list fences; /**< of calls that ended early, until the peer lets go of their memory (hg_fence.h) */
-    uint64_t refused_tag;    /**< of the last request that was refused at its first fragment: the others are dropped */
+    /** Of the last requests in pieces that were refused or withdrawn: pieces that come later are dropped. Frames may overtake each
+     *  other, so it is not always the last one. */
+    uint64_t dropped_tags[HG_SESSION_DROPPED_TAGS];
+    uint32_t dropped_count; /**< modulo 2^32 */
     struct hg_session_control *controls;
     uint32_t control_count;
     uint32_t control_capacity;

@@ -148,7 +148,8 @@ HG_PUBLIC void HG_Set_log_subsys(const char *subsys);
  * Set the function that prints log lines, in place of fprintf().
  *
  * \param log_func [IN] called by any thread, with the stream set for the line's level and a printf format; the
- *                      library passes the stream on without looking at it. NULL restores fprintf().
+ *                      library passes the stream on without looking at it. It may be called with locks of the library held, and
+ *                      must not call the library. NULL restores fprintf().
  */
 HG_PUBLIC void HG_Set_log_func(int (*log_func)(FILE *stream, const char *format, ...));
 
@@ -167,7 +168,7 @@ HG_PUBLIC void HG_Set_log_stream(const char *level, FILE *stream);
 HG_PUBLIC void HG_Diag_dump_counters(void);
 
 /**
- * Read the counters of a class. They are always kept; the values are a snapshot without a lock.
+ * Read the counters of a class. They are always kept; the lock of each context is taken for as long as it takes to copy them.
  *
  * \param hg_class [IN]       the class
  * \param diag_counters [OUT] where to

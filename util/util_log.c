@@ -2,7 +2,8 @@
 /* Copyright The Quicksilver authors */
 /*
  * The log: one byte per area says how much of it is written. A line is put together on the stack
- * and handed over in one call, so no lock is held while the user's function or a slow stream works.
+ * and handed over in one call, so no lock of the log is held while the user's function or a slow stream
+ * works; whoever writes the line may hold others.
  */
 #include "util/util_log.h"
 

@@ -435,8 +435,8 @@ void ofi_listen_stop(struct ofi_class *owner)
     if (!owner->connected)
         return;
     util_lock_take(&owner->cm.lock);
-    /* Who has asked for a connection by now is refused, as no context listens. */
-    while (owner->cm.pep != NULL && listen_read_locked(owner, NULL))
+    /* Who has asked for a connection by now is refused, as no context listens; not all, if they never end. */
+    for (unsigned int i = 0; i < REQUESTS_MAX && owner->cm.pep != NULL && listen_read_locked(owner, NULL); i++)
         continue;
     owner->cm.listening = false;
     if (owner->cm.pep != NULL)

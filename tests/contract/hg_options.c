@@ -266,6 +266,51 @@ static void request_post_incr_of_minus_one_refuses_with_again(void)
     hg_pair_close(&pair);
 }
 
+static atomic_uint freed_count;
+
+/* A program's code may call the library. */
+static void free_data(void *data)
+{
+    struct hg_pair *pair = data;
+
+    SUPPORT_CHECK(hg_pair_counters(pair->target.hg_class).rpc_req_recv > 0);
+    atomic_fetch_add(&freed_count, 1);
+}
+
+static hg_return_t data_handler(hg_handle_t handle)
+{
+    HG_PAIR_OK(HG_Set_data(handle, hg_pair_of(handle), free_data));
+    return HG_Destroy(handle);
+}
+
+/* Handles beyond the limit end with their requests, and with them what the user has put there. */
+static void data_of_handles_beyond_the_limit_is_freed_without_a_lock(void)
+{
+    struct hg_init_info init = defaults();
+    struct hg_pair_blob nothing = {0};
+    struct hg_pair_call held;
+    struct hg_pair_call more;
+    struct hg_pair pair;
+    hg_id_t id;
+
+    init.request_post_init = 1;
+    init.request_post_incr = -1;
+    hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
+    id = hg_pair_register_both(&pair, "data", hg_pair_proc_blob, NULL, data_handler);
+    HG_PAIR_OK(HG_Registered_disable_response(pair.origin.hg_class, id, 1));
+    hg_pair_call_start(&pair, &held, HG_PAIR_HOLD, &nothing);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
+    for (unsigned int i = 0; i < 10; i++) {
+        hg_pair_call_start_id(&pair, &more, id, &nothing);
+        HG_PAIR_FINISH(&more, HG_SUCCESS);
+        HG_PAIR_UNTIL(&pair, atomic_load(&freed_count) == i + 1);
+    }
+    SUPPORT_CHECK(pair.target.contexts[0]->handles_count[1] == 1);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    HG_PAIR_FINISH(&held, HG_SUCCESS);
+    hg_pair_close(&pair);
+}
+
 /* --- receiving ------------------------------------------------------------------------------------- */
 
 static void multi_recv_op_max_sets_the_receive_buffers(void)
@@ -657,6 +702,7 @@ const struct support_case hg_options_cases[] = {
     SUPPORT_CASE(request_post_init_prepares_handles),
     SUPPORT_CASE(request_post_incr_is_how_many_more_are_made),
     SUPPORT_CASE(request_post_incr_of_minus_one_refuses_with_again),
+    SUPPORT_CASE(data_of_handles_beyond_the_limit_is_freed_without_a_lock),
     SUPPORT_CASE(multi_recv_op_max_sets_the_receive_buffers),
     SUPPORT_CASE(no_multi_recv_works),
     SUPPORT_CASE(multi_recv_copy_threshold_is_at_most_the_buffers),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * Cancels that come at a bad moment: a peer sends them when it likes, whatever the threads of the target are at.
+ * Cancels that come at a bad moment: a peer sends them when it likes, whatever the threads of the target are at. And pieces of
+ * requests of which nothing is wanted any more.
  */
 #include "hg/hg_cancel.h"
 #include "hg/hg_context.h"
@@ -83,8 +84,61 @@ static void cancel_does_not_take_up_a_handle_that_is_ending(void)
     hg_raw_finish();
 }
 
+/* A piece of a request, of two. */
+static void add_piece(uint64_t rpc_id, uint64_t tag, unsigned int piece)
+{
+    const unsigned char bytes[8] = {0};
+    const struct hg_header header = {.type = HG_MESSAGE_REQUEST,
+                                     .flags = HG_MESSAGE_FRAGMENT,
+                                     .tag = tag,
+                                     .rpc_id = rpc_id,
+                                     .payload_size = sizeof(bytes),
+                                     .total_size = 2 * sizeof(bytes),
+                                     .offset = piece * (uint32_t)sizeof(bytes)};
+
+    hg_raw_add(&header, bytes, sizeof(bytes));
+}
+
+/* Nothing is kept of requests that are not whole and will not be. */
+static void expect_nothing_kept(void)
+{
+    const struct hg_context *context = pair.target.contexts[0];
+
+    SUPPORT_CHECK(context->handles_count[1] == context->handles_idle_count[1] && context->admit.requests == 0);
+}
+
+/* Pieces of requests that were refused come in any order. */
+static void pieces_of_refused_requests_are_dropped(void)
+{
+    unsigned int refusals = 0;
+
+    for (unsigned int piece = 0; piece < 2; piece++)
+        for (uint64_t tag = 1; tag <= 4; tag++)
+            add_piece(0xdead, tag, piece);
+    hg_raw_send();
+    for (unsigned int i = 0; i < raw.kept_count; i++)
+        refusals += raw.kept[i].type == HG_MESSAGE_NACK;
+    SUPPORT_CHECK(refusals == 4);
+    expect_nothing_kept();
+    hg_raw_finish();
+}
+
+static void pieces_that_come_after_the_cancel_are_dropped(void)
+{
+    const struct hg_header cancel = {.type = HG_MESSAGE_CANCEL, .tag = 1};
+
+    add_piece(pair.target.ids[HG_PAIR_ECHO], 1, 0);
+    hg_raw_add(&cancel, NULL, 0);
+    add_piece(pair.target.ids[HG_PAIR_ECHO], 1, 1);
+    hg_raw_send();
+    expect_nothing_kept();
+    hg_raw_finish();
+}
+
 const struct support_case hg_hostile_cancel_cases[] = {
     SUPPORT_CASE(cancel_of_an_answered_request_is_not_told_elsewhere),
     SUPPORT_CASE(cancel_does_not_take_up_a_handle_that_is_ending),
+    SUPPORT_CASE(pieces_of_refused_requests_are_dropped),
+    SUPPORT_CASE(pieces_that_come_after_the_cancel_are_dropped),
     {NULL, NULL, 0},
 };
