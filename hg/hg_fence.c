@@ -89,8 +89,7 @@ int hg_fence_note(struct hg_handle *handle, const struct hg_bulk *bulk)
 
 void hg_fence_forget(struct hg_handle *handle)
 {
-    if (handle->fence != NULL)
-        handle->fence->count = 0;
+    handle->fence->count = 0;
 }
 
 void hg_fence_free(struct hg_handle *handle)
@@ -170,10 +169,6 @@ void hg_fence_complete_locked(struct hg_handle *handle)
     const struct hg_context *owner = handle->owner;
     uint64_t grace_us;
 
-    if (util_list_empty(&handle->fences)) {
-        hg_queue_push_locked(handle->owner, &handle->completion);
-        return;
-    }
     grace_us = atomic_load_explicit(&owner->hg_class->bulk_grace_us, memory_order_relaxed);
     if (grace_us == 0 || atomic_load_explicit(&owner->closing, memory_order_relaxed)) {
         fence_let_through(handle);

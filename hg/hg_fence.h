@@ -32,7 +32,7 @@ struct util_timer;
 
 /** The input of the handle, which the calling thread is encoding, describes this memory. -ENOMEM. No lock needed. */
 int hg_fence_note(struct hg_handle *handle, const struct hg_bulk *bulk);
-/** A new input is about to be encoded. No lock needed. */
+/** A new input is about to be encoded; handle->fence is not NULL. No lock needed. */
 void hg_fence_forget(struct hg_handle *handle);
 /** Frees what was noted, with the handle. */
 void hg_fence_free(struct hg_handle *handle);
@@ -52,7 +52,7 @@ void hg_fence_drop(struct hg_fence *copy);
 void hg_fence_raise_copy_locked(struct hg_fence *fence, struct hg_handle *handle, struct hg_session *session,
                                 uint64_t tag);
 
-/** Puts an ended call into the completion queue: now, or when the fences that it has raised are down. */
+/** Puts an ended call, whose fences are up, into the completion queue: when they are down, or have been up for long enough. */
 void hg_fence_complete_locked(struct hg_handle *handle);
 
 /** The peer has released what belongs to this tag. */

@@ -354,7 +354,10 @@ void hg_handle_complete_as_locked(struct hg_handle *handle, hg_return_t ret, enu
     hg_handle_move(handle, HG_HANDLE_COMPLETED);
     handle->completion.take_locked = forward_take_locked;
     handle->completion.run = forward_run;
-    hg_fence_complete_locked(handle);
+    if (util_list_empty(&handle->fences))
+        hg_queue_push_locked(owner, &handle->completion);
+    else
+        hg_fence_complete_locked(handle);
     /* Last, because it may send, and thereby end other handles of the session. */
     if (release_tag != 0)
         hg_session_control(handle->session, HG_MESSAGE_RELEASE, release_tag);

@@ -17,6 +17,7 @@
 #include "hg/hg_fence.h"
 #include "hg/hg_options.h"
 #include "hg/hg_overflow.h"
+#include "hg/hg_payload.h"
 #include "hg/hg_respond.h"
 #include "hg/hg_self.h"
 #include "util/util_alloc.h"
@@ -174,9 +175,11 @@ void hg_handle_drop_received_locked(struct hg_handle *handle)
 {
     struct hg_handle_received *received = &handle->received;
 
+    if (received->buf == NULL)
+        return;
     if (received->from_heap)
         util_free(received->buf);
-    else if (received->buf != NULL)
+    else
         util_bufs_put(&handle->owner->bufs, received->buf);
     *received = (struct hg_handle_received){0};
 }
@@ -237,16 +240,16 @@ static void handle_recycle_locked(struct hg_handle *handle)
     hg_handle_drop_received_locked(handle);
     hg_handle_drop_session_locked(handle);
     hg_overflow_free_locked(handle);
-    util_free(handle->encoded.extra);
-    handle->encoded.extra = NULL;
-    handle->encoded.extra_size = 0;
+    if (handle->encoded.extra != NULL)
+        hg_payload_drop_extra(handle);
     hg_addr_unref(handle->info.addr);
     handle->info.addr = NULL;
     handle->rpc = NULL;
     handle->timeout_us = 0;
     handle->deadline_ns = UINT64_MAX;
     handle->to_self = false;
-    hg_self_drop_answer(handle);
+    if (handle->self_answer != NULL)
+        hg_self_drop_answer(handle);
     handle->status = 0;
     handle->refused = false;
     handle->cancel.callback = NULL;

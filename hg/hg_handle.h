@@ -67,7 +67,7 @@ struct hg_handle_encoded {
 
 /** A received payload. */
 struct hg_handle_received {
-    unsigned char *buf; /**< owned: from context->bufs, or from the heap */
+    unsigned char *buf; /**< owned: from context->bufs, or from the heap; NULL: all of this is 0 */
     size_t size;
     size_t eager_size; /**< the part that came in the message itself; equal to size unless it overflowed */
     bool from_heap;

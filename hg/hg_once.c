@@ -97,12 +97,10 @@ static struct once_record *once_place(const struct hg_once_origin *origin, uint6
     return &origin->ring[sequence & (origin->ring_size - 1)];
 }
 
-/* The record of this very number, or NULL. */
-static struct once_record *once_record(const struct hg_once_origin *origin, uint64_t sequence)
+/* Whether it is the record of this very number. */
+static bool once_is_of(const struct once_record *record, uint64_t sequence)
 {
-    struct once_record *record = once_place(origin, sequence);
-
-    return record->state != ONCE_FREE && record->sequence == sequence ? record : NULL;
+    return record->state != ONCE_FREE && record->sequence == sequence;
 }
 
 /* Makes the ring so large that @need numbers from the floor on have places of their own, as far as it may grow. */
@@ -135,8 +133,6 @@ static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin
 {
     uint64_t sequence = origin->floor;
 
-    if (floor <= origin->floor)
-        return;
     origin->floor = floor;
     if (floor - sequence > origin->ring_size)
         sequence = floor - origin->ring_size; /* the ring holds no more */
@@ -280,23 +276,23 @@ static void once_find_record(const struct hg_session *session, struct once_recor
 static void once_add(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
                      struct hg_handle *handle, struct hg_once_found *found)
 {
-    uint64_t sequence = header->sequence;
-    uint64_t need = sequence - origin->floor + 1;
+    uint64_t need = header->sequence - origin->floor + 1;
     struct once_record *record;
 
     if (need > origin->ring_size && !once_grow(once, origin, need)) {
         once_refuse(found, HG_NOMEM, false);
         return;
     }
-    record = once_place(origin, sequence);
-    once_free_record(once, record);
-    record->sequence = sequence;
+    record = once_place(origin, header->sequence);
+    if (record->state != ONCE_FREE)
+        once_free_record(once, record);
+    record->sequence = header->sequence;
     record->state = ONCE_RUNNING;
     record->handle = handle;
     origin->running++;
     handle->once = (struct hg_once_place){.origin = origin,
-                                          .sequence = sequence,
-                                          .first = sequence - header->behind,
+                                          .sequence = header->sequence,
+                                          .first = header->sequence - header->behind,
                                           .attempt = header->attempt,
                                           .may_have_run = header->attempt > 1};
     found->verdict = HG_ONCE_NEW;
@@ -355,11 +351,12 @@ static void once_look_up_locked(struct hg_once *once, struct hg_session *session
         return;
     }
     once_touch(once, origin);
-    once_raise_floor(once, origin, header->sequence - header->behind);
-    record = once_record(origin, header->sequence);
+    if (header->sequence - header->behind > origin->floor)
+        once_raise_floor(once, origin, header->sequence - header->behind);
+    record = once_place(origin, header->sequence);
     if (header->sequence < origin->floor)
         once_refuse(found, HG_CANCELED, false); /* its origin has said that it is over */
-    else if (record != NULL)
+    else if (once_is_of(record, header->sequence))
         once_find_record(session, record, found);
     else if (header->attempt > 1 && once_has_forgotten(once, origin, header->epoch))
         once_refuse(found, HG_NODEV, false); /* it may have run, and have been forgotten */
@@ -388,13 +385,14 @@ void hg_once_look_up(struct hg_session *session, const struct hg_header *header,
 static struct once_record *once_leave(struct hg_handle *handle)
 {
     struct hg_once_origin *origin = handle->once.origin;
-    struct once_record *record = once_record(origin, handle->once.sequence);
+    struct once_record *record = once_place(origin, handle->once.sequence);
 
     assert(origin->running > 0);
     origin->running--;
     handle->once.origin = NULL;
-    if (record != NULL)
-        record->handle = NULL;
+    if (!once_is_of(record, handle->once.sequence))
+        return NULL;
+    record->handle = NULL;
     return record;
 }
 

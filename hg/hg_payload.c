@@ -52,11 +52,11 @@ hg_return_t hg_payload_reserve(struct hg_handle *handle)
     return HG_SUCCESS;
 }
 
-static void payload_drop_extra(struct hg_handle_encoded *encoded)
+void hg_payload_drop_extra(struct hg_handle *handle)
 {
-    util_free(encoded->extra);
-    encoded->extra = NULL;
-    encoded->extra_size = 0;
+    util_free(handle->encoded.extra);
+    handle->encoded.extra = NULL;
+    handle->encoded.extra_size = 0;
 }
 
 /* Runs the proc; on success the sizes say where the bytes are. */
@@ -72,13 +72,13 @@ static hg_return_t payload_run_encode(struct hg_handle *handle, hg_proc_cb_t enc
         hg_procs_limit(&proc, 0);
     ret = encode(&proc, data);
     if (ret == HG_SUCCESS)
-        ret = hg_proc_flush(&proc);
+        ret = hg_procs_flush(&proc);
     if (ret == HG_SUCCESS) {
         encoded->extra = hg_procs_take_extra(&proc, &extra_size);
         encoded->extra_size = extra_size;
         encoded->size = encoded->extra != NULL ? offset : offset + hg_proc_get_size_used(&proc);
     }
-    hg_procs_fini(&proc);
+    hg_procs_end(&proc);
     return ret;
 }
 
@@ -91,8 +91,10 @@ hg_return_t hg_payload_encode(struct hg_handle *handle, hg_op_t which, void *dat
 
     if (ret != HG_SUCCESS)
         return ret;
-    payload_drop_extra(encoded);
-    hg_fence_forget(handle);
+    if (encoded->extra != NULL)
+        hg_payload_drop_extra(handle);
+    if (handle->fence != NULL)
+        hg_fence_forget(handle);
     encoded->sent = 0;
     encoded->size = offset;
     if (encode == NULL || data == NULL)
@@ -115,8 +117,8 @@ hg_return_t hg_payload_decode(struct hg_handle *handle, hg_op_t which, void *dat
     payload_init_proc(&proc, handle, handle->received.buf + offset, handle->received.size - offset, HG_DECODE);
     ret = decode(&proc, data);
     if (ret == HG_SUCCESS)
-        ret = hg_proc_flush(&proc);
-    hg_procs_fini(&proc);
+        ret = hg_procs_flush(&proc);
+    hg_procs_end(&proc);
     return ret;
 }
 
@@ -130,7 +132,7 @@ hg_return_t hg_payload_free(struct hg_handle *handle, hg_op_t which, void *data)
         return HG_SUCCESS;
     payload_init_proc(&proc, handle, NULL, 0, HG_FREE);
     ret = release(&proc, data);
-    hg_procs_fini(&proc);
+    hg_procs_end(&proc);
     return ret;
 }
 

@@ -29,6 +29,9 @@ hg_return_t hg_payload_decode(struct hg_handle *handle, hg_op_t which, void *dat
 /** Runs the proc's free pass. */
 hg_return_t hg_payload_free(struct hg_handle *handle, hg_op_t which, void *data);
 
+/** Frees what did not fit into the buffer. */
+void hg_payload_drop_extra(struct hg_handle *handle);
+
 /** All bytes of the encoded payload, in up to two pieces. */
 void hg_payload_view(const struct hg_handle *handle, struct hg_outbox_payload *payload);
 

@@ -25,6 +25,19 @@ void hg_procs_init(struct hg_proc *proc, hg_class_t *hg_class, void *buf, hg_siz
 /* Frees the extra buffer, if there is one that has not been taken. */
 void hg_procs_fini(struct hg_proc *proc);
 
+/* The same for a processor that is not used again. */
+static inline void hg_procs_end(struct hg_proc *proc)
+{
+    if (proc->extra != NULL)
+        hg_procs_fini(proc);
+}
+
+/* hg_proc_flush, which has nothing to do for most. */
+static inline hg_return_t hg_procs_flush(struct hg_proc *proc)
+{
+    return proc->failed == HG_SUCCESS && proc->hash == HG_NOHASH ? HG_SUCCESS : hg_proc_flush(proc);
+}
+
 /* Bounds the extra buffer; encoding more fails with HG_OVERFLOW. 0: everything must fit in the
  * buffer given. To be called before encoding starts. */
 void hg_procs_limit(struct hg_proc *proc, hg_size_t extra_max);

@@ -85,17 +85,21 @@ static struct hg_retry_peer *retry_peer_create(struct hg_context *context, struc
     return peer;
 }
 
-struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struct hg_addr *addr)
+static struct hg_retry_peer *retry_peer_find(struct hg_context *context, struct hg_addr *addr)
 {
-    struct hg_retry_peer *peer = context->retry_last;
+    struct hg_retry_peer *peer = util_map_get(&context->retry_peers, (uint64_t)(uintptr_t)addr);
 
-    if (peer != NULL && peer->addr == addr)
-        return peer;
-    peer = util_map_get(&context->retry_peers, (uint64_t)(uintptr_t)addr);
     if (peer == NULL)
         peer = retry_peer_create(context, addr);
     context->retry_last = peer;
     return peer;
+}
+
+struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struct hg_addr *addr)
+{
+    struct hg_retry_peer *peer = context->retry_last;
+
+    return peer != NULL && peer->addr == addr ? peer : retry_peer_find(context, addr);
 }
 
 /* One peer without a call, or NULL. */
@@ -188,20 +192,29 @@ static void retry_unblock(struct hg_context *context, struct hg_retry_peer *peer
     }
 }
 
-/* The call with this number has ended, and will not be repeated. Calls that end in their order need no bit. */
+/* Whether the call of a number above the first has ended; then that is forgotten. */
+static bool retry_take_ended(struct hg_retry_peer *peer, uint64_t sequence)
+{
+    uint64_t *word = &peer->ended[sequence % HG_HEADER_BEHIND_MAX / 64U];
+    uint64_t bit = UINT64_C(1) << sequence % 64U;
+
+    if ((*word & bit) == 0)
+        return false;
+    *word &= ~bit;
+    return true;
+}
+
+/* The call with this number has ended, and will not be repeated. */
 static void retry_number_ended(struct hg_context *context, struct hg_retry_peer *peer, uint64_t sequence)
 {
-    uint64_t place = sequence % HG_HEADER_BEHIND_MAX;
-
     if (sequence != peer->first) {
-        peer->ended[place / 64U] |= UINT64_C(1) << place % 64U;
+        peer->ended[sequence % HG_HEADER_BEHIND_MAX / 64U] |= UINT64_C(1) << sequence % 64U;
         return;
     }
-    do {
-        peer->ended[place / 64U] &= ~(UINT64_C(1) << place % 64U);
-        place = ++peer->first % HG_HEADER_BEHIND_MAX;
-    } while ((peer->ended[place / 64U] & UINT64_C(1) << place % 64U) != 0);
-    if (peer->blocked && retry_number_free(peer))
+    do
+        peer->first++;
+    while (retry_take_ended(peer, peer->first));
+    if (peer->blocked)
         retry_unblock(context, peer);
 }
 
@@ -288,21 +301,25 @@ void hg_retry_session_known_locked(struct hg_session *session)
 
 /* --- attempts ------------------------------------------------------------------------------------------------ */
 
+/* How a call is repeated whose method is not ONCE, where nobody has said. */
+static const struct qs_retry retry_default = {
+    .attempts_max = RETRY_ATTEMPTS_DEFAULT, .pause_us = RETRY_PAUSE_DEFAULT_US, .pause_max_us = RETRY_PAUSE_MAX_US};
+
 static void retry_fill_defaults(struct qs_retry *how, enum qs_method method)
 {
     if (how->attempts_max == 0)
-        how->attempts_max = method == QS_METHOD_ONCE ? 1 : RETRY_ATTEMPTS_DEFAULT;
+        how->attempts_max = method == QS_METHOD_ONCE ? 1 : retry_default.attempts_max;
     if (how->pause_us == 0)
-        how->pause_us = RETRY_PAUSE_DEFAULT_US;
+        how->pause_us = retry_default.pause_us;
     if (how->pause_max_us == 0)
-        how->pause_max_us = RETRY_PAUSE_MAX_US;
+        how->pause_max_us = retry_default.pause_max_us;
     if (how->pause_max_us > RETRY_PAUSE_LIMIT_US)
         how->pause_max_us = RETRY_PAUSE_LIMIT_US;
     if (how->pause_us > how->pause_max_us)
         how->pause_us = how->pause_max_us;
 }
 
-/* How the call is repeated: as its handle says, else as its RPC does, which mostly leaves it to the method. */
+/* How the call is repeated: as its handle says, else as its RPC does. */
 static void retry_decide(struct hg_handle *handle)
 {
     struct hg_retry *retry = &handle->retry;
@@ -310,8 +327,6 @@ static void retry_decide(struct hg_handle *handle)
 
     if (retry->asked_set) {
         retry->how = retry->asked;
-    } else if (!atomic_load_explicit(&handle->rpc->retry_set, memory_order_relaxed)) {
-        retry->how = (struct qs_retry){0};
     } else {
         util_lock_take(&table->lock);
         retry->how = handle->rpc->retry;
@@ -337,14 +352,16 @@ int hg_retry_begin_locked(struct hg_handle *handle)
 {
     struct hg_retry *retry = &handle->retry;
     const struct hg_rpc *rpc = handle->rpc;
+    bool told = retry->asked_set || atomic_load_explicit(&rpc->retry_set, memory_order_relaxed);
 
     retry->method = atomic_load_explicit(&rpc->method, memory_order_relaxed);
-    if (retry->method == QS_METHOD_ONCE && !retry->asked_set &&
-        !atomic_load_explicit(&rpc->retry_set, memory_order_relaxed))
+    if (retry->method == QS_METHOD_ONCE && !told)
         return 0;
     if (handle->no_response || (handle->info.addr->self && !handle->info.hg_class->options.no_loopback))
         return 0;
-    retry_decide(handle);
+    retry->how = retry_default;
+    if (told)
+        retry_decide(handle);
     retry->unsure = false;
     retry->refused = false;
     retry->peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);

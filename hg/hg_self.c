@@ -88,6 +88,8 @@ static int self_post(struct hg_context *own, uint8_t id, struct hg_self_message 
 
 static void self_adopt(struct hg_handle *handle, struct hg_self_message *message)
 {
+    if (message->payload == NULL)
+        return;
     handle->received.buf = message->payload;
     handle->received.from_heap = true;
     handle->received.size = message->size;
@@ -245,8 +247,7 @@ int hg_self_respond_locked(struct hg_handle *handle)
 
 void hg_self_drop_answer(struct hg_handle *handle)
 {
-    if (handle->self_answer != NULL)
-        self_free(handle->self_answer);
+    self_free(handle->self_answer);
     handle->self_answer = NULL;
 }
 

@@ -20,7 +20,7 @@ int hg_self_forward_locked(struct hg_handle *handle);
 /** Sends the encoded response of @p handle (state RESPONDING) to the context that asked. Needs the owner's lock. */
 int hg_self_respond_locked(struct hg_handle *handle);
 
-/** Frees what a request of this class was to be answered with. Needs the owner's lock. */
+/** Frees what a request of this class was to be answered with: handle->self_answer, not NULL. Needs the owner's lock. */
 void hg_self_drop_answer(struct hg_handle *handle);
 
 /** The call of @p handle ends early: tells the context that was meant. Needs the owner's lock. */

@@ -99,6 +99,50 @@ static void handle_can_opt_out_of_the_timeout_of_its_class(void)
     hg_pair_close(&pair);
 }
 
+/* Forwards a call, and answers it at once. */
+static void expect_answer(struct hg_pair *pair, struct hg_pair_call *call)
+{
+    struct hg_pair_blob in = {0};
+
+    hg_pair_call_forward(call, &in);
+    HG_PAIR_UNTIL(pair, atomic_load(&pair->held_count) == 1);
+    SUPPORT_CHECK(hg_pair_answer(pair));
+    HG_PAIR_OK(hg_pair_call_wait(call));
+}
+
+static void limit_of_a_call_means_nothing_to_the_next_one(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call limited;
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
+    HG_PAIR_OK(qs_handle_set_timeout(call.handle, TIMEOUT_US * 20)); /* it must be answered meanwhile */
+    expect_answer(&pair, &call);
+    /* None: it goes on when that time is over, which another call waits for. */
+    HG_PAIR_OK(qs_handle_set_timeout(call.handle, UINT64_MAX));
+    hg_pair_call_begin(&pair, &limited, HG_PAIR_HOLD);
+    HG_PAIR_OK(qs_handle_set_timeout(limited.handle, TIMEOUT_US * 20));
+    hg_pair_call_forward(&call, &in);
+    hg_pair_call_forward(&limited, &in);
+    HG_PAIR_RET(hg_pair_call_wait(&limited), HG_TIMEOUT);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 0);
+    while (hg_pair_answer(&pair))
+        continue;
+    HG_PAIR_OK(hg_pair_call_wait(&call));
+    /* An earlier end than that of a call before. */
+    HG_PAIR_OK(qs_handle_set_timeout(call.handle, UINT64_C(3600) * 1000000U));
+    expect_answer(&pair, &call);
+    HG_PAIR_OK(qs_handle_set_timeout(call.handle, TIMEOUT_US));
+    expect_timeout(&pair, &call);
+    hg_pair_call_end(&limited);
+    hg_pair_call_end(&call);
+    hg_pair_close(&pair);
+}
+
 static void handle_is_reusable_after_a_timeout_and_the_late_reply_is_dropped(void)
 {
     unsigned char text[] = "late";
@@ -227,6 +271,7 @@ const struct support_case hg_timeout_cases[] = {
     SUPPORT_CASE(timeout_of_the_rpc_ends_a_call),
     SUPPORT_CASE(timeout_of_the_handle_ends_its_calls_until_reset),
     SUPPORT_CASE(handle_can_opt_out_of_the_timeout_of_its_class),
+    SUPPORT_CASE(limit_of_a_call_means_nothing_to_the_next_one),
     SUPPORT_CASE(handle_is_reusable_after_a_timeout_and_the_late_reply_is_dropped),
     SUPPORT_CASE(calls_that_wait_for_the_window_time_out_too),
     SUPPORT_CASE(large_calls_time_out_and_leave_no_trace),

@@ -315,6 +315,24 @@ static void lost_answers_of_all_sizes_are_given_again(void)
     }
 }
 
+/* The memory of an answer serves the next ones, and no more of it is held than small ones need. */
+static void answers_take_the_places_of_others(void)
+{
+    static const uint32_t sizes[] = {10, 300, 0, 100, 5000, 200, 10};
+    uint32_t number;
+
+    open_both(QS_METHOD_AT_MOST_ONCE, NULL);
+    HG_PAIR_OK(qs_class_set_retry_budget(origin.hg_class, 100, 1000));
+    for (number = 0; number < 40; number++) {
+        target.answer_size = sizes[number % (sizeof(sizes) / sizeof(sizes[0]))];
+        expect(lose_the_answer_of(number), HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    }
+    target.answer_size = 0;
+    expect(call_start(number), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    SUPPORT_CHECK(target.hg_class->once.bytes <= 8U * 256U);
+    close_both();
+}
+
 static void answer_too_large_to_keep_is_known_to_be_lost(void)
 {
     open_both(QS_METHOD_AT_MOST_ONCE, NULL);
@@ -839,6 +857,7 @@ static void arguments_are_checked(void)
 static const struct support_case once_cases[] = {
     SUPPORT_CASE(lost_answer_is_given_again),
     SUPPORT_CASE(lost_answers_of_all_sizes_are_given_again),
+    SUPPORT_CASE(answers_take_the_places_of_others),
     SUPPORT_CASE(answer_too_large_to_keep_is_known_to_be_lost),
     SUPPORT_CASE(running_handler_answers_the_next_attempt),
     SUPPORT_CASE(answer_without_a_connection_waits_for_the_next_attempt),
