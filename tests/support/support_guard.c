@@ -78,9 +78,22 @@ bool support_under_tsan(void)
     return SUPPORT_TSAN != 0;
 }
 
+static unsigned int slowness = 1;
+
+static void slowness_of_machine(void)
+{
+    const char *text = getenv("SUPPORT_SLOWNESS");
+    unsigned long value = text != NULL ? strtoul(text, NULL, 10) : 1;
+
+    slowness = value >= 1 && value <= 100 ? (unsigned int)value : 1;
+}
+
 unsigned int support_slowness(void)
 {
-    return SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, slowness_of_machine);
+    return slowness * (SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1);
 }
 
 static uint64_t seed;

@@ -2,31 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright The Quicksilver authors
 #
-# Process 1 of the emulated machine once the root of the host is there: makes it a machine to work on, makes the
-# virtual hosts, runs the command, and tells its status through the control port. The folder of the run is the argument;
-# in it: settings (shell variables), job (the command as a script).
+# Process 1 of the emulated machine once the root of the host is there: makes the virtual hosts, runs the command, and
+# tells its status through the control port. The folder of the run is the argument; in it: settings (variables of a
+# shell) and job (the command as a script). Starts few programs, since each costs a tenth of a second.
 set -u
 run=$1
 vm_hosts=
 vm_share=
-vm_checkout=
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+declare -A port
 # shellcheck source=/dev/null
 . "$run/settings"
-
-port()
-{
-    local name
-
-    for name in /sys/class/virtio-ports/*/name; do
-        if [ "$(<"$name")" = "$1" ]; then
-            name=${name%/name}
-            printf '/dev/%s\n' "${name##*/}"
-            return 0
-        fi
-    done
-    return 1
-}
 
 stop()
 {
@@ -35,45 +21,25 @@ stop()
     sleep 60
 }
 
-# Folders of the host that a fresh one in memory would hide: the checkout, and the share.
-mounts()
+ports()
 {
-    local folder
+    local name label
 
-    mkdir -p /upper
-    mount --bind / /upper || stop "cannot bind the root"
-    mount -t tmpfs -o mode=1777 tmp /tmp
-    mount -t tmpfs -o mode=755 run /run
-    mkdir -p /dev/shm /dev/pts /run/lock /run/netns
-    mount -t tmpfs -o mode=1777 shm /dev/shm
-    mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
-    [ ! -d /sys/fs/cgroup ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    for folder in "$vm_checkout" "$run"; do
-        if [ ! -e "$folder" ]; then
-            mkdir -p "$folder"
-            mount --bind "/upper$folder" "$folder" || stop "cannot show $folder"
-        fi
+    for name in /sys/class/virtio-ports/*/name; do
+        read -r label <"$name"
+        name=${name%/name}
+        port[$label]=/dev/${name##*/}
     done
-    umount /upper
-    mkdir -p "$vm_share"
-    mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=mmap qsshare "$vm_share" ||
-        stop "no share over 9p"
-}
-
-links()
-{
-    ln -sf /proc/self/fd /dev/fd
-    ln -sf /proc/self/fd/0 /dev/stdin
-    ln -sf /proc/self/fd/1 /dev/stdout
-    ln -sf /proc/self/fd/2 /dev/stderr
+    exec 7>"${port[qs.control]}" || stop "no control port"
 }
 
 names()
 {
     local number
 
-    hostname vm
-    rm -f /etc/hosts
+    echo vm >/proc/sys/kernel/hostname
+    # The host's may be of another file system, in a container.
+    mount -t tmpfs -o size=1m,mode=755 names /mnt && : >/mnt/hosts && mount --bind /mnt/hosts /etc/hosts && umount /mnt
     {
         printf '127.0.0.1 localhost vm\n::1 localhost ip6-localhost\n'
         for ((number = 0; number < vm_hosts; number++)); do
@@ -89,44 +55,48 @@ limits()
     ulimit -c 0
 }
 
-# Commands h0, h1, ... run what follows in a host.
-host_command()
+# Each host is a network namespace with eth0, whose other end, named after the host, is a port of the switch br0.
+host_commands()
 {
-    printf '#!/bin/sh\nexec ip netns exec %s "$@"\n' "$1" >"/run/vm/bin/$1"
-    chmod 755 "/run/vm/bin/$1"
+    local number
+
+    echo "link set lo up"
+    echo "link add br0 type bridge"
+    echo "link set br0 up"
+    for ((number = 0; number < vm_hosts; number++)); do
+        echo "netns add h$number"
+        echo "link add h$number type veth peer name eth0 netns h$number"
+        echo "link set h$number master br0 up"
+    done
 }
 
-# A network namespace with eth0, whose other end is a port of the switch br0, named after the host.
-host_up()
+# host_inside NUMBER: the address ends in one more. Commands h0, h1, ... run what follows in a host.
+host_inside()
 {
-    local host=h$1 last=$(($1 + 1))
+    local address=10.77.0.$(($1 + 1)) address6
 
-    ip netns add "$host"
-    ip link add "$host" type veth peer name eth0 netns "$host"
-    ip link set "$host" master br0 up
-    ip -b - -n "$host" <<COMMANDS
+    printf -v address6 'fd77::%x' $(($1 + 1))
+    ip -n "h$1" -b - <<COMMANDS || stop "cannot set up h$1"
 link set lo up
-addr add 10.77.0.$last/24 dev eth0
-addr add fd77::$(printf %x "$last")/64 dev eth0 nodad
+addr add $address/24 dev eth0
+addr add $address6/64 dev eth0 nodad
 link set eth0 up
 COMMANDS
-    host_command "$host"
-    export "QS_VM_H$1=10.77.0.$last" "QS_VM_H$1_V6=fd77::$(printf %x "$last")"
+    export "QS_VM_H$1=$address" "QS_VM_H$1_V6=$address6"
+    (umask 022 && printf '#!/bin/sh\nexec ip netns exec h%s "$@"\n' "$1" >"/run/vm/bin/h$1")
 }
 
 hosts()
 {
     local number
 
-    mkdir -p /run/vm/bin
-    PATH=/run/vm/bin:$PATH
-    ip link set lo up
-    ip link add br0 type bridge
-    ip link set br0 up
+    host_commands | ip -b - || stop "cannot make the hosts"
     for ((number = 0; number < vm_hosts; number++)); do
-        host_up "$number" || stop "cannot make host $number"
+        host_inside "$number"
     done
+    ((vm_hosts == 0)) || chmod 755 /run/vm/bin/*
     export QS_VM=1 QS_VM_HOSTS="$vm_hosts" QS_VM_SHARE="$vm_share"
+    unset QS_VM_JOB
 }
 
 # soft-RoCE of this kernel works in the first network namespace alone, so both of its hosts are there: the ends of a
@@ -134,15 +104,15 @@ hosts()
 # local ones only when packets come in.
 rdma_hosts()
 {
-    local number
+    local end setting
 
-    ip link add r0 mtu 9000 type veth peer name r1 mtu 9000
-    for number in 0 1; do
-        printf '%s\n' 1 >"/proc/sys/net/ipv4/conf/r$number/accept_local"
-        printf '%s\n' 1 >"/proc/sys/net/ipv4/conf/r$number/arp_ignore"
-        printf '%s\n' 2 >"/proc/sys/net/ipv4/conf/r$number/arp_announce"
+    ip link add r0 mtu 9000 type veth peer name r1 mtu 9000 || return 1
+    for end in r0 r1; do
+        for setting in accept_local=1 arp_ignore=1 arp_announce=2; do
+            echo "${setting#*=}" >"/proc/sys/net/ipv4/conf/$end/${setting%=*}"
+        done
     done
-    ip -b - <<COMMANDS
+    ip -b - <<COMMANDS || return 1
 addr add 10.78.0.1/24 dev r0
 addr add 10.78.0.2/24 dev r1
 link set r0 up
@@ -158,41 +128,36 @@ rule add pref 31 to 10.78.0.1 lookup 102
 rule add pref 40 lookup local
 rule del pref 0
 COMMANDS
-    rdma link add rxe0 type rxe netdev r0 || return 1
-    rdma link add rxe1 type rxe netdev r1 || return 1
+    printf 'link add rxe%s type rxe netdev r%s\n' 0 0 1 1 | rdma -b - || return 1
     export QS_VM_RDMA0=10.78.0.1 QS_VM_RDMA1=10.78.0.2
 }
 
-# All but this process and those given.
+# All but this process and those given. Kernel threads have no program.
 end_others()
 {
     local entry pid keep=" 1 $* "
 
     for entry in /proc/[0-9]*; do
         pid=${entry#/proc/}
-        # Kernel threads have no command line.
-        if [[ $keep != *" $pid "* ]] && [ -r "$entry/cmdline" ] && [ -n "$(tr -d '\0' <"$entry/cmdline" 2>/dev/null)" ]; then
+        if [[ $keep != *" $pid "* && -e $entry/exe ]]; then
             kill -KILL "$pid" 2>/dev/null
         fi
     done
 }
 
-control=$(port qs.control) || stop "no control port"
-exec 7>"$control"
-mounts
-links
+ports
 names
 limits
 hosts
-rdma_hosts || echo "vm: guest: no rdma" >/dev/console
+rdma_hosts || echo "vm: guest: no RDMA devices" >/dev/console
 read -r uptime _ </proc/uptime
 echo "ready $uptime" >&7
 
 # The command has pipes, which, unlike the ports, may be opened by name and by many.
 mkfifo /run/vm/out /run/vm/err
-cat /run/vm/out >"$(port qs.out)" &
+cat /run/vm/out >"${port[qs.out]}" 7>&- &
 out=$!
-cat /run/vm/err >"$(port qs.err)" &
+cat /run/vm/err >"${port[qs.err]}" 7>&- &
 err=$!
 bash "$run/job" </dev/null >/run/vm/out 2>/run/vm/err 7>&-
 status=$?

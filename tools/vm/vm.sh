@@ -3,13 +3,8 @@
 # Copyright The Quicksilver authors
 #
 # Runs a command in an emulated machine that has what the kernel at hand may lack: RDMA devices (soft-RoCE), netem, and
-# hosts of its own. docs/vm.md tells more.
-#
-#   vm.sh [--hosts N] [--memory MB] [--cpus N] [--timeout S] [--share DIR] [--env NAME[=VALUE]]... [--console FILE]
-#         [--accel kvm|tcg] [--] COMMAND [ARGUMENTS]
-#
-# The status is the command's; 124 when the time was over, 125 when the machine did not do its part, 77 where there
-# cannot be one, which the last line of stderr explains ("vm: skipped: ...").
+# hosts of its own; vm.sh --help says how, docs/vm.md more. It boots a kernel of this system on the root of this system;
+# init.sh is its first program, guest.sh its second, and build-vm/ holds what is made for it.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
@@ -20,6 +15,7 @@ memory=2048
 cpus=
 timeout=600
 share=$work/share
+folder=$PWD
 console=
 accel=
 environment=()
@@ -47,8 +43,22 @@ skip()
 
 usage()
 {
-    sed -n '7,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 125
+    cat <<'TEXT'
+usage: ./run vm [OPTIONS] [--] COMMAND [ARGUMENTS]
+
+  --timeout S        end the command after so many seconds (default 600)
+  --hosts N          virtual hosts h0, h1, ... (default 2)
+  --memory MB        of the machine (default 2048), half of it for files that are written
+  --cpus N           (default: as many as here, 4 at most)
+  --share DIR        what is written there stays (default build-vm/share; $QS_VM_SHARE in the machine)
+  --folder DIR       where the command starts, inside the checkout (default: here)
+  --env NAME[=VALUE] a variable for the command, besides those of build, tests and libfabric
+  --console FILE     keep what the kernel says
+  --accel kvm|tcg    do not find out whether KVM works
+
+The status is the command's; 124: its time was over; 125: the machine did not do its part; 77: there cannot be one here.
+In the last three cases a line on stderr, "vm: ...", tells why.
+TEXT
 }
 
 # number OPTION VALUE LEAST MOST
@@ -64,16 +74,17 @@ options()
     while [[ $# -gt 0 ]]; do
         case $1 in
         --) shift && break ;;
-        --hosts | --memory | --cpus | --timeout | --share | --env | --console | --accel)
+        --hosts | --memory | --cpus | --timeout | --share | --folder | --env | --console | --accel)
             [[ $# -ge 2 ]] || die "$1 needs a value"
             option "$1" "$2"
             shift 2
             ;;
-        -*) say "no option $1" && usage ;;
+        -h | --help) usage && exit 0 ;;
+        -*) die "no option $1, see ./run vm --help" ;;
         *) break ;;
         esac
     done
-    [[ $# -gt 0 ]] || usage
+    [[ $# -gt 0 ]] || die "no command, see ./run vm --help"
     command=("$@")
 }
 
@@ -85,6 +96,7 @@ option()
     --cpus) number "$1" "$2" 1 64 && cpus=$2 ;;
     --timeout) number "$1" "$2" 1 604800 && timeout=$2 ;;
     --share) share=$2 ;;
+    --folder) folder=$2 ;;
     --env) environment+=("$2") ;;
     --console) console=$2 ;;
     --accel)
@@ -176,7 +188,7 @@ make_initramfs()
 
     mkdir -p "$root"/{bin,dev,proc,sys,lower,upper,root,modules}
     cp "$(command -v busybox)" "$root/bin/busybox"
-    for applet in sh mount mkdir insmod sleep switch_root; do
+    for applet in sh mount mkdir ln insmod sleep switch_root; do
         ln -s busybox "$root/bin/$applet"
     done
     install -m 755 "$here/init.sh" "$root/init"
@@ -264,7 +276,7 @@ write_job()
         job_environment
         # shellcheck disable=SC2016 # expanded there
         printf 'eval "$guest"\nPATH=/run/vm/bin:$PATH:$guest_path\nunset guest guest_path\n'
-        printf 'cd %q || exit 125\nexec' "$PWD"
+        printf 'cd %q || exit 125\nexec' "$folder"
         for word in "${command[@]}"; do
             printf ' %q' "$word"
         done
@@ -377,6 +389,7 @@ sweep()
 options "$@"
 find_tools
 find_kernel
+[[ $folder/ == "$checkout"/* ]] || folder=$checkout
 mkdir -p "$work" "$share" || die "cannot make $share"
 share=$(cd "$share" && pwd)
 prepare
