@@ -78,22 +78,25 @@ bool support_under_tsan(void)
     return SUPPORT_TSAN != 0;
 }
 
-static unsigned int slowness = 1;
+static unsigned int slowness;
 
-static void slowness_of_machine(void)
+/* What the program itself knows, or the environment, which knows of an emulated machine. */
+static void slowness_find(void)
 {
     const char *text = getenv("SUPPORT_SLOWNESS");
-    unsigned long value = text != NULL ? strtoul(text, NULL, 10) : 1;
+    unsigned long told = text != NULL ? strtoul(text, NULL, 10) : 0;
 
-    slowness = value >= 1 && value <= 100 ? (unsigned int)value : 1;
+    slowness = SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1;
+    if (told > slowness && told <= 100)
+        slowness = (unsigned int)told;
 }
 
 unsigned int support_slowness(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    (void)pthread_once(&once, slowness_of_machine);
-    return slowness * (SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1);
+    (void)pthread_once(&once, slowness_find);
+    return slowness;
 }
 
 static uint64_t seed;

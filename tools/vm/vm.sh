@@ -55,6 +55,7 @@ usage: ./run vm [OPTIONS] [--] COMMAND [ARGUMENTS]
   --env NAME[=VALUE] a variable for the command, besides those of build, tests and libfabric
   --console FILE     keep what the kernel says
   --accel kvm|tcg    do not find out whether KVM works
+  --check            only find out whether there can be a machine here: 0 or 77
 
 The status is the command's; 124: its time was over; 125: the machine did not do its part; 77: there cannot be one here.
 In the last three cases a line on stderr, "vm: ...", tells why.
@@ -80,6 +81,7 @@ options()
             shift 2
             ;;
         -h | --help) usage && exit 0 ;;
+        --check) find_tools && find_kernel && exit 0 ;;
         -*) die "no option $1, see ./run vm --help" ;;
         *) break ;;
         esac
