@@ -6,6 +6,8 @@
 # hosts of its own; vm.sh --help says how, docs/vm.md more. It boots a kernel of this system on the root of this system;
 # init.sh is its first program, guest.sh its second, and build-vm/ holds what is made for it.
 set -u
+path=$PATH
+PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 work=$checkout/build-vm
@@ -99,7 +101,10 @@ option()
     --timeout) number "$1" "$2" 1 604800 && timeout=$2 ;;
     --share) share=$2 ;;
     --folder) folder=$2 ;;
-    --env) environment+=("$2") ;;
+    --env)
+        [[ $2 =~ ^[A-Za-z_][A-Za-z_0-9]*(=|$) ]] || die "--env takes NAME or NAME=VALUE, not '$2'"
+        environment+=("$2")
+        ;;
     --console) console=$2 ;;
     --accel)
         [[ $2 == kvm || $2 == tcg ]] || die "--accel takes kvm or tcg, not '$2'"
@@ -129,7 +134,8 @@ find_tools()
     local tool left
 
     [[ $(uname -m) == x86_64 ]] || skip "this is written for x86-64, not $(uname -m)"
-    for tool in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static modprobe:kmod ip:iproute2 rdma:iproute2; do
+    for tool in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static modprobe:kmod ip:iproute2 rdma:iproute2 \
+        setpriv:util-linux; do
         command -v "${tool%:*}" >/dev/null || skip "no ${tool%:*} (package ${tool#*:})"
     done
     # A busybox with libraries cannot be the first program.
@@ -154,7 +160,7 @@ unpack_kernel()
     for pair in 'xz:\xfd7zXZ\x00' 'zstd:\x28\xb5\x2f\xfd' 'gzip:\x1f\x8b\x08'; do
         command -v "${pair%%:*}" >/dev/null || continue
         while read -r offset; do
-            tail -c +$((offset + 1)) "$kernel" | "${pair%%:*}" -dc >"$1" 2>/dev/null
+            { tail -c +$((offset + 1)) "$kernel" | "${pair%%:*}" -dc >"$1"; } 2>/dev/null
             [[ $(head -c 4 "$1" | tail -c 3) != ELF ]] || return 0
         done < <(LC_ALL=C grep -abouP -- "${pair#*:}" "$kernel" 2>/dev/null | cut -d: -f1 | head -n 4)
     done
@@ -242,6 +248,7 @@ find_accel()
 
 # --- a run --------------------------------------------------------------------------------------------------------
 
+pumps=()
 machine=(-M "pc,usb=off" -nodefaults -display none -no-reboot -nic none)
 
 # The caller's environment, as far as it may matter to what is built here.
@@ -249,7 +256,8 @@ job_environment()
 {
     local name
 
-    for name in PATH HOME USER LOGNAME SHELL LANG TZ TERM PYTHONPATH; do
+    printf 'export PATH=%q\n' "$path"
+    for name in HOME USER LOGNAME SHELL LANG TZ TERM PYTHONPATH; do
         [[ ! -v $name ]] || printf 'export %s=%q\n' "$name" "${!name}"
     done
     for name in $(compgen -e | grep -E '^(LC_|QS_|FI_|HG_|NA_|MESON_|MALLOC_|(A|L|T|UB)SAN_OPTIONS$)'); do
@@ -294,7 +302,8 @@ end_run()
         kill -KILL "$qemu" 2>/dev/null
         wait "$qemu" 2>/dev/null
     fi
-    wait
+    # They end when they have passed on everything.
+    wait "${pumps[@]}"
     [[ -z ${run:-} ]] || rm -rf "$run"
 }
 
@@ -330,9 +339,14 @@ start()
         -chardev file,id=err,path=/proc/self/fd/4 -device virtserialport,chardev=err,name=qs.err \
         -virtfs local,path=/,mount_tag=qsroot,security_model=none,readonly=on,multidevs=remap \
         -virtfs "local,path=${share//,/,,},mount_tag=qsshare,security_model=none,multidevs=remap"
-    mkfifo "$run/control" && exec 6<>"$run/control"
+    mkfifo "$run/out" "$run/err" "$run/control" || die "cannot make pipes in $run"
+    exec 6<>"$run/control"
+    pump $$ <"$run/out" 6<&- &
+    pumps=($!)
+    pump $$ <"$run/err" >&2 6<&- &
+    pumps+=($!)
     # It dies with this shell, whatever becomes of that.
-    setpriv --pdeathsig KILL qemu-system-x86_64 "$@" </dev/null 3> >(pump $$) 4> >(pump $$ >&2) 5>"$run/control" \
+    setpriv --pdeathsig KILL qemu-system-x86_64 "$@" </dev/null 3>"$run/out" 4>"$run/err" 5>"$run/control" \
         >"$run/complaints" 2>&1 6<&- &
     qemu=$!
 }
@@ -388,25 +402,33 @@ sweep()
     done
 }
 
-options "$@"
-find_tools
-find_kernel
-[[ $folder/ == "$checkout"/* ]] || folder=$checkout
-mkdir -p "$work" "$share" || die "cannot make $share"
-share=$(cd "$share" && pwd)
-prepare
-find_accel
-sweep
-run=$work/run.$$
-trap end_run EXIT
-for signal in INT TERM HUP PIPE; do
-    # shellcheck disable=SC2064 # expanded now
-    trap "end_by_signal $signal" "$signal"
-done
-(umask 077 && mkdir "$run") || die "cannot make $run"
-write_job
-start
-status=125
-follow
-[[ -z $console ]] || cp "$run/console" "$console"
-exit "$status"
+# In a function, so that the script is read before it runs and may change meanwhile.
+main()
+{
+    local signal
+
+    options "$@"
+    find_tools
+    find_kernel
+    [[ $folder/ == "$checkout"/* ]] || folder=$checkout
+    mkdir -p "$work" "$share" || die "cannot make $share"
+    share=$(cd "$share" && pwd)
+    prepare
+    find_accel
+    sweep
+    run=$work/run.$$
+    trap end_run EXIT
+    for signal in INT TERM HUP PIPE; do
+        # shellcheck disable=SC2064 # expanded now
+        trap "end_by_signal $signal" "$signal"
+    done
+    (umask 077 && mkdir "$run") || die "cannot make $run"
+    write_job
+    start
+    status=125
+    follow
+    [[ -z $console ]] || cp "$run/console" "$console"
+    exit "$status"
+}
+
+main "$@"
