@@ -15,12 +15,13 @@ bench=$B/tools/hg_bench
 # Of three methods, with a ledger, while the server is killed, stopped and restarted.
 faults=("$bench" fault --quiet --seed 1 --block --timeout 5)
 # Few and short: each call takes a tenth of a second.
-calls=(rate --verify --size "64,16k" --window 16 --runs 1 --duration 3)
+calls=(rate --verify --size "64,16k" --window 16 --runs 1 --duration 2)
 moves=(bw --verify --op "pull,push" --size "64k,512k" --runs 1 --duration 3)
+move=(bw --verify --op "pull,push" --size 256k --runs 1 --duration 2)
 
 # --- two hosts, and what netem does to their wire -----------------------------------------------------------------
-row tcp-calls-delay-loss smoke,test 90 tests/vm/wire.sh "delay 25ms loss 1%" "$bench" "${calls[@]}"
-row tcp-bulk-delay-loss smoke,test 90 tests/vm/wire.sh "delay 25ms loss 1%" "$bench" "${moves[@]}"
+row tcp-calls-loss1 smoke,test 90 tests/vm/wire.sh "delay 25ms loss 1%" "$bench" "${calls[@]}"
+row tcp-bulk-loss1 smoke,test 90 tests/vm/wire.sh "delay 25ms loss 1%" "$bench" "${move[@]}"
 row tcp-killed smoke,test 90 tests/vm/wire.sh --kill "delay 25ms loss 1%" "$bench" "${calls[@]}"
 row tcp-calls-loss5 test 120 tests/vm/wire.sh "delay 25ms 10ms loss 5%" "$bench" "${calls[@]}"
 row tcp-bulk-loss5 test 120 tests/vm/wire.sh "delay 25ms 10ms loss 5%" "$bench" "${moves[@]}"

@@ -14,8 +14,8 @@ names=" $* "
 passed=0
 failed=()
 skipped=0
-# Programs and limits: an emulated processor is slower by about that.
-export SUPPORT_SLOWNESS=${SUPPORT_SLOWNESS:-5}
+# An emulated processor is slower by about that, and limits must be longer.
+export SUPPORT_SLOWNESS=${SUPPORT_SLOWNESS:-10}
 
 is_wanted()
 {

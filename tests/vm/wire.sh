@@ -64,14 +64,15 @@ if [ "$kill_it" = 0 ]; then
     server=
     exit 0
 fi
-h0 "$bench" "$command" "$(<"$dir/address")" "$@" --duration 40 --block --pin none --timeout 40 &
+h0 "$bench" "$command" "$(<"$dir/address")" "$@" --duration 40 --block --pin none --timeout 40 2>"$dir/progress" &
 client=$!
-sleep 4
+wait_for "$dir/progress"
 kill -KILL "$server"
 server=
 begin=$SECONDS
 wait "$client"
 status=$?
+cat "$dir/progress"
 echo "the client ended with $status, $((SECONDS - begin)) s after the server was killed"
 [ "$status" = 2 ] || fail "a dead server should end it with 2"
 [ $((SECONDS - begin)) -le 10 ] || fail "it took too long"
