@@ -32,6 +32,7 @@ mount -t overlay -o lowerdir=/lower,upperdir=/upper/upper,workdir=/upper/work ov
 # shellcheck source=/dev/null
 . "/lower$QS_VM_JOB/settings"
 
+mount --bind /root /kept
 mount -t tmpfs -o mode=1777 tmp /root/tmp || stop "the host has no /tmp"
 mount -t tmpfs -o mode=755 run /root/run || stop "the host has no /run"
 mkdir -p /root/run/lock /root/run/netns /root/run/vm/bin
@@ -39,9 +40,10 @@ mkdir -p /root/run/lock /root/run/netns /root/run/vm/bin
 for folder in "$vm_checkout" "$QS_VM_JOB"; do
     if [ ! -e "/root$folder" ]; then
         mkdir -p "/root$folder"
-        mount --bind "/lower$folder" "/root$folder" || stop "cannot show $folder"
+        mount --bind "/kept$folder" "/root$folder" || stop "cannot show $folder"
     fi
 done
+umount /kept
 mkdir -p "/root$vm_share"
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=mmap qsshare "/root$vm_share" || stop "no share over 9p"
 

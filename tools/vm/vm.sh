@@ -194,9 +194,9 @@ make_initramfs()
 {
     local root=$1/root file applet
 
-    mkdir -p "$root"/{bin,dev,proc,sys,lower,upper,root,modules}
+    mkdir -p "$root"/{bin,dev,proc,sys,lower,upper,root,kept,modules}
     cp "$(command -v busybox)" "$root/bin/busybox"
-    for applet in sh mount mkdir ln insmod sleep switch_root; do
+    for applet in sh mount umount mkdir ln insmod sleep switch_root; do
         ln -s busybox "$root/bin/$applet"
     done
     install -m 755 "$here/init.sh" "$root/init"
@@ -356,41 +356,56 @@ show_console()
 {
     {
         cat "$run/complaints"
-        tr -d '\r' <"$run/console" | tail -n 25
+        tr -d '\r' <"$run/console" | tail -n 40
     } 2>/dev/null | sed 's/^/vm:   /' >&2
 }
 
-# Sets `word` to the next word of the machine; fails when the time is over or the machine has ended.
+# Sets `word` to the next line of the machine; fails with 1 when the time is over, and with 2 when the machine has ended.
 next_word()
 {
-    local left
+    local part
 
-    while :; do
-        left=$((deadline - SECONDS))
-        ((left > 0)) || return 1
-        # Short, so that the end of the machine is seen soon.
-        if read -r -t 0.5 -u 6 word; then
+    word=
+    while ((SECONDS < deadline)); do
+        # Short, so that the end of the machine is seen soon; part of a line may have come by then.
+        if read -r -t 0.5 -u 6 part; then
+            word+=$part
             return 0
         fi
+        word+=$part
         kill -0 "$qemu" 2>/dev/null || return 2
     done
+    return 1
 }
 
-follow()
+await_boot()
 {
-    local word rc
+    local word rc=0
 
     deadline=$((SECONDS + boot_limit))
-    next_word || { show_console; die "the machine did not come up within $boot_limit s, or ended: above, its last words"; }
-    [[ ${QS_VM_VERBOSE:-0} == 0 ]] || say "up after ${word#ready } s ($accel)"
-    deadline=$((SECONDS + timeout))
-    rc=0
     next_word || rc=$?
-    case $rc in
-    0) status=${word#exit } ;;
-    1) say "the time of $timeout s is over (--timeout)" && status=124 ;;
-    *) show_console && say "the machine ended before the command: above, its last words" && status=125 ;;
-    esac
+    [[ $rc != 0 || $word != "ready "* ]] || return 0
+    show_console
+    [[ $rc != 1 ]] || die "the machine did not come up within $boot_limit s: above, its last words"
+    die "the machine ended before it was up: above, its last words"
+}
+
+await_command()
+{
+    local word rc=0
+
+    deadline=$((SECONDS + timeout))
+    next_word || rc=$?
+    status=125
+    if [[ $rc == 0 && $word =~ ^exit\ ([0-9]+)$ ]]; then
+        status=${BASH_REMATCH[1]}
+    elif [[ $rc == 1 ]]; then
+        say "the time of $timeout s is over (--timeout)"
+        status=124
+    else
+        show_console
+        say "the machine ended before the command: above, its last words"
+    fi
 }
 
 sweep()
@@ -425,8 +440,8 @@ main()
     (umask 077 && mkdir "$run") || die "cannot make $run"
     write_job
     start
-    status=125
-    follow
+    await_boot
+    await_command
     [[ -z $console ]] || cp "$run/console" "$console"
     exit "$status"
 }
