@@ -99,14 +99,21 @@ hosts()
     unset QS_VM_JOB
 }
 
-# soft-RoCE of this kernel works in the first network namespace alone, so both of its hosts are there: the ends of a
-# pair. What goes from one address to the other goes over that wire all the same, since addresses are looked up as
-# local ones only when packets come in.
+# soft-RoCE of this kernel works in the first network namespace alone, so both of its hosts are there: r0 and r1, whose
+# other ends w0 and w1 are on a switch. What goes from one address to the other goes over that wire all the same, since
+# addresses are looked up as local ones only when packets come in.
 rdma_hosts()
 {
     local end setting
 
-    ip link add r0 mtu 9000 type veth peer name r1 mtu 9000 || return 1
+    ip -b - <<COMMANDS || return 1
+link add br1 type bridge
+link set br1 up
+link add r0 mtu 9000 type veth peer name w0 mtu 9000
+link add r1 mtu 9000 type veth peer name w1 mtu 9000
+link set w0 master br1 up
+link set w1 master br1 up
+COMMANDS
     for end in r0 r1; do
         for setting in accept_local=1 arp_ignore=1 arp_announce=2; do
             echo "${setting#*=}" >"/proc/sys/net/ipv4/conf/$end/${setting%=*}"
