@@ -172,6 +172,7 @@ module_files()
 {
     local module
 
+    set -o pipefail
     for module in "${modules[@]}"; do
         modprobe -S "$version" --show-depends "$module" || return 1
     done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
@@ -200,7 +201,6 @@ make_initramfs()
         ln -s busybox "$root/bin/$applet"
     done
     install -m 755 "$here/init.sh" "$root/init"
-    module_files >"$1/files" || return 1
     while read -r file; do
         copy_module "$file" "$root/modules" || return 1
     done <"$1/files" >"$root/modules/order"
@@ -210,15 +210,17 @@ make_initramfs()
 # A new one whenever what it is made of has changed; made beside and renamed, as several may do so at once.
 prepare()
 {
-    local key new
+    local key
 
     key=$version-$({ cat "$here/init.sh" "$here/vm.sh" && stat -c %Y "$kernel" "$(command -v busybox)" \
         "/lib/modules/$version/modules.dep"; } | cksum | cut -d' ' -f1)
     image=$work/image-$key
     [[ ! -f $image/initramfs ]] || return 0
     new=$(mktemp -d "$work/new.XXXXXX") || exit 125
+    if ! (module_files) >"$new/files" 2>"$new/complaints"; then
+        skip "$(tail -n 1 "$new/complaints") (Ubuntu: package linux-modules-extra-$version)"
+    fi
     if ! unpack_kernel "$new/kernel" || ! make_initramfs "$new"; then
-        rm -rf "$new"
         die "cannot make the initramfs"
     fi
     rm -rf "$new/root" "$work"/image-*
@@ -248,7 +250,12 @@ find_accel()
 
 # --- a run --------------------------------------------------------------------------------------------------------
 
+# What the end of this script puts an end to.
+qemu=
 pumps=()
+run=
+new=
+
 machine=(-M "pc,usb=off" -nodefaults -display none -no-reboot -nic none)
 
 # The caller's environment, as far as it may matter to what is built here.
@@ -298,13 +305,13 @@ write_job()
 end_run()
 {
     trap '' INT TERM HUP PIPE
-    if [[ -n ${qemu:-} ]]; then
+    if [[ -n $qemu ]]; then
         kill -KILL "$qemu" 2>/dev/null
-        wait "$qemu" 2>/dev/null
+        # The others end when they have passed on everything.
+        wait "$qemu" "${pumps[@]}" 2>/dev/null
     fi
-    # They end when they have passed on everything.
-    wait "${pumps[@]}"
-    [[ -z ${run:-} ]] || rm -rf "$run"
+    [[ -z $run ]] || rm -rf "$run"
+    [[ -z $new ]] || rm -rf "$new"
 }
 
 # Ends by the signal itself, so that a shell above knows.
@@ -332,7 +339,7 @@ start()
     kernel_line+=" random.trust_cpu=on QS_VM_JOB=\"$run\""
     set -- "${machine[@]}" -accel "$accel" -cpu "$cpu" -smp "$cpus" -m "$memory" \
         -kernel "$image/kernel" -initrd "$image/initramfs" -append "$kernel_line" \
-        -chardev file,id=console,path="$run/console" -serial chardev:console \
+        -chardev file,id=console,path="${run//,/,,}/console" -serial chardev:console \
         -device virtio-rng-pci -device virtio-serial-pci \
         -chardev file,id=control,path=/proc/self/fd/5 -device virtserialport,chardev=control,name=qs.control \
         -chardev file,id=out,path=/proc/self/fd/3 -device virtserialport,chardev=out,name=qs.out \
@@ -428,15 +435,15 @@ main()
     [[ $folder/ == "$checkout"/* ]] || folder=$checkout
     mkdir -p "$work" "$share" || die "cannot make $share"
     share=$(cd "$share" && pwd)
-    prepare
-    find_accel
-    sweep
-    run=$work/run.$$
     trap end_run EXIT
     for signal in INT TERM HUP PIPE; do
         # shellcheck disable=SC2064 # expanded now
         trap "end_by_signal $signal" "$signal"
     done
+    prepare
+    find_accel
+    sweep
+    run=$work/run.$$
     (umask 077 && mkdir "$run") || die "cannot make $run"
     write_job
     start
