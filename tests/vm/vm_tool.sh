@@ -20,7 +20,7 @@ ends()
 {
     local status=0
 
-    timeout 150 "$vm" "${@:2}" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    timeout 240 "$vm" "${@:2}" >"$work/out" 2>"$work/err" </dev/null || status=$?
     [ "$status" = "$1" ] && return 0
     echo "status $status, expected $1" && cat "$work/out" "$work/err"
     return 1
@@ -96,7 +96,7 @@ script='printf "%s|" "$@" "$FROM_OPTION" "$QS_FROM_HERE" "$PWD"; ulimit -l
 # shellcheck disable=SC2016 # as it is
 words=('a b' "it's" '"q"' '$HOME' '' '*' $'two\nlines' 'back\slash')
 export QS_FROM_HERE='x  y'
-check command_runs ends 7 --timeout 100 --share "$share" --env FROM_OPTION='o "p"' \
+check command_runs ends 7 --timeout 50 --share "$share" --env FROM_OPTION='o "p"' \
     --folder "$checkout/tests" -- sh -c "$script" sh "${words[@]}"
 check stdout_is_the_commands_alone is_exactly out \
     "$(printf '%s|' "${words[@]}" 'o "p"' 'x  y' "$checkout/tests")unlimited

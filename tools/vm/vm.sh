@@ -21,7 +21,7 @@ folder=$PWD
 console=
 accel=
 environment=()
-boot_limit=120
+boot_limit=180
 
 modules=(virtio_pci virtio_console 9pnet_virtio 9p overlay virtio_rng veth bridge sch_netem
     rdma_rxe ib_uverbs rdma_ucm)
