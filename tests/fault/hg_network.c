@@ -52,7 +52,7 @@ static void calls_over_a_bad_wire(const char *wire, unsigned int calls)
 
     net_load_open(&load, &options);
     net_load_run_good(&load, 1);
-    net_load_wire(wire);
+    net_load_wire(&load, wire);
     begin_us = support_suite_now_us();
     for (unsigned int i = 0; i < rounds; i++)
         net_load_run_good(&load, calls);
@@ -62,7 +62,7 @@ static void calls_over_a_bad_wire(const char *wire, unsigned int calls)
            (unsigned long long)repetitions(&load));
     SUPPORT_CHECK(load.good == load.count);
     SUPPORT_CHECK(repetitions(&load) <= load.count / 10 + 10 + 10 * took_us / S);
-    net_load_wire("both");
+    net_load_wire(&load, "both");
     net_load_close(&load, NULL);
 }
 
@@ -90,7 +90,7 @@ static void heal(struct net_load *load, const char *cut)
 
     load->first_good_ns = 0;
     begin_ns = util_clock_now_ns();
-    net_load_wire("both");
+    net_load_wire(load, "both");
     net_load_run_good(load, 1);
     printf("# %s: the first success %.1f ms after healing\n", cut, ms_since(load->first_good_ns, begin_ns));
     SUPPORT_CHECK(load->first_good_ns - begin_ns <= 2 * UTIL_CLOCK_NS_PER_S * support_slowness());
@@ -109,7 +109,7 @@ static void calls_over_a_partition(uint64_t time_us, uint64_t silence_limit_us, 
 
     net_load_open(&load, &options);
     net_load_run_good(&load, 1000);
-    net_load_wire("both cut");
+    net_load_wire(&load, "both cut");
     net_load_run_for(&load, 100 * MS);
     good = load.good;
     net_load_run_for(&load, time_us - 100 * MS);
@@ -143,7 +143,7 @@ static void lost_answers_are_unknown_or_given_again(void)
 
     net_load_open(&load, &options);
     net_load_run_good(&load, 300);
-    net_load_wire("a cut");
+    net_load_wire(&load, "a cut");
     first = load.count;
     for (unsigned int i = 0; i < 2 * CALLS; i++) {
         load.timeout_us = i < CALLS ? 600 * MS : options.timeout_us;

@@ -86,8 +86,8 @@ void net_load_drain(struct net_load *load);
 /* Whether a process can be given a clock of its own here. */
 bool net_load_clocks_differ(void);
 
-/* What the wire does from now on, as in netns.sh. */
-void net_load_wire(const char *what);
+/* What the wire does from now on, as in netns.sh; makes no new calls. */
+void net_load_wire(struct net_load *load, const char *what);
 
 /* The target's use of the processor so far, and its memory. */
 uint64_t net_load_target_cpu_us(const struct net_load *load);

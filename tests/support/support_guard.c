@@ -78,9 +78,25 @@ bool support_under_tsan(void)
     return SUPPORT_TSAN != 0;
 }
 
+static unsigned int slowness;
+
+/* What the program itself knows, or the environment, which knows of an emulated machine. */
+static void slowness_find(void)
+{
+    const char *text = getenv("SUPPORT_SLOWNESS");
+    unsigned long told = text != NULL ? strtoul(text, NULL, 10) : 0;
+
+    slowness = SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1;
+    if (told > slowness && told <= 100)
+        slowness = (unsigned int)told;
+}
+
 unsigned int support_slowness(void)
 {
-    return SUPPORT_TSAN ? 10 : UTIL_ASAN ? 4 : 1;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, slowness_find);
+    return slowness;
 }
 
 static uint64_t seed;

@@ -25,7 +25,7 @@ void support_end(void);
 /* Whether this program was compiled for ThreadSanitizer, which cannot do all that a program may. */
 bool support_under_tsan(void);
 
-/* The multiplier for time limits: 1, or more where a sanitizer slows the program down. */
+/* The multiplier for time limits: 1, or more where a sanitizer slows the program down, or SUPPORT_SLOWNESS says so. */
 unsigned int support_slowness(void);
 
 /* The seed of this run's random tests: SUPPORT_SEED from the environment, or a fresh one; printed
