@@ -10,14 +10,21 @@
  *  FI_MR_RAW        keys are longer than 64 bits;
  *  FI_MR_ALLOCATED  memory must exist when it is registered, which C memory always does.
  *
+ * The verbs provider has a cache of registrations in front of the device, which is on unless the environment says otherwise
+ * (FI_MR_CACHE_MAX_COUNT=0). A registration in it stays valid after its end, so ours are kept out of it by a flag; it is made
+ * with all rights all the same, and cannot be made of memory that is read-only.
+ *
  * Any thread: libfabric guards the domain.
  */
 #include "na/ofi/ofi_mr.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_guard.h"
+#include "na/ofi/ofi_system.h"
 #include "util/util_alloc.h"
 #include "util/util_bytes.h"
 #include "util/util_detail.h"
@@ -70,7 +77,7 @@ static int mr_open(struct ofi_class *owner, const struct mr_request *request, st
     for (int i = 0; i < KEY_TRIES && ret == -FI_ENOKEY; i++) {
         attr.requested_key = mr_key_pick(owner);
         ofi_guard_enter(owner);
-        ret = fi_mr_regattr(owner->domain, &attr, 0, mr_out);
+        ret = fi_mr_regattr(owner->domain, &attr, owner->provider->caches_memory ? OFI_COMPAT_MR_UNCACHED : 0, mr_out);
         ofi_guard_leave(owner);
     }
     return ret;
@@ -105,6 +112,18 @@ static int mr_enable(struct ofi_class *owner, struct fid_mr *mr)
     return ret != 0 ? ret : fi_mr_enable(mr);
 }
 
+/* Out of memory, or of what may be locked. */
+static int mr_no_memory(const struct ofi_class *owner, const struct mr_request *request)
+{
+    char limit[64];
+
+    ofi_system_lock_limit(limit, sizeof(limit));
+    return util_detail_set(-ENOMEM,
+                           "%zu bytes could not be registered with %s: out of memory, or above the limit of locked "
+                           "memory, which is %s (ulimit -l)",
+                           request->size, owner->base.provider, limit);
+}
+
 static int mr_register(struct ofi_class *owner, const struct mr_request *request, struct fid_mr **mr_out)
 {
     struct fid_mr *mr = NULL;
@@ -116,10 +135,7 @@ static int mr_register(struct ofi_class *owner, const struct mr_request *request
             mr_close(owner, mr);
     }
     if (ret == -FI_ENOMEM)
-        return util_detail_set(-ENOMEM,
-                               "%zu bytes could not be registered with %s: out of memory, or above the limit "
-                               "of locked memory (ulimit -l)",
-                               request->size, owner->base.provider);
+        return mr_no_memory(owner, request);
     if (ret != 0)
         return util_detail_set(ofi_error(ret), "%zu bytes could not be registered with %s: %s", request->size,
                                owner->base.provider, ofi_error_text(ret));
@@ -141,6 +157,26 @@ int ofi_mr_local(struct ofi_class *owner, void *memory, size_t size, uint64_t ac
     if (ret == 0 && *mr_out != NULL)
         *desc_out = fi_mr_desc(*mr_out);
     return ret;
+}
+
+bool ofi_mr_all_rights(struct ofi_class *owner)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    struct mr_request request = {.size = size, .access = FI_REMOTE_READ, .kind = NA_MEM_HOST};
+    struct fid_mr *mr = NULL;
+    bool all;
+
+    if (!owner->provider->caches_memory)
+        return false;
+    /* Memory that cannot be written can be registered to be read, unless it is registered for everything. */
+    request.memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (request.memory == MAP_FAILED)
+        return true;
+    all = mr_open(owner, &request, &mr) != 0;
+    if (!all)
+        mr_close(owner, mr);
+    (void)munmap(request.memory, size);
+    return all;
 }
 
 static uint64_t mr_access(unsigned access)
