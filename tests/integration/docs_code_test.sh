@@ -81,8 +81,8 @@ def sources_text():
 def check_names(doc, text):
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     for name in sorted(set(re.findall(r"`(?:struct )?((?:[A-Za-z]\w*\.)*[A-Za-z]\w*_\w+)`", prose))):
-        if name.lower().startswith("fi_"):
-            continue  # libfabric's own
+        if name.lower().startswith(("fi_", "ibv_", "rdma_")):
+            continue  # of libfabric, libibverbs, librdmacm
         for part in name.split("."):
             check(part in words, f"{doc.relative_to(top)} names {part}, which is nowhere in the sources")
 
