@@ -13,9 +13,12 @@ struct result {
 static hg_return_t summed(const struct hg_cb_info *info)
 {
     struct result *result = info->arg;
+    struct qs_result why;
 
     result->done = true;
     result->ret = info->ret;
+    if (result->ret != HG_SUCCESS)
+        qs_handle_get_result(info->info.forward.handle, &why, sizeof(why)); /* for qs_error_detail() */
     if (result->ret == HG_SUCCESS)
         result->ret = HG_Get_output(info->info.forward.handle, &result->out);
     if (result->ret == HG_SUCCESS)

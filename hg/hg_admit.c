@@ -371,13 +371,17 @@ bool hg_admit_too_late(const struct hg_handle *handle)
     return wait_max_ns != UINT64_MAX && util_clock_now_ns() - handle->arrived_ns > wait_max_ns;
 }
 
+/* When all that are here will have run, by the pace of the last ones; or been refused, where there is a limit for waiting. */
 uint32_t hg_admit_retry_after_us_locked(const struct hg_context *context)
 {
     uint32_t fixed_us = admit_get32(&context->hg_class->admission.retry_after_us);
+    uint64_t wait_max_us = admit_get64(&context->hg_class->admission.wait_max_ns) / UTIL_CLOCK_NS_PER_US;
     uint64_t all_us = context->admit.requests * context->admit.interval_ns / UTIL_CLOCK_NS_PER_US;
 
     if (fixed_us != 0)
         return fixed_us;
+    if (all_us > wait_max_us)
+        all_us = wait_max_us;
     if (all_us < ADMIT_RETRY_AFTER_MIN_US)
         return ADMIT_RETRY_AFTER_MIN_US;
     return all_us > ADMIT_RETRY_AFTER_MAX_US ? ADMIT_RETRY_AFTER_MAX_US : (uint32_t)all_us;

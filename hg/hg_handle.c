@@ -238,6 +238,7 @@ static void handle_recycle_locked(struct hg_handle *handle)
         hg_once_forget(handle);
     hg_admit_leave_locked(handle);
     hg_handle_drop_received_locked(handle);
+    handle->received.released = false;
     hg_handle_drop_session_locked(handle);
     hg_overflow_free_locked(handle);
     if (handle->encoded.extra != NULL)

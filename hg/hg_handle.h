@@ -67,10 +67,11 @@ struct hg_handle_encoded {
 
 /** A received payload. */
 struct hg_handle_received {
-    unsigned char *buf; /**< owned: from context->bufs, or from the heap; NULL: all of this is 0 */
+    unsigned char *buf; /**< owned: from context->bufs, or from the heap; NULL: all of this is 0, but `released` */
     size_t size;
     size_t eager_size; /**< the part that came in the message itself; equal to size unless it overflowed */
     bool from_heap;
+    bool released;        /**< given back by the program: HG_Release_input_buf() */
     bool checked;         /**< a descriptor in it comes with the checksum of what it stands for */
     uint64_t pieces;      /**< bit per fragment that has arrived; the last fragment has bit 63 */
     uint32_t missing;     /**< bytes of fragments still to come */

@@ -473,6 +473,15 @@ void hg_once_forget(struct hg_handle *handle)
 
 /* --- records that outlive the service -------------------------------------------------------------------------- */
 
+/* Peers may have been told of records that do not last. */
+static bool once_class_has_contexts(const struct hg_class *hg_class)
+{
+    for (unsigned int i = 0; i < NA_CONTEXTS_MAX; i++)
+        if (atomic_load_explicit(&hg_class->contexts[i], memory_order_relaxed) != NULL)
+            return true;
+    return false;
+}
+
 hg_return_t qs_class_set_durable_records(hg_class_t *hg_class, uint64_t identity)
 {
     if (hg_fork_stops(hg_class, "qs_class_set_durable_records"))
@@ -480,6 +489,8 @@ hg_return_t qs_class_set_durable_records(hg_class_t *hg_class, uint64_t identity
     if (hg_class == NULL || identity == 0)
         return hg_error_set(HG_INVALID_ARG, "qs_class_set_durable_records: the %s",
                             hg_class == NULL ? "class is NULL" : "identity is 0");
+    if (once_class_has_contexts(hg_class))
+        return hg_error_set(HG_INVALID_ARG, "qs_class_set_durable_records: the class has a context already");
     atomic_store_explicit(&hg_class->once.durable, (uint32_t)(util_hash_u64(identity) >> 32) | 1U,
                           memory_order_relaxed);
     return HG_SUCCESS;

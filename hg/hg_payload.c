@@ -222,15 +222,10 @@ hg_return_t HG_Free_output(hg_handle_t handle, void *out_struct)
     return payload_put(handle, HG_OUTPUT, out_struct);
 }
 
-/* Bytes of the payload in the message itself, without the user's own space. */
+/* Bytes of the payload in the message itself, the user's own space among them. */
 static hg_size_t payload_message_size(hg_handle_t handle, hg_op_t which)
 {
-    size_t offset;
-
-    if (handle == NULL || handle->target != (which == HG_INPUT))
-        return 0;
-    offset = handle->info.hg_class->user_offset[payload_index(which)];
-    return handle->received.eager_size > offset ? handle->received.eager_size - offset : 0;
+    return handle != NULL && handle->target == (which == HG_INPUT) ? handle->received.eager_size : 0;
 }
 
 hg_size_t HG_Get_input_payload_size(hg_handle_t handle)
@@ -255,6 +250,8 @@ static hg_return_t payload_raw(hg_handle_t handle, hg_op_t which, void **buf_p, 
     if (handle == NULL || buf_p == NULL)
         return hg_error_set(HG_INVALID_ARG, "%s: a NULL argument", function);
     receives = handle->target == (which == HG_INPUT);
+    if (receives && handle->received.released)
+        return hg_error_set(HG_FAULT, "%s: the buffer was released", function);
     if (receives) {
         *buf_p = handle->received.buf;
         if (size_p != NULL)
@@ -316,6 +313,7 @@ hg_return_t HG_Release_input_buf(hg_handle_t handle)
                             "HG_Release_input_buf: the handle is NULL, or not that of a received request");
     util_lock_take(&handle->owner->lock);
     hg_handle_drop_received_locked(handle);
+    handle->received.released = true;
     util_lock_drop(&handle->owner->lock);
     return HG_SUCCESS;
 }

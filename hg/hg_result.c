@@ -15,6 +15,7 @@
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_rpc.h"
 #include "mercury.h"
 #include "util/util_clock.h"
 #include "util/util_detail.h"
@@ -52,6 +53,8 @@ static void result_reason(const struct hg_handle *handle, char text[RESULT_TEXT_
         (void)snprintf(text, RESULT_TEXT_MAX, "%s", handle->no_response ? "sent, no answer is wanted" : "answered");
     else if (handle->cause == -ESTALE)
         (void)snprintf(text, RESULT_TEXT_MAX, "the target was restarted between two attempts");
+    else if (handle->cause == -ECANCELED)
+        (void)snprintf(text, RESULT_TEXT_MAX, "its context was destroyed");
     else if (handle->cause != 0)
         (void)snprintf(text, RESULT_TEXT_MAX, "the connection failed: %s", strerror(-handle->cause));
     else if (handle->ret == HG_CANCELED && handle->outcome != QS_OUTCOME_NOT_EXECUTED)
@@ -63,6 +66,8 @@ static void result_reason(const struct hg_handle *handle, char text[RESULT_TEXT_
                        handle->retry_after_us / 1000U, handle->retry_after_us % 1000U);
     else if (handle->outcome == QS_OUTCOME_NOT_EXECUTED && handle->ret == HG_HOSTUNREACH)
         (void)snprintf(text, RESULT_TEXT_MAX, "the target takes no new requests");
+    else if (handle->outcome == QS_OUTCOME_NOT_EXECUTED && handle->ret == HG_NOENTRY)
+        (void)snprintf(text, RESULT_TEXT_MAX, "refused with %s, as by a target that does not know the RPC", name);
     else if (handle->outcome == QS_OUTCOME_NOT_EXECUTED)
         (void)snprintf(text, RESULT_TEXT_MAX, "refused with %s", name);
     else
@@ -78,26 +83,37 @@ static void result_effort(const struct hg_handle *handle, uint64_t elapsed_us, c
     if (handle->attempts > 1)
         used = snprintf(text, RESULT_TEXT_MAX, " after %u attempts", handle->attempts);
     if (used >= 0 && handle->ended_ns != 0)
-        (void)snprintf(text + used, RESULT_TEXT_MAX - (size_t)used, ", %llu.%03llu ms",
-                       (unsigned long long)elapsed_us / 1000, (unsigned long long)elapsed_us % 1000);
+        used += snprintf(text + used, RESULT_TEXT_MAX - (size_t)used, ", %llu.%03llu ms",
+                         (unsigned long long)elapsed_us / 1000, (unsigned long long)elapsed_us % 1000);
+    if (used >= 0 && handle->retry.unpaid)
+        (void)snprintf(text + used, RESULT_TEXT_MAX - (size_t)used,
+                       "; not repeated: the budget of repetitions is used up (qs_class_set_retry_budget)");
 }
 
 /* Under the owner's lock; the address cannot change meanwhile. */
-static void result_detail(const struct hg_handle *handle, uint64_t elapsed_us)
+static void result_detail(const struct hg_handle *handle, const char *what, uint64_t elapsed_us)
 {
     char reason[RESULT_TEXT_MAX];
     char effort[RESULT_TEXT_MAX];
 
     result_reason(handle, reason);
     result_effort(handle, elapsed_us, effort);
-    (void)util_detail_set(
-        hg_error_to(handle->ret), "call of RPC id %#llx to %s: %s%s (%s)", (unsigned long long)handle->info.id,
-        handle->info.addr != NULL ? handle->info.addr->text : "?", reason, effort, qs_outcome_text(handle->outcome));
+    (void)util_detail_set(hg_error_to(handle->ret), "call of %s to %s: %s%s (%s)", what,
+                          handle->info.addr != NULL ? handle->info.addr->text : "?", reason, effort,
+                          qs_outcome_text(handle->outcome));
+}
+
+/* The RPC by its name, where it has one. */
+static void result_what(const struct hg_handle *handle, char text[RESULT_TEXT_MAX])
+{
+    if (handle->rpc == NULL || !hg_rpc_copy_name(&handle->info.hg_class->rpcs, handle->rpc, text, RESULT_TEXT_MAX))
+        (void)snprintf(text, RESULT_TEXT_MAX, "RPC id %#llx", (unsigned long long)handle->info.id);
 }
 
 hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result *result, size_t result_size)
 {
     struct qs_result known = {0};
+    char what[RESULT_TEXT_MAX];
     bool ended;
 
     if (hg_fork_stops_handle(handle, "qs_handle_get_result"))
@@ -106,6 +122,7 @@ hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result *result, s
         return hg_error_set(HG_INVALID_ARG, "qs_handle_get_result: %s",
                             handle == NULL || result == NULL ? "a NULL argument"
                                                              : "the handle is that of a received request");
+    result_what(handle, what);
     util_lock_take(&handle->owner->lock);
     ended = handle->ended;
     if (ended) {
@@ -115,7 +132,7 @@ hg_return_t qs_handle_get_result(hg_handle_t handle, struct qs_result *result, s
         known.retry_after_us = handle->retry_after_us;
         if (handle->ended_ns != 0)
             known.elapsed_us = (handle->ended_ns - handle->begun_ns) / UTIL_CLOCK_NS_PER_US;
-        result_detail(handle, known.elapsed_us);
+        result_detail(handle, what, known.elapsed_us);
     }
     util_lock_drop(&handle->owner->lock);
     if (!ended)

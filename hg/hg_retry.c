@@ -354,6 +354,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     const struct hg_rpc *rpc = handle->rpc;
     bool told = retry->asked_set || atomic_load_explicit(&rpc->retry_set, memory_order_relaxed);
 
+    retry->unpaid = false;
     retry->method = atomic_load_explicit(&rpc->method, memory_order_relaxed);
     if (retry->method == QS_METHOD_ONCE && !told)
         return 0;
@@ -511,12 +512,13 @@ static bool retry_has_attempts(const struct hg_handle *handle, hg_return_t ret)
 }
 
 /* Takes a repetition out of the peer's budget; false when it is used up, which is told. */
-static bool retry_pay_for(const struct hg_handle *handle, hg_return_t ret)
+static bool retry_pay_for(struct hg_handle *handle, hg_return_t ret)
 {
     struct hg_class *hg_class = handle->owner->hg_class;
 
     if (retry_pay(hg_class, handle->retry.peer))
         return true;
+    handle->retry.unpaid = true;
     hg_event(hg_class, handle->info.addr, HG_EVENT_BUDGET_EXHAUSTED,
              "a call of RPC id %#llx fails with %s: the budget of repetitions is used up (qs_class_set_retry_budget)",
              (unsigned long long)handle->info.id, HG_Error_to_string(ret));

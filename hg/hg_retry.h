@@ -55,6 +55,7 @@ struct hg_retry {
     bool asked_set;
     bool unsure;                /**< an attempt before this one may have been executed */
     bool refused;               /**< an attempt before this one has reached the target, which did not execute it */
+    bool unpaid;                /**< another attempt would have been due, but for the budget */
     bool pausing;               /**< the timer is for the end of the pause, not of the attempt */
     enum qs_method method;      /**< of this call */
     struct hg_retry_peer *peer; /**< borrowed from the context; NULL: the call is tried once */

@@ -307,7 +307,9 @@ HG_PUBLIC hg_context_t *HG_Context_create(hg_class_t *hg_class) HG_WARN_UNUSED_R
 HG_PUBLIC hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id) HG_WARN_UNUSED_RESULT;
 
 /**
- * Destroy a context. All its handles must have been destroyed.
+ * Destroy a context. All its handles must have been destroyed. Calls that are still under way end, with HG_CANCELED, and their
+ * callbacks run here, not in HG_Trigger(); its connections are closed. That has happened also when HG_BUSY is returned: the
+ * context works on then, with new connections, and may be destroyed later.
  *
  * \param context [IN] the context, invalid after success; NULL is allowed
  *
@@ -694,11 +696,12 @@ HG_PUBLIC hg_return_t HG_Set_target_id(hg_handle_t handle, uint8_t id);
  * \{ */
 
 /**
- * Tell how many bytes of input came in the request message itself, without the reserved space in front.
+ * Tell how many bytes of input came in the request message itself, the reserved space in front among them.
  *
  * \param handle [IN] the handle
  *
- * \return bytes; 0 if there is no input, or if it was too large for the message, see HG_Get_input_extra_buf()
+ * \return bytes; that of the reserved space if there is no input, if it was too large for the message (see
+ *         HG_Get_input_extra_buf()), or 0 after its buffer was released
  */
 HG_PUBLIC hg_size_t HG_Get_input_payload_size(hg_handle_t handle);
 
@@ -725,11 +728,12 @@ HG_PUBLIC hg_return_t HG_Get_input(hg_handle_t handle, void *in_struct);
 HG_PUBLIC hg_return_t HG_Free_input(hg_handle_t handle, void *in_struct);
 
 /**
- * Tell how many bytes of output came in the response message itself, without the reserved space in front.
+ * Tell how many bytes of output came in the response message itself, the reserved space in front among them.
  *
  * \param handle [IN] the handle
  *
- * \return bytes; 0 if there is no output, or if it was too large for the message, see HG_Get_output_extra_buf()
+ * \return bytes; that of the reserved space if there is no output, if it was too large for the message (see
+ *         HG_Get_output_extra_buf()), or 0 after its buffer was released
  */
 HG_PUBLIC hg_size_t HG_Get_output_payload_size(hg_handle_t handle);
 
@@ -761,7 +765,7 @@ HG_PUBLIC hg_return_t HG_Free_output(hg_handle_t handle, void *out_struct);
  * \param in_buf_p [OUT]      the buffer, valid until the handle is released, reset or forwarded again
  * \param in_buf_size_p [OUT] its size; may be NULL
  *
- * \return HG_SUCCESS or HG_INVALID_ARG
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_FAULT after HG_Release_input_buf()
  */
 HG_PUBLIC hg_return_t HG_Get_input_buf(hg_handle_t handle, void **in_buf_p, hg_size_t *in_buf_size_p);
 
@@ -815,7 +819,7 @@ HG_PUBLIC hg_return_t HG_Get_output_extra_buf(hg_handle_t handle, void **out_buf
  * Send a call. When it returns, the input is encoded (the struct may go) and the request is on its way or queued for
  * its turn; it leaves without further help from the caller. The callback comes exactly once, with HG_SUCCESS if the
  * target has answered, else with the reason: HG_TIMEOUT, HG_CANCELED, HG_HOSTUNREACH, HG_NOENTRY (the target does not
- * know the RPC), HG_BUSY (it is overloaded) and others.
+ * know the RPC), HG_AGAIN (it has no room and says so, see qs_class_set_admission()) and others.
  *
  * \param handle [IN]    the handle, which gains a reference until the callback has run
  * \param callback [IN]  called by HG_Trigger() of the handle's context; NULL for none

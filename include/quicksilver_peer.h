@@ -108,7 +108,7 @@ HG_PUBLIC hg_return_t qs_class_set_silence_limit(hg_class_t *hg_class, uint64_t 
  * none: there each call tries.
  *
  * \param hg_class [IN]    the class
- * \param rest_max_us [IN] the longest rest in microseconds, at most 30 seconds, for all calls; 0 for no breaker
+ * \param rest_max_us [IN] the longest rest in microseconds, for all calls; more than 30 seconds count as 30; 0 for no breaker
  *
  * \return HG_SUCCESS or HG_INVALID_ARG
  */

@@ -148,6 +148,7 @@ static bool begin(struct bench_client *client, int32_t core, struct begin_call *
     } else if (call->ret != HG_SUCCESS) {
         bool ended = client->spawn != NULL && bench_spawn_ended(client->spawn);
 
+        tool_lib_note_failure(handle);
         good = ended ? fail(client, "%s", client->spawn->error)
                      : fail(client, "the first call failed: %s", HG_Error_to_string(call->ret));
     }

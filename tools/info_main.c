@@ -24,6 +24,14 @@ static const char help[] = "hg_info lists the protocols, providers, devices and 
                            "\n"
                            "Exit codes: 0 something is usable, 1 usage, 2 nothing is usable.\n";
 
+/* A protocol as it is listed: the names that Mercury's programs use are known, too. */
+static const char *listed_name(const char *protocol)
+{
+    if (strncmp(protocol, "ofi+", 4) == 0)
+        protocol += 4;
+    return strcmp(protocol, "na+sm") == 0 ? "shm" : protocol;
+}
+
 /* Moves the entries of `protocol` to the front and returns how many there are. */
 static size_t keep_only(struct tool_transport *list, size_t count, const char *protocol)
 {
@@ -50,7 +58,7 @@ static void complain_unknown(const struct tool_transport *list, size_t count, co
         if (list[i].protocol != NULL &&
             (i == 0 || list[i - 1].protocol == NULL || strcmp(list[i].protocol, list[i - 1].protocol) != 0))
             (void)fprintf(stderr, " %s", list[i].protocol);
-    (void)fputs("\n", stderr);
+    (void)fputs(".\nOther providers of libfabric are not listed: `hg_bench lat PROVIDER` tries one.\n", stderr);
 }
 
 static bool any_usable(const struct tool_transport *list, size_t count)
@@ -120,5 +128,5 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "hg_info: \"%s\": one argument too many\n", argv[optind + 1]);
         return EXIT_USAGE;
     }
-    return show(optind < argc ? argv[optind] : NULL, json);
+    return show(optind < argc ? listed_name(argv[optind]) : NULL, json);
 }

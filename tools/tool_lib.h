@@ -40,6 +40,9 @@ const char *tool_lib_features(void);
 /* Why the last call failed, in words; "" if the library does not say. */
 const char *tool_lib_detail(void);
 
+/* Lets tool_lib_detail() say why the call of this handle has failed. */
+void tool_lib_note_failure(hg_handle_t handle);
+
 /* Whether messages for one peer may leave together; false when the library cannot do as asked. */
 bool tool_lib_set_batching(hg_class_t *hg_class, bool batching);
 

@@ -46,6 +46,11 @@ const char *tool_lib_detail(void)
     return "";
 }
 
+void tool_lib_note_failure(hg_handle_t handle)
+{
+    (void)handle;
+}
+
 /* Mercury sends each message by itself. */
 bool tool_lib_set_batching(hg_class_t *hg_class, bool batching)
 {

@@ -41,6 +41,13 @@ const char *tool_lib_detail(void)
     return qs_error_detail();
 }
 
+void tool_lib_note_failure(hg_handle_t handle)
+{
+    struct qs_result result;
+
+    (void)qs_handle_get_result(handle, &result, sizeof(result));
+}
+
 bool tool_lib_set_batching(hg_class_t *hg_class, bool batching)
 {
     return qs_class_set_batching(hg_class, batching) == HG_SUCCESS;

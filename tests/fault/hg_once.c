@@ -114,7 +114,7 @@ static hg_return_t count_handler(hg_handle_t handle)
     return HG_SUCCESS;
 }
 
-static hg_class_t *open_class(const char *uri, bool listen, hg_context_t **context)
+static hg_class_t *open_class(const char *uri, bool listen, uint64_t identity, hg_context_t **context)
 {
     struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
     hg_class_t *hg_class;
@@ -122,6 +122,8 @@ static hg_class_t *open_class(const char *uri, bool listen, hg_context_t **conte
     init.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
     hg_class = HG_Init_opt2(uri, listen, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), &init);
     SUPPORT_CHECK(hg_class != NULL);
+    if (identity != 0)
+        HG_PAIR_OK(qs_class_set_durable_records(hg_class, identity));
     *context = HG_Context_create(hg_class);
     SUPPORT_CHECK(*context != NULL);
     return hg_class;
@@ -129,9 +131,7 @@ static hg_class_t *open_class(const char *uri, bool listen, hg_context_t **conte
 
 static void open_target(void)
 {
-    target.hg_class = open_class("wire://target", true, &target.context);
-    if (target.identity != 0)
-        HG_PAIR_OK(qs_class_set_durable_records(target.hg_class, target.identity));
+    target.hg_class = open_class("wire://target", true, target.identity, &target.context);
     SUPPORT_CHECK(HG_Register_name(target.hg_class, "count", hg_proc_uint32_t, proc_answer, count_handler) != 0);
 }
 
@@ -148,7 +148,7 @@ static void open_origin(enum qs_method method, const struct qs_retry *retry)
 {
     memset(&origin, 0, sizeof(origin));
     util_clock_replace(simulated_clock);
-    origin.hg_class = open_class("wire://origin", false, &origin.context);
+    origin.hg_class = open_class("wire://origin", false, 0, &origin.context);
     origin.id = HG_Register_name(origin.hg_class, "count", hg_proc_uint32_t, proc_answer, NULL);
     HG_PAIR_OK(qs_registered_set_method(origin.hg_class, origin.id, method, retry));
     HG_PAIR_OK(HG_Addr_lookup2(origin.hg_class, "wire://target", &origin.addr));
@@ -584,6 +584,7 @@ static void records_of_another_name_are_not_asked(void)
     SUPPORT_CHECK(target.recalled == 0);
     HG_PAIR_RET(qs_class_set_durable_records(NULL, 1), HG_INVALID_ARG);
     HG_PAIR_RET(qs_class_set_durable_records(target.hg_class, 0), HG_INVALID_ARG);
+    HG_PAIR_RET(qs_class_set_durable_records(target.hg_class, 79), HG_INVALID_ARG); /* it has a context */
     close_both();
 }
 
@@ -604,7 +605,7 @@ static void target_that_has_forgotten_refuses(void)
     (void)hg_pair_step(origin.context);
     SUPPORT_CHECK(call->ended == 0);
     /* Another origin takes the only place. */
-    other = open_class("wire://other", false, &other_context);
+    other = open_class("wire://other", false, 0, &other_context);
     id = HG_Register_name(other, "count", hg_proc_uint32_t, proc_answer, NULL);
     HG_PAIR_OK(qs_registered_set_method(other, id, QS_METHOD_AT_MOST_ONCE, NULL));
     HG_PAIR_OK(HG_Addr_lookup2(other, "wire://target", &addr));
