@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright The Quicksilver authors
+#
+# Process 1 of the emulated machine once the root of the host is there: makes it a machine to work on, makes the
+# virtual hosts, runs the command, and tells its status through the control port. The folder of the run is the argument;
+# in it: settings (shell variables), job (the command as a script).
+set -u
+run=$1
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# shellcheck source=/dev/null
+. "$run/settings"
+
+port()
+{
+    local name
+
+    for name in /sys/class/virtio-ports/*/name; do
+        if [ "$(<"$name")" = "$1" ]; then
+            name=${name%/name}
+            printf '/dev/%s\n' "${name##*/}"
+            return 0
+        fi
+    done
+    return 1
+}
+
+stop()
+{
+    echo "vm: guest: $*" >/dev/console
+    echo b >/proc/sysrq-trigger
+    sleep 60
+}
+
+# Folders of the host that a fresh one in memory would hide: the checkout, and the share.
+mounts()
+{
+    local folder
+
+    mkdir -p /upper
+    mount --bind / /upper || stop "cannot bind the root"
+    mount -t tmpfs -o mode=1777 tmp /tmp
+    mount -t tmpfs -o mode=755 run /run
+    mkdir -p /dev/shm /dev/pts /run/lock /run/netns
+    mount -t tmpfs -o mode=1777 shm /dev/shm
+    mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+    [ ! -d /sys/fs/cgroup ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    for folder in "$vm_checkout" "$run"; do
+        if [ ! -e "$folder" ]; then
+            mkdir -p "$folder" && mount --bind "/upper$folder" "$folder" || stop "cannot show $folder"
+        fi
+    done
+    umount /upper
+    mkdir -p "$vm_share"
+    mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=mmap qsshare "$vm_share" ||
+        stop "no share over 9p"
+}
+
+links()
+{
+    ln -sf /proc/self/fd /dev/fd
+    ln -sf /proc/self/fd/0 /dev/stdin
+    ln -sf /proc/self/fd/1 /dev/stdout
+    ln -sf /proc/self/fd/2 /dev/stderr
+}
+
+names()
+{
+    local number
+
+    hostname vm
+    rm -f /etc/hosts
+    {
+        printf '127.0.0.1 localhost vm\n::1 localhost ip6-localhost\n'
+        for ((number = 0; number < vm_hosts; number++)); do
+            printf '10.77.0.%d h%d\nfd77::%x h%d\n' $((number + 1)) "$number" $((number + 1)) "$number"
+        done
+    } >/etc/hosts
+}
+
+limits()
+{
+    ulimit -l unlimited
+    ulimit -n 65536
+    ulimit -c 0
+}
+
+# Commands h0, h1, ... run what follows in a host.
+host_command()
+{
+    printf '#!/bin/sh\nexec ip netns exec %s "$@"\n' "$1" >"/run/vm/bin/$1"
+    chmod 755 "/run/vm/bin/$1"
+}
+
+# A network namespace with eth0, whose other end is a port of the switch br0, named after the host.
+host_up()
+{
+    local host=h$1 last=$(($1 + 1))
+
+    ip netns add "$host"
+    ip link add "$host" type veth peer name eth0 netns "$host"
+    ip link set "$host" master br0 up
+    ip -b - -n "$host" <<COMMANDS
+link set lo up
+addr add 10.77.0.$last/24 dev eth0
+addr add fd77::$(printf %x "$last")/64 dev eth0 nodad
+link set eth0 up
+COMMANDS
+    host_command "$host"
+    export "QS_VM_H$1=10.77.0.$last" "QS_VM_H$1_V6=fd77::$(printf %x "$last")"
+}
+
+hosts()
+{
+    local number
+
+    mkdir -p /run/vm/bin
+    PATH=/run/vm/bin:$PATH
+    ip link set lo up
+    ip link add br0 type bridge
+    ip link set br0 up
+    for ((number = 0; number < vm_hosts; number++)); do
+        host_up "$number" || stop "cannot make host $number"
+    done
+    export QS_VM=1 QS_VM_HOSTS="$vm_hosts" QS_VM_SHARE="$vm_share"
+}
+
+# Both ends of a pair in this namespace, and yet what goes from one to the other goes over the wire: its addresses are
+# looked up as local ones only when they come in.
+rdma_hosts()
+{
+    local number
+
+    ip link add r0 type veth peer name r1
+    for number in 0 1; do
+        sysctl -qw "net.ipv4.conf.r$number.accept_local=1" "net.ipv4.conf.r$number.rp_filter=0" \
+            "net.ipv4.conf.r$number.arp_ignore=1" "net.ipv4.conf.r$number.arp_announce=2"
+        ip addr add "10.78.0.$((number + 1))/24" dev "r$number"
+        ip link set "r$number" up
+        rdma link add "rxe$number" type rxe netdev "r$number" || return 1
+        export "QS_VM_RDMA$number=10.78.0.$((number + 1))"
+    done
+    export QS_VM_RDMA=1
+}
+
+# All but this process and those given.
+end_others()
+{
+    local entry pid keep=" 1 $* "
+
+    for entry in /proc/[0-9]*; do
+        pid=${entry#/proc/}
+        # Kernel threads have no command line.
+        if [[ $keep != *" $pid "* ]] && [ -r "$entry/cmdline" ] && [ -n "$(tr -d '\0' <"$entry/cmdline" 2>/dev/null)" ]; then
+            kill -KILL "$pid" 2>/dev/null
+        fi
+    done
+}
+
+control=$(port qs.control) || stop "no control port"
+exec 7>"$control"
+mounts
+links
+names
+limits
+hosts
+rdma_hosts || echo "vm: guest: no rdma" >/dev/console
+read -r uptime _ </proc/uptime
+echo "ready $uptime" >&7
+
+# The command has pipes, which, unlike the ports, may be opened by name and by many.
+mkfifo /run/vm/out /run/vm/err
+cat /run/vm/out >"$(port qs.out)" &
+out=$!
+cat /run/vm/err >"$(port qs.err)" &
+err=$!
+bash "$run/job" </dev/null >/run/vm/out 2>/run/vm/err 7>&-
+status=$?
+end_others "$out" "$err"
+wait "$out" "$err"
+umount "$vm_share"
+echo "exit $status" >&7
+sleep 60
+stop "not ended from outside"
