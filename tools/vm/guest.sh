@@ -7,6 +7,9 @@
 # in it: settings (shell variables), job (the command as a script).
 set -u
 run=$1
+vm_hosts=
+vm_share=
+vm_checkout=
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # shellcheck source=/dev/null
 . "$run/settings"
@@ -47,7 +50,8 @@ mounts()
     [ ! -d /sys/fs/cgroup ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
     for folder in "$vm_checkout" "$run"; do
         if [ ! -e "$folder" ]; then
-            mkdir -p "$folder" && mount --bind "/upper$folder" "$folder" || stop "cannot show $folder"
+            mkdir -p "$folder"
+            mount --bind "/upper$folder" "$folder" || stop "cannot show $folder"
         fi
     done
     umount /upper
@@ -125,22 +129,38 @@ hosts()
     export QS_VM=1 QS_VM_HOSTS="$vm_hosts" QS_VM_SHARE="$vm_share"
 }
 
-# Both ends of a pair in this namespace, and yet what goes from one to the other goes over the wire: its addresses are
-# looked up as local ones only when they come in.
+# soft-RoCE of this kernel works in the first network namespace alone, so both of its hosts are there: the ends of a
+# pair. What goes from one address to the other goes over that wire all the same, since addresses are looked up as
+# local ones only when packets come in.
 rdma_hosts()
 {
     local number
 
-    ip link add r0 type veth peer name r1
+    ip link add r0 mtu 9000 type veth peer name r1 mtu 9000
     for number in 0 1; do
-        sysctl -qw "net.ipv4.conf.r$number.accept_local=1" "net.ipv4.conf.r$number.rp_filter=0" \
-            "net.ipv4.conf.r$number.arp_ignore=1" "net.ipv4.conf.r$number.arp_announce=2"
-        ip addr add "10.78.0.$((number + 1))/24" dev "r$number"
-        ip link set "r$number" up
-        rdma link add "rxe$number" type rxe netdev "r$number" || return 1
-        export "QS_VM_RDMA$number=10.78.0.$((number + 1))"
+        printf '%s\n' 1 >"/proc/sys/net/ipv4/conf/r$number/accept_local"
+        printf '%s\n' 1 >"/proc/sys/net/ipv4/conf/r$number/arp_ignore"
+        printf '%s\n' 2 >"/proc/sys/net/ipv4/conf/r$number/arp_announce"
     done
-    export QS_VM_RDMA=1
+    ip -b - <<COMMANDS
+addr add 10.78.0.1/24 dev r0
+addr add 10.78.0.2/24 dev r1
+link set r0 up
+link set r1 up
+route add 10.78.0.2 dev r0 src 10.78.0.1 table 101
+route add 10.78.0.1 dev r1 src 10.78.0.2 table 102
+rule add pref 10 iif r0 lookup local
+rule add pref 11 iif r1 lookup local
+rule add pref 20 from 10.78.0.1 to 10.78.0.1 lookup local
+rule add pref 21 from 10.78.0.2 to 10.78.0.2 lookup local
+rule add pref 30 to 10.78.0.2 lookup 101
+rule add pref 31 to 10.78.0.1 lookup 102
+rule add pref 40 lookup local
+rule del pref 0
+COMMANDS
+    rdma link add rxe0 type rxe netdev r0 || return 1
+    rdma link add rxe1 type rxe netdev r1 || return 1
+    export QS_VM_RDMA0=10.78.0.1 QS_VM_RDMA1=10.78.0.2
 }
 
 # All but this process and those given.

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright The Quicksilver authors
 #
@@ -21,10 +22,10 @@ while read -r module; do
     insmod "/modules/$module" || stop "cannot insert $module"
 done </modules/order
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose qsroot /lower || stop "no root over 9p"
-mount -t tmpfs -o size=60%,mode=755 upper /upper && mkdir /upper/upper /upper/work || stop "no tmpfs"
+mount -t tmpfs -o size=60%,mode=755 upper /upper || stop "no tmpfs"
+mkdir /upper/upper /upper/work
 mount -t overlay -o lowerdir=/lower,upperdir=/upper/upper,workdir=/upper/work overlay /root || stop "no overlay"
 for folder in proc sys dev; do
     mount --move "/$folder" "/root/$folder" || stop "the host has no /$folder"
 done
 exec switch_root /root /bin/bash "$QS_VM_JOB/guest.sh" "$QS_VM_JOB"
-stop "cannot change to the root of the host"

@@ -54,7 +54,9 @@ usage()
 # number OPTION VALUE LEAST MOST
 number()
 {
-    [[ $2 =~ ^[0-9]{1,7}$ ]] && (($2 >= $3 && $2 <= $4)) || die "$1 takes a number from $3 to $4, not '$2'"
+    if ! [[ $2 =~ ^[0-9]{1,7}$ ]] || (($2 < $3 || $2 > $4)); then
+        die "$1 takes a number from $3 to $4, not '$2'"
+    fi
 }
 
 options()
@@ -257,6 +259,7 @@ write_job()
         printf 'vm_hosts=%q\nvm_share=%q\nvm_checkout=%q\n' "$hosts" "$share" "$checkout"
     } >"$run/settings"
     {
+        # shellcheck disable=SC2016 # expanded there
         printf 'guest_path=$PATH\nguest=$(export -p | grep " QS_VM")\n'
         job_environment
         # shellcheck disable=SC2016 # expanded there
@@ -269,6 +272,7 @@ write_job()
     } >"$run/job"
 }
 
+# shellcheck disable=SC2317 # called by traps
 end_run()
 {
     trap '' INT TERM HUP PIPE
@@ -281,6 +285,7 @@ end_run()
 }
 
 # Ends by the signal itself, so that a shell above knows.
+# shellcheck disable=SC2317
 end_by_signal()
 {
     end_run
