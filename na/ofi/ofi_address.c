@@ -318,12 +318,31 @@ static bool address_is_ip(const struct ofi_address *address)
     return address->format == FI_SOCKADDR || address->format == FI_SOCKADDR_IN || address->format == FI_SOCKADDR_IN6;
 }
 
+void ofi_address_set_port(struct ofi_address *address, int port)
+{
+    struct ofi_address copy = *address;
+
+    address_set(address, &copy.sa, port);
+}
+
 void ofi_address_clear_port(struct ofi_address *address)
 {
-    if (address_is_ip(address)) {
-        struct ofi_address copy = *address;
-        address_set(address, &copy.sa, 0);
-    }
+    if (address_is_ip(address))
+        ofi_address_set_port(address, 0);
+}
+
+int ofi_address_same_host(const struct ofi_address *one, const struct ofi_address *other)
+{
+    return one->sa.sa_family == other->sa.sa_family &&
+           memcmp(sockaddr_bytes(&one->sa), sockaddr_bytes(&other->sa), one->sa.sa_family == AF_INET6 ? 16 : 4) == 0;
+}
+
+int ofi_address_inside(const struct ofi_address *address, const char *ip_subnet)
+{
+    struct subnet net;
+    int ret = subnet_parse(ip_subnet, &net);
+
+    return ret != 0 ? ret : subnet_holds(&net, &address->sa);
 }
 
 void ofi_address_make_concrete(struct ofi_address *address)

@@ -51,6 +51,13 @@ int ofi_address_text(const struct ofi_address *address, const char *protocol, ch
 
 /* Makes the port, if there is one, any port. */
 void ofi_address_clear_port(struct ofi_address *address);
+/* Sets the port of an IP address. */
+void ofi_address_set_port(struct ofi_address *address, int port);
+
+/* 1 if two IP addresses are the same but for their ports, else 0. */
+int ofi_address_same_host(const struct ofi_address *one, const struct ofi_address *other);
+/* 1 if an IP address is inside a subnet such as 10.0.0.0/8, else 0. -EINVAL with a detail if that is none. */
+int ofi_address_inside(const struct ofi_address *address, const char *ip_subnet);
 
 /* Puts an address of this machine in the place of 0.0.0.0 or [::], since peers need one to call. */
 void ofi_address_make_concrete(struct ofi_address *address);

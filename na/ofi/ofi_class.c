@@ -92,6 +92,14 @@ static bool class_cleans_up(void)
     return false;
 }
 
+/* How much of a route's id travels with a message. */
+static uint64_t class_id_mask(const struct ofi_class *owner)
+{
+    size_t size = owner->info->domain_attr->cq_data_size;
+
+    return size == 0 || size >= sizeof(uint64_t) ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
+}
+
 static int class_set_limits(struct ofi_class *owner, const struct na_config *config)
 {
     struct na_limits *limits = &owner->base.limits;
@@ -106,7 +114,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
                                config->frame_size);
     limits->batch_size =
         owner->provider->batch_size < limits->frame_max ? owner->provider->batch_size : limits->frame_max;
-    limits->inject_size = owner->info->tx_attr->inject_size;
+    limits->inject_size = owner->provider->silent_inject ? 0 : owner->info->tx_attr->inject_size;
     limits->rma_max = message_max < RMA_LIMIT ? message_max : RMA_LIMIT;
     limits->rma_chunk = owner->provider->rma_chunk < limits->rma_max ? owner->provider->rma_chunk : limits->rma_max;
     limits->rma_depth = owner->provider->rma_depth;
@@ -114,6 +122,14 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     owner->slots = SLOTS_MAX;
     if (!owner->connected && owner->info->tx_attr->size < SLOTS_MAX)
         owner->slots = (uint32_t)owner->info->tx_attr->size;
+    owner->id_mask = class_id_mask(owner);
+    owner->rma_slots = UINT32_MAX;
+    if (owner->provider->exact_queue) {
+        int ret = ofi_endpoint_fit_queue(owner);
+
+        if (ret != 0)
+            return ret;
+    }
     limits->connections = owner->connected;
     limits->ordered = owner->provider->ordered;
     limits->death_notice = owner->provider->death_notice;
@@ -144,7 +160,7 @@ static int class_open_identity(struct ofi_class *owner)
     return ofi_address_text(&owner->address, owner->base.protocol, owner->base.address);
 }
 
-static int class_build(struct ofi_class *owner, const struct na_config *config, const struct na_uri *uri)
+static int class_build(struct ofi_class *owner, const struct na_config *config, struct na_uri *uri)
 {
     int ret = ofi_fabric_open(owner, config, uri);
 

@@ -26,6 +26,11 @@
 /* The interface version that we ask for: the newest one that this source was written for. */
 #define OFI_COMPAT_API_NEWEST FI_VERSION(1, 17)
 
+/* A flag for fi_mr_regattr that keeps a registration out of the provider's cache, where it would outlive its end. libfabric's own
+ * header files have it as OFI_MR_NOCACHE, which layered providers pass to those below by this call; the bit has been the same
+ * since 1.9, and is not looked at by providers without a cache. */
+#define OFI_COMPAT_MR_UNCACHED (UINT64_C(1) << 60)
+
 /* The version of the library that we run on. */
 static inline uint32_t ofi_compat_runtime(void)
 {

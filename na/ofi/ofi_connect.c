@@ -76,6 +76,30 @@ int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info)
     return 0;
 }
 
+/* An endpoint for a connection to `address`. Where it is made for its peer, from our own address, so that it leaves by the
+ * device that the class has opened. */
+static int connect_make_endpoint(struct ofi_route *route, const struct ofi_address *address)
+{
+    struct ofi_class *owner = route->owner->owner;
+    struct ofi_address own = owner->address;
+    struct fi_info *info;
+    int ret;
+
+    if (!owner->provider->peer_in_info)
+        return ofi_connect_endpoint(route, owner->connect_info);
+    info = fi_dupinfo(owner->connect_info);
+    if (info == NULL)
+        return -FI_ENOMEM;
+    ofi_address_clear_port(&own);
+    ret = ofi_fabric_info_address(&info->src_addr, &info->src_addrlen, &own);
+    if (ret == 0)
+        ret = ofi_fabric_info_address(&info->dest_addr, &info->dest_addrlen, address);
+    if (ret == 0)
+        ret = ofi_connect_endpoint(route, info);
+    fi_freeinfo(info);
+    return ret == -FI_ETIMEDOUT ? -EHOSTUNREACH : ret; /* nobody has the address */
+}
+
 /* Starts a connection; a failure at once is the peer's or the network's, so it becomes route_down. */
 static void connect_start(struct ofi_route *route, const struct ofi_address *address)
 {
@@ -86,7 +110,7 @@ static void connect_start(struct ofi_route *route, const struct ofi_address *add
 
     ofi_connect_private_encode(&private, bytes);
     ofi_route_start_clock(route);
-    ret = ofi_connect_endpoint(route, route->owner->owner->connect_info);
+    ret = connect_make_endpoint(route, address);
     if (ret == 0)
         ret = fi_connect(route->ep, address->bytes, bytes, sizeof(bytes));
     if (ret != 0) {

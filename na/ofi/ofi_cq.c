@@ -53,6 +53,10 @@ static void cq_entry(struct ofi_context *context, const struct fi_cq_data_entry 
 static void cq_error_entry(struct ofi_context *context, const struct fi_cq_err_entry *entry)
 {
     struct ofi_op *op = entry->op_context;
+    int err = entry->err;
+
+    if (context->owner->provider->failure_ends)
+        err = ofi_error_status(entry->err, entry->prov_errno);
 
     if (op == NULL) {
         util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI, "%s: an operation failed unnamed: %s",
@@ -64,10 +68,10 @@ static void cq_error_entry(struct ofi_context *context, const struct fi_cq_err_e
         ofi_recv_failed(context, util_container_of(op, struct ofi_recv_buf, op), entry);
         break;
     case OFI_OP_KIND_SEND:
-        ofi_send_done(context, util_container_of(op, struct ofi_frame, op), entry->err);
+        ofi_send_done(context, util_container_of(op, struct ofi_frame, op), err);
         break;
     case OFI_OP_KIND_RMA:
-        ofi_rma_done(context, util_container_of(op, struct ofi_rma_op, op), entry->err);
+        ofi_rma_done(context, util_container_of(op, struct ofi_rma_op, op), err);
         break;
     }
 }

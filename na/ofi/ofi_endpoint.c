@@ -8,15 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "na/ofi/ofi_device.h"
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_recv.h"
 #include "util/util_detail.h"
 
-enum { QUEUE_SIZE = 2048 };
+enum {
+    QUEUE_SIZE = 2048,
+    QUEUE_LEAST = 64, /* for sends, and for puts and gets */
+};
+
+static size_t endpoint_queue_size(const struct ofi_class *owner)
+{
+    return owner->queue_size > 0 ? owner->queue_size : QUEUE_SIZE;
+}
+
+int ofi_endpoint_fit_queue(struct ofi_class *owner)
+{
+    size_t receives = ofi_recv_count(owner);
+    size_t size = ofi_device_queue_max(owner->domain, QUEUE_SIZE + receives);
+    size_t rest = size > receives ? (size - receives) / 2 : 0;
+
+    if (rest < QUEUE_LEAST)
+        return util_detail_set(-ENOBUFS,
+                               "a completion queue of %s holds at most %zu entries, but %zu receive buffers and %u "
+                               "operations need one each",
+                               owner->info->domain_attr->name, size, receives, 2U * QUEUE_LEAST);
+    owner->queue_size = size;
+    if (owner->slots > rest)
+        owner->slots = (uint32_t)rest;
+    owner->rma_slots = (uint32_t)rest;
+    return 0;
+}
 
 /* Opens the queue with something to wait on, as the provider's row says. Gives libfabric's error. */
 static int endpoint_open_waitable(struct ofi_class *owner, struct ofi_endpoint *endpoint)
 {
-    struct fi_cq_attr attr = {.size = QUEUE_SIZE, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_FD};
+    struct fi_cq_attr attr = {.size = endpoint_queue_size(owner), .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_FD};
     int ret = 0;
 
     if (owner->provider->wait == OFI_PROVIDER_WAIT_SET) {
@@ -33,7 +61,8 @@ static int endpoint_open_waitable(struct ofi_class *owner, struct ofi_endpoint *
 
 static int endpoint_open_queue(struct ofi_class *owner, struct ofi_endpoint *endpoint)
 {
-    struct fi_cq_attr attr = {.size = QUEUE_SIZE, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_NONE};
+    struct fi_cq_attr attr = {
+        .size = endpoint_queue_size(owner), .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_NONE};
     int ret = -FI_ENOSYS;
 
     endpoint->cq_fd = -1;
@@ -70,7 +99,11 @@ static int endpoint_enable(struct ofi_class *owner, struct ofi_endpoint *endpoin
 static int endpoint_fail(struct ofi_class *owner, const struct ofi_address *address, int ret)
 {
     char text[NA_ADDRESS_MAX] = "an endpoint";
+    char cure[256];
     int error = ofi_error(ret);
+
+    if (ofi_device_explain_layer(owner, ret, cure, sizeof(cure)))
+        return util_detail_set(error, "%s", cure);
 
     if (address->size > 0)
         (void)ofi_address_text(address, owner->base.protocol, text);
@@ -114,6 +147,21 @@ static int endpoint_open_datagram(struct ofi_class *owner, const struct ofi_addr
     return 0;
 }
 
+/* The shared receive context, which must hold all receives where a device makes it. */
+static int endpoint_open_shared(struct ofi_class *owner, struct ofi_endpoint *endpoint)
+{
+    struct fi_rx_attr attr = *owner->info->rx_attr;
+    int ret;
+
+    if (owner->provider->exact_queue)
+        attr.size = ofi_recv_count(owner);
+    ret = fi_srx_context(owner->domain, &attr, &endpoint->rx, NULL);
+    if (ret != 0)
+        return util_detail_set(ofi_error(ret), "%s has no shared receive context of %zu buffers: %s",
+                               owner->base.provider, attr.size, ofi_error_text(ret));
+    return 0;
+}
+
 int ofi_endpoint_open(struct ofi_class *owner, const struct ofi_address *address, struct ofi_endpoint *endpoint)
 {
     int ret;
@@ -124,11 +172,7 @@ int ofi_endpoint_open(struct ofi_class *owner, const struct ofi_address *address
         return ret;
     if (!owner->connected)
         return endpoint_open_datagram(owner, address, endpoint);
-    ret = fi_srx_context(owner->domain, owner->info->rx_attr, &endpoint->rx, NULL);
-    if (ret != 0)
-        return util_detail_set(ofi_error(ret), "%s has no shared receive context: %s", owner->base.provider,
-                               ofi_error_text(ret));
-    return 0;
+    return endpoint_open_shared(owner, endpoint);
 }
 
 void ofi_endpoint_close(struct ofi_endpoint *endpoint)

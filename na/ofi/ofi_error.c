@@ -42,6 +42,42 @@ int ofi_error_completion(int err)
     }
 }
 
+/* Numbers of enum ibv_wc_status (libibverbs, which is not linked here). */
+enum error_status {
+    STATUS_LOCAL_LENGTH = 1,
+    STATUS_LOCAL_PROTECTION = 4,
+    STATUS_FLUSHED = 5,
+    STATUS_REMOTE_ACCESS = 10,
+    STATUS_RETRIES_EXCEEDED = 12,
+    STATUS_NOT_READY_EXCEEDED = 13,
+    STATUS_REMOTE_ABORTED = 16,
+};
+
+int ofi_error_status(int err, int status)
+{
+    switch (status) {
+    case STATUS_LOCAL_LENGTH:
+        return EMSGSIZE;
+    case STATUS_LOCAL_PROTECTION:
+        return EFAULT;
+    case STATUS_FLUSHED:
+        return FI_ECANCELED;
+    case STATUS_REMOTE_ACCESS:
+        return EACCES;
+    case STATUS_RETRIES_EXCEEDED:   /* the peer's device does not answer any more */
+    case STATUS_NOT_READY_EXCEEDED: /* or has had nothing to receive into for too long */
+    case STATUS_REMOTE_ABORTED:
+        return ECONNRESET;
+    default:
+        return err;
+    }
+}
+
+int ofi_error_cm(int err, int prov_errno)
+{
+    return err == ETIMEDOUT && prov_errno > 0 && prov_errno < FI_ERRNO_OFFSET ? prov_errno : err;
+}
+
 int ofi_error_connect(int err)
 {
     switch (err < 0 ? -err : err) {

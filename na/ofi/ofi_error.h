@@ -18,6 +18,13 @@ int ofi_error(ssize_t ret);
  * becomes -ECONNRESET. */
 int ofi_error_completion(int err);
 
+/* What a completion of a queue pair failed with: its positive errno, from libfabric's error and the status that the device
+ * gave (enum ibv_wc_status). A connection that the device gave up is ECONNRESET. */
+int ofi_error_status(int err, int status);
+
+/* What a connection attempt failed with, where libfabric reports most failures as a time-out and only prov_errno is exact. */
+int ofi_error_cm(int err, int prov_errno);
+
 /* Why a route ended, in the values that route_down knows: -ECONNRESET, or those of a connection that
  * could not be made. */
 int ofi_error_route(int err);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "na/ofi/ofi_device.h"
 #include "na/ofi/ofi_error.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
@@ -20,6 +21,8 @@
 /* Registration modes that ofi_mr.c can deal with; FI_MR_VIRT_ADDR and FI_MR_HMEM are offered where
  * wanted. */
 #define MR_MODES (FI_MR_LOCAL | FI_MR_PROV_KEY | FI_MR_ALLOCATED | FI_MR_ENDPOINT | FI_MR_RAW)
+
+enum { ID_SIZE_LEAST = 4 }; /* bytes that must come with a message to name its connection */
 
 /* Copies for libfabric, which frees with free(). */
 static char *fabric_copy(const void *bytes, size_t size)
@@ -31,12 +34,22 @@ static char *fabric_copy(const void *bytes, size_t size)
     return copy;
 }
 
+int ofi_fabric_info_address(void **bytes, size_t *size, const struct ofi_address *address)
+{
+    char *copy = fabric_copy(address->bytes, address->size);
+
+    if (copy == NULL)
+        return -FI_ENOMEM;
+    free(*bytes);
+    *bytes = copy;
+    *size = address->size;
+    return 0;
+}
+
 static int fabric_hints_address(struct fi_info *hints, const struct ofi_address *address)
 {
     hints->addr_format = address->format;
-    hints->src_addr = fabric_copy(address->bytes, address->size);
-    hints->src_addrlen = address->size;
-    return hints->src_addr != NULL ? 0 : -FI_ENOMEM;
+    return ofi_fabric_info_address(&hints->src_addr, &hints->src_addrlen, address);
 }
 
 /* libfabric's number for a value of enum na_traffic_class, which the caller has checked. */
@@ -54,7 +67,7 @@ static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, c
     const char *provider = ofi_provider_name(row, protocol);
 
     hints->caps = FI_MSG | FI_RMA;
-    hints->mode = FI_CONTEXT | FI_CONTEXT2;
+    hints->mode = FI_CONTEXT | FI_CONTEXT2 | (row->cq_data_mode ? FI_RX_CQ_DATA : 0);
     hints->ep_attr->type = row->ep_type;
     if (row->ep_type == FI_EP_MSG)
         hints->ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT;
@@ -137,9 +150,11 @@ int ofi_fabric_query_all(const struct ofi_provider *row, const char *protocol, s
 }
 
 /* Our own address as far as it is known before anything is open. */
-static int fabric_own_address(struct ofi_class *owner, const struct na_config *config, const struct na_uri *uri)
+static int fabric_own_address(struct ofi_class *owner, const struct na_config *config, struct na_uri *uri)
 {
     switch (owner->provider->addressing) {
+    case OFI_PROVIDER_ADDRESSING_DEVICE:
+        return ofi_device_choose(owner, config, uri);
     case OFI_PROVIDER_ADDRESSING_IP:
         return ofi_address_local_ip(uri, config->ip_subnet, config->addr_format, &owner->address);
     case OFI_PROVIDER_ADDRESSING_ANY:
@@ -151,13 +166,25 @@ static int fabric_own_address(struct ofi_class *owner, const struct na_config *c
     return -EINVAL;
 }
 
+/* The port goes into the info. */
+static int fabric_set_source(struct ofi_class *owner)
+{
+    if (owner->provider->addressing != OFI_PROVIDER_ADDRESSING_DEVICE)
+        return 0;
+    return ofi_fabric_info_address(&owner->info->src_addr, &owner->info->src_addrlen, &owner->address);
+}
+
 static int fabric_find(struct ofi_class *owner, const struct na_config *config, const struct na_uri *uri)
 {
-    const struct ofi_address *address = owner->address.size > 0 ? &owner->address : NULL;
+    struct ofi_address address = owner->address;
     struct fi_info *list = NULL;
     struct fi_info *found = NULL;
-    int ret = fabric_getinfo(owner->provider, owner->base.protocol, uri, address, config, &list);
+    int ret;
 
+    /* A device's port is taken already while it is looked for; whoever opens it later says what is wrong with it. */
+    if (owner->provider->addressing == OFI_PROVIDER_ADDRESSING_DEVICE)
+        ofi_address_clear_port(&address);
+    ret = fabric_getinfo(owner->provider, owner->base.protocol, uri, address.size > 0 ? &address : NULL, config, &list);
     if (ret == 0)
         found = fabric_choose(list, owner->base.provider, uri->domain);
     if (ret == -FI_ENODATA || (ret == 0 && found == NULL)) {
@@ -174,8 +201,12 @@ static int fabric_find(struct ofi_class *owner, const struct na_config *config, 
         return util_detail_set(ofi_error(ret), "libfabric cannot serve %s: %s", config->uri, ofi_error_text(ret));
     owner->info = fi_dupinfo(found);
     fi_freeinfo(list);
-    if (owner->info == NULL)
+    if (owner->info == NULL || (owner->address.size > 0 && fabric_set_source(owner) != 0))
         return util_detail_set(-ENOMEM, "no memory to open %s", owner->base.provider);
+    if (owner->provider->cq_data_mode && owner->info->domain_attr->cq_data_size < ID_SIZE_LEAST)
+        return util_detail_set(
+            -EOPNOTSUPP, "the device %s sends no data with messages (iWARP); use verbs;ofi_rxm in the place of %s",
+            owner->info->domain_attr->name, owner->base.protocol);
     owner->multi_recv = owner->provider->multi_recv && !config->recv_single && (owner->info->caps & FI_MULTI_RECV) != 0;
     owner->recv_buffers = config->recv_buffers;
     return 0;
@@ -205,7 +236,7 @@ static int fabric_make_connect_info(struct ofi_class *owner)
     return 0;
 }
 
-int ofi_fabric_open(struct ofi_class *owner, const struct na_config *config, const struct na_uri *uri)
+int ofi_fabric_open(struct ofi_class *owner, const struct na_config *config, struct na_uri *uri)
 {
     int ret;
 

@@ -198,7 +198,7 @@ static void listen_on_error_locked(struct ofi_class *owner, struct ofi_context *
     }
     route = error.fid->context;
     route->event_down = true;
-    route->event_error = error.err;
+    route->event_error = owner->provider->failure_ends ? ofi_error_cm(error.err, error.prov_errno) : error.err;
     listen_on_route_locked(caller, route);
 }
 

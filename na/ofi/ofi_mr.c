@@ -18,6 +18,7 @@
 
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_guard.h"
+#include "na/ofi/ofi_system.h"
 #include "util/util_alloc.h"
 #include "util/util_bytes.h"
 #include "util/util_detail.h"
@@ -70,7 +71,7 @@ static int mr_open(struct ofi_class *owner, const struct mr_request *request, st
     for (int i = 0; i < KEY_TRIES && ret == -FI_ENOKEY; i++) {
         attr.requested_key = mr_key_pick(owner);
         ofi_guard_enter(owner);
-        ret = fi_mr_regattr(owner->domain, &attr, 0, mr_out);
+        ret = fi_mr_regattr(owner->domain, &attr, owner->provider->caches_memory ? OFI_COMPAT_MR_UNCACHED : 0, mr_out);
         ofi_guard_leave(owner);
     }
     return ret;
@@ -105,6 +106,18 @@ static int mr_enable(struct ofi_class *owner, struct fid_mr *mr)
     return ret != 0 ? ret : fi_mr_enable(mr);
 }
 
+/* Out of memory, or of what may be locked. */
+static int mr_no_memory(const struct ofi_class *owner, const struct mr_request *request)
+{
+    char limit[64];
+
+    ofi_system_lock_limit(limit, sizeof(limit));
+    return util_detail_set(-ENOMEM,
+                           "%zu bytes could not be registered with %s: out of memory, or above the limit of locked "
+                           "memory, which is %s (ulimit -l)",
+                           request->size, owner->base.provider, limit);
+}
+
 static int mr_register(struct ofi_class *owner, const struct mr_request *request, struct fid_mr **mr_out)
 {
     struct fid_mr *mr = NULL;
@@ -116,10 +129,7 @@ static int mr_register(struct ofi_class *owner, const struct mr_request *request
             mr_close(owner, mr);
     }
     if (ret == -FI_ENOMEM)
-        return util_detail_set(-ENOMEM,
-                               "%zu bytes could not be registered with %s: out of memory, or above the limit "
-                               "of locked memory (ulimit -l)",
-                               request->size, owner->base.provider);
+        return mr_no_memory(owner, request);
     if (ret != 0)
         return util_detail_set(ofi_error(ret), "%zu bytes could not be registered with %s: %s", request->size,
                                owner->base.provider, ofi_error_text(ret));

@@ -102,6 +102,9 @@ struct ofi_class {
     uint64_t connect_timeout_ns;
     uint64_t mr_mode;                              /* as the domain wants it */
     uint32_t slots;                                /* frames that libfabric may hold for a context */
+    uint32_t rma_slots;                            /* and puts and gets */
+    size_t queue_size;                             /* of a context's completion queue */
+    uint64_t id_mask;                              /* what of a route's id travels with a message */
     struct ofi_context *contexts[NA_CONTEXTS_MAX]; /* under cm.lock */
     atomic_uint mem_count;                         /* registrations open */
     struct util_lock key_lock;                     /* see ofi_guard.h; taken last */
@@ -197,6 +200,7 @@ struct ofi_context {
 
     /* Remote memory access (ofi_rma.c). */
     struct util_pool rma_ops;
+    uint32_t rma_inflight;     /* operations that libfabric has, all routes */
     struct util_list rma_lost; /* ofi_rma_op that were given up: kept until the endpoint is closed */
 };
 
@@ -236,6 +240,7 @@ struct ofi_route {
     bool lost;                   /* datagram: the peer is gone, and what did not come back may not do so any more */
     bool awaited;                /* it was given its time to do so */
     bool announce;               /* route_up is due */
+    bool shut;                   /* connection: shut down; its endpoint is closed when it has told all */
 
     struct util_list tx;  /* ofi_frame */
     struct util_list rma; /* ofi_rma_op */

@@ -23,8 +23,9 @@ enum ofi_provider_wait {
 
 /* What an address is made of. */
 enum ofi_provider_addressing {
-    OFI_PROVIDER_ADDRESSING_IP,  /* host and port */
-    OFI_PROVIDER_ADDRESSING_ANY, /* as the provider says: IP, a name, or bytes written in hex */
+    OFI_PROVIDER_ADDRESSING_IP,     /* host and port */
+    OFI_PROVIDER_ADDRESSING_DEVICE, /* the same, of an interface that one of the provider's devices serves */
+    OFI_PROVIDER_ADDRESSING_ANY,    /* as the provider says: IP, a name, or bytes written in hex */
 };
 
 struct ofi_provider {
@@ -47,6 +48,16 @@ struct ofi_provider {
     bool guard_keys;    /* closing a registration does not lock the table of keys: ofi_guard.h does */
     bool virt_addr;     /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
     bool death_notice;  /* a peer's end is reported without traffic */
+    bool
+        caches_memory; /* registrations outlive their end in a cache of libfabric's, unless it is told to keep them out of it */
+    /* Connections that are queue pairs of a device (docs/rdma.md): */
+    bool peer_in_info;  /* an endpoint is made for a peer, whose address is in the info that it is made from */
+    bool cq_data_mode;  /* data comes with a message only where FI_RX_CQ_DATA was asked for */
+    bool silent_inject; /* a failed inject is not reported, and costs as much as a send */
+    bool failure_ends;  /* an operation that failed leaves its connection useless; prov_errno has the device's status */
+    bool closes_late; /* closing an endpoint loses what was received by it and not yet read, so it is shut down first */
+    bool
+        exact_queue; /* the completion queue breaks when it overflows: it holds what is posted, as far as the device can */
     uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
     uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
     size_t batch_size;   /* na_limits::batch_size */

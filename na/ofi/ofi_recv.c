@@ -75,7 +75,7 @@ void ofi_recv_repost(struct ofi_context *context)
 
 /* As many as were asked for: whole ones, or their share of those that take one frame each, but not more than the
  * receive queue of an endpoint holds. Shared receive contexts have no such bound. */
-static uint32_t recv_count(const struct ofi_class *owner)
+uint32_t ofi_recv_count(const struct ofi_class *owner)
 {
     uint32_t wanted = owner->recv_buffers > 0 ? owner->recv_buffers : MULTI_COUNT;
     size_t room = owner->connected ? 0 : owner->info->rx_attr->size;
@@ -92,7 +92,7 @@ static int recv_allocate(struct ofi_context *context)
     size_t size;
 
     recv->multi = context->owner->multi_recv;
-    recv->buf_count = recv_count(context->owner);
+    recv->buf_count = ofi_recv_count(context->owner);
     recv->buf_size = recv->multi ? frame_max * MULTI_FRAMES : frame_max;
     size = recv->buf_size * recv->buf_count;
     recv->bufs = util_calloc(recv->buf_count, sizeof(*recv->bufs));

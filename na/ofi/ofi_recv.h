@@ -11,6 +11,9 @@
 
 #include "na/ofi/ofi_objects.h"
 
+/* How many buffers a context of the class has. */
+uint32_t ofi_recv_count(const struct ofi_class *owner);
+
 /* Allocates and registers the buffers and posts them all. */
 int ofi_recv_open(struct ofi_context *context);
 /* Frees them; the endpoint must be closed. Takes a zeroed context. */

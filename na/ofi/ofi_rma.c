@@ -145,6 +145,8 @@ int ofi_rma_post(struct na_rma *rma)
         return -EAGAIN;
     if (route->state != OFI_ROUTE_STATE_UP)
         return route->error != 0 ? route->error : -ECONNRESET;
+    if (context->rma_inflight >= context->owner->rma_slots)
+        return -EAGAIN;
     op = util_pool_get(&context->rma_ops);
     if (op == NULL)
         return util_detail_set(-ENOMEM, "no memory for a transfer of %zu bytes with %s", rma->size, route->base.text);
@@ -160,6 +162,7 @@ int ofi_rma_post(struct na_rma *rma)
     rma->transport[0] = (uintptr_t)op;
     util_list_push(&route->rma, &op->node);
     route->rma_count++;
+    context->rma_inflight++;
     ofi_route_sent(route);
     return 0;
 }
@@ -173,6 +176,7 @@ static void rma_unlink(struct ofi_route *route, struct ofi_rma_op *op)
 {
     util_list_remove(&op->node);
     route->rma_count--;
+    route->owner->rma_inflight--;
     rma_unmap(route->owner->owner, op);
 }
 
@@ -214,6 +218,8 @@ void ofi_rma_done(struct ofi_context *context, struct ofi_rma_op *op, int err)
         rma_spend(route, op);
     else
         rma_put(route, op);
+    if (err != 0 && context->owner->provider->failure_ends)
+        ofi_route_end(route, -ECONNRESET);
     /* The route may be freed only in a later turn, so that it may still be named here. */
     ofi_route_settled(route);
     rma->done(rma, error);

@@ -3,9 +3,9 @@
 /*
  * The life of a route.
  *
- * A route's id is what its peer puts into each message: the low 24 bits are its place in the
- * context's table, the rest is random, so that neither a late frame nor an invented one finds a
- * route that it was not sent for. The endpoint of a connection is closed as soon as the connection
+ * A route's id is what its peer puts into each message: the low 20 bits are its place in the
+ * context's table, the rest, as far as it travels with a message, is random, so that neither a late frame
+ * nor an invented one finds a route that it was not sent for. The endpoint of a connection is closed as soon as the connection
  * is over; what libfabric still reports about it has then been queued already, so after the
  * completion queue was seen empty nothing more can come, and what did not come back is taken back.
  * An endpoint shared by all (datagrams) stays open: there, operations come back when they like. A
@@ -30,7 +30,7 @@
 #include "util/util_rand.h"
 
 enum {
-    INDEX_BITS = 24,
+    INDEX_BITS = 20,
     TABLE_FIRST = 64,
     DRAIN_TURNS = 4096, /* a completion queue that is never empty has turned over by then */
 };
@@ -115,7 +115,7 @@ int ofi_route_create(struct ofi_context *context, enum ofi_route_state state, st
     route->base.context = &context->base;
     route->owner = context;
     route->state = state;
-    route->id = (util_rand_u64() << INDEX_BITS) | route->index;
+    route->id = ((util_rand_u64() << INDEX_BITS) | route->index) & context->owner->id_mask;
     route->addr = FI_ADDR_UNSPEC;
     route->inject_left = OFI_ROUTE_INJECT_RUN;
     util_list_init(&route->state_node);
@@ -161,7 +161,12 @@ static void route_release(struct ofi_route *route)
     struct ofi_class *owner = route->owner->owner;
 
     if (owner->connected) {
-        ofi_listen_close_connection(route);
+        if (owner->provider->closes_late && !route->cut && !route->shut && route->ep != NULL) {
+            (void)fi_shutdown(route->ep, 0);
+            route->shut = true;
+        } else {
+            ofi_listen_close_connection(route);
+        }
     } else {
         ofi_av_put(owner, route->av_entry);
         route->av_entry = NULL;
@@ -322,6 +327,21 @@ static bool route_drained(const struct ofi_route *route)
     return (context->drained && turns > 0) || turns > DRAIN_TURNS;
 }
 
+/* A connection that was shut down is closed when it has told all: what was on its way has come back, and nothing that it
+ * received is left in the completion queue. False while there is something to wait for. */
+static bool route_quiet(struct ofi_route *route)
+{
+    bool waiting = route->tx_count > 0 || route->rma_count > 0;
+
+    if (!route->shut || route->ep == NULL)
+        return true;
+    if (!route_drained(route) || (waiting && route->owner->turns - route->end_turn <= DRAIN_TURNS))
+        return false;
+    ofi_listen_close_connection(route);
+    route->end_turn = route->owner->turns;
+    return false;
+}
+
 /* Ends what libfabric lost with a connection. */
 static void route_reclaim(struct ofi_route *route)
 {
@@ -360,7 +380,7 @@ static bool route_step(struct ofi_route *route, int *upcalls)
         context->base.upcalls->route_up(context->base.arg, &route->base);
         return false;
     case OFI_ROUTE_STATE_ENDING:
-        if (!route_drained(route))
+        if (!route_quiet(route) || !route_drained(route))
             return true;
         if (route_awaits(route))
             return false;
@@ -378,7 +398,7 @@ static bool route_step(struct ofi_route *route, int *upcalls)
         route_release(route);
         return true;
     case OFI_ROUTE_STATE_CLOSED:
-        if (connected && !route_drained(route))
+        if (connected && (!route_quiet(route) || !route_drained(route)))
             return true;
         if (route_awaits(route))
             return false;
@@ -473,8 +493,12 @@ uint64_t ofi_route_deadline_ns(const struct ofi_context *context)
 void ofi_route_close_connections(struct ofi_context *context)
 {
     for (uint32_t i = 0; i < context->route_count; i++) {
-        if (context->routes[i] != NULL && context->routes[i]->state != OFI_ROUTE_STATE_CLOSED)
-            route_release(context->routes[i]);
+        struct ofi_route *route = context->routes[i];
+
+        if (route == NULL || (route->state == OFI_ROUTE_STATE_CLOSED && route->ep == NULL))
+            continue;
+        route->cut = true; /* there will be no more turns to wait in */
+        route_release(route);
     }
 }
 
