@@ -216,10 +216,10 @@ static void run_against(struct bench_suite *suite, const char *protocol, const c
     }
 }
 
-/* Whether the protocol of an info string is shared memory, which has no hosts. */
-static bool is_shared_memory(const char *info)
+/* Whether the protocol of an info string has no loopback host: shared memory has no hosts, RDMA devices have others. */
+static bool is_without_loopback(const char *info)
 {
-    static const char *const names[] = {"shm", "sm", "sm2"};
+    static const char *const names[] = {"shm", "sm", "sm2", "verbs", "verbs;ofi_rxm"};
     const char *plus = strchr(info, '+');
     const char *protocol = plus == NULL ? info : plus + 1;
 
@@ -231,7 +231,7 @@ static bool is_shared_memory(const char *info)
 
 void bench_suite_local_info(const char *provider, char *info, size_t info_size)
 {
-    bool complete = strstr(provider, "://") != NULL || is_shared_memory(provider);
+    bool complete = strstr(provider, "://") != NULL || is_without_loopback(provider);
 
     (void)snprintf(info, info_size, "%s%s", provider, complete ? "" : "://127.0.0.1");
 }

@@ -44,20 +44,19 @@ static void check_names(const char *uri, const char *name, const char *protocol,
 static void address_begins_with_the_provider_as_mercury_writes_it(void)
 {
     char provider[64];
-    const char *rest;
-    char uri[128];
+    char own[128];
+    char uri[160];
     char prefix[128];
 
     /* The provider alone, without "+sm". */
     (void)snprintf(provider, sizeof(provider), "%.*s", (int)strcspn(support_suite_parameter(), "+"),
                    support_suite_parameter());
-    rest = strcmp(provider, "shm") == 0 ? "" : "127.0.0.1";
+    support_suite_uri(provider, own, sizeof(own));
     HG_PAIR_OK(HG_Finalize(hg_pair_init(true, NULL))); /* skips where the provider is missing */
     (void)snprintf(prefix, sizeof(prefix), "ofi+%s://", provider);
-    (void)snprintf(uri, sizeof(uri), "ofi+%s://%s", provider, rest);
+    (void)snprintf(uri, sizeof(uri), "ofi+%s%s", own, strstr(own, "://") == NULL ? "://" : "");
     check_names(uri, "ofi", provider, prefix);
-    (void)snprintf(uri, sizeof(uri), "%s://%s", provider, rest);
-    check_names(uri, "ofi", provider, prefix);
+    check_names(uri + strlen("ofi+"), "ofi", provider, prefix);
     if (strcmp(provider, "shm") == 0) {
         check_names("na+sm", "na", "sm", "na+sm://");
         check_names("na+sm://", "na", "sm", "na+sm://");

@@ -205,10 +205,8 @@ void node_upcall_close(void *arg, struct na_route *route, int error)
 const char *node_uri(void)
 {
     static char uri[96];
-    const char *protocol = support_suite_parameter();
-    bool named = strcmp(protocol, "shm") == 0 || strcmp(protocol, "na+sm") == 0;
 
-    (void)snprintf(uri, sizeof(uri), named ? "%s" : "%s://127.0.0.1", protocol);
+    support_suite_uri(support_suite_parameter(), uri, sizeof(uri));
     return uri;
 }
 

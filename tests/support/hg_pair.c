@@ -215,12 +215,11 @@ hg_id_t hg_pair_register_both(struct hg_pair *pair, const char *name, hg_proc_cb
 const char *hg_pair_uri(void)
 {
     static _Thread_local char uri[128];
-    const char *provider = support_suite_parameter();
-    int length = (int)strcspn(provider, "+");
+    char provider[64];
 
-    if (provider[0] == '\0')
-        return "tcp://127.0.0.1";
-    snprintf(uri, sizeof(uri), "%.*s%s", length, provider, strcmp(provider, "shm") == 0 ? "" : "://127.0.0.1");
+    (void)snprintf(provider, sizeof(provider), "%.*s", (int)strcspn(support_suite_parameter(), "+"),
+                   support_suite_parameter());
+    support_suite_uri(provider[0] != '\0' ? provider : "tcp", uri, sizeof(uri));
     return uri;
 }
 

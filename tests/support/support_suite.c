@@ -29,6 +29,17 @@ const char *support_suite_parameter(void)
     return suite_parameter;
 }
 
+void support_suite_uri(const char *provider, char *text, size_t size)
+{
+    const char *host = "127.0.0.1";
+
+    if (strncmp(provider, "verbs", strlen("verbs")) == 0)
+        host = getenv("QS_VM_RDMA0");
+    else if (strcmp(provider, "shm") == 0 || strcmp(provider, "na+sm") == 0)
+        host = NULL;
+    (void)snprintf(text, size, host != NULL ? "%s://%s" : "%s", provider, host);
+}
+
 void support_suite_set_parameter(const char *parameter)
 {
     suite_parameter = parameter;

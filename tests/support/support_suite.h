@@ -34,6 +34,9 @@ struct support_case {
 int support_suite_main(int argc, char **argv, const struct support_case *const *tables, void (*setup)(void));
 
 const char *support_suite_parameter(void);
+/* The info string of a provider on this machine: its name alone where it has no hosts, with the loopback address, or with
+ * that of an RDMA device, which has no loopback: the first one, or $QS_VM_RDMA0. */
+void support_suite_uri(const char *provider, char *text, size_t size);
 /* For a program that a case starts itself in another role. */
 void support_suite_set_parameter(const char *parameter);
 
