@@ -79,8 +79,9 @@ struct na_limits {
     bool ordered;      /**< frames of one route arrive in the order in which they were sent; otherwise whole and once */
     bool death_notice; /**< route_down follows the death of the peer's process without any traffic */
     bool chosen_keys;  /**< remote keys are random 64-bit numbers that we choose */
-    bool keys_checked; /**< wrong keys, ranges and directions are refused below */
-    bool revocable;    /**< after na_mem_deregister() peers are refused */
+    bool keys_checked; /**< wrong keys and ranges are refused below */
+    bool rights_checked; /**< and so are puts into what may only be read, and gets of what may only be written */
+    bool revocable;      /**< after na_mem_deregister() peers are refused */
     /** With that, a put under way is stopped, or waited for up to 100 ms (a process that is stopped in the middle of one
      *  writes the rest, at most 1 MiB, when it goes on). Elsewhere (tcp) one that is being received goes on, until
      *  na_route_cut(). */

@@ -135,6 +135,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     limits->death_notice = owner->provider->death_notice;
     limits->chosen_keys = (owner->mr_mode & (FI_MR_PROV_KEY | FI_MR_RAW)) == 0;
     limits->keys_checked = owner->provider->keys_checked;
+    limits->rights_checked = owner->provider->keys_checked && !ofi_mr_all_rights(owner);
     limits->revocable = owner->provider->revocable;
     limits->cuttable = owner->connected || (owner->provider->cut_by_address && class_cleans_up());
     return 0;

@@ -10,11 +10,17 @@
  *  FI_MR_RAW        keys are longer than 64 bits;
  *  FI_MR_ALLOCATED  memory must exist when it is registered, which C memory always does.
  *
+ * The verbs provider has a cache of registrations in front of the device, which is on unless the environment says otherwise
+ * (FI_MR_CACHE_MAX_COUNT=0). A registration in it stays valid after its end, so ours are kept out of it by a flag; it is made
+ * with all rights all the same, and cannot be made of memory that is read-only.
+ *
  * Any thread: libfabric guards the domain.
  */
 #include "na/ofi/ofi_mr.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_guard.h"
@@ -151,6 +157,26 @@ int ofi_mr_local(struct ofi_class *owner, void *memory, size_t size, uint64_t ac
     if (ret == 0 && *mr_out != NULL)
         *desc_out = fi_mr_desc(*mr_out);
     return ret;
+}
+
+bool ofi_mr_all_rights(struct ofi_class *owner)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    struct mr_request request = {.size = size, .access = FI_REMOTE_READ, .kind = NA_MEM_HOST};
+    struct fid_mr *mr = NULL;
+    bool all;
+
+    if (!owner->provider->caches_memory)
+        return false;
+    /* Memory that cannot be written can be registered to be read, unless it is registered for everything. */
+    request.memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (request.memory == MAP_FAILED)
+        return true;
+    all = mr_open(owner, &request, &mr) != 0;
+    if (!all)
+        mr_close(owner, mr);
+    (void)munmap(request.memory, size);
+    return all;
 }
 
 static uint64_t mr_access(unsigned access)

@@ -14,6 +14,9 @@
 int ofi_mr_local(struct ofi_class *owner, void *memory, size_t size, uint64_t access, struct fid_mr **mr_out,
                  void **desc_out);
 
+/* Whether registrations get more rights than they are asked for: those of a cache do. */
+bool ofi_mr_all_rights(struct ofi_class *owner);
+
 /* na_mem_register, na_mem_deregister, na_mem_describe. */
 int ofi_mr_register(struct na_class *base, const struct na_segment *segments, uint32_t count, unsigned access,
                     enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out);

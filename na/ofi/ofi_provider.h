@@ -39,7 +39,7 @@ struct ofi_provider {
     bool listed;           /* named in messages about unknown protocols and by na_transport_list */
     bool multi_recv;       /* receive buffers take many frames each where the provider can; otherwise one */
     bool ordered;          /* frames to one peer keep their order */
-    bool keys_checked;     /* wrong keys, ranges and directions are refused */
+    bool keys_checked;     /* wrong keys and ranges are refused, and directions unless caches_memory */
     bool forgets_requests; /* closing a port leaves the sockets of unread connect requests open (a TODO in libfabric's
                             * xnet_pep_close, 1.17 to 2.6) */
     bool revocable;        /* a closed registration is refused to peers */
@@ -48,16 +48,14 @@ struct ofi_provider {
     bool guard_keys;    /* closing a registration does not lock the table of keys: ofi_guard.h does */
     bool virt_addr;     /* offer FI_MR_VIRT_ADDR; some providers then skip the check of keys */
     bool death_notice;  /* a peer's end is reported without traffic */
-    bool
-        caches_memory; /* registrations outlive their end in a cache of libfabric's, unless it is told to keep them out of it */
+    bool caches_memory; /* registrations go into a cache of libfabric's: ofi_mr.c */
     /* Connections that are queue pairs of a device (docs/rdma.md): */
-    bool peer_in_info;  /* an endpoint is made for a peer, whose address is in the info that it is made from */
-    bool cq_data_mode;  /* data comes with a message only where FI_RX_CQ_DATA was asked for */
-    bool silent_inject; /* a failed inject is not reported, and costs as much as a send */
-    bool failure_ends;  /* an operation that failed leaves its connection useless; prov_errno has the device's status */
-    bool closes_late; /* closing an endpoint loses what was received by it and not yet read, so it is shut down first */
-    bool
-        exact_queue; /* the completion queue breaks when it overflows: it holds what is posted, as far as the device can */
+    bool peer_in_info;   /* an endpoint is made for a peer, whose address is in the info that it is made from */
+    bool cq_data_mode;   /* data comes with a message only where FI_RX_CQ_DATA was asked for */
+    bool silent_inject;  /* a failed inject is not reported, and costs as much as a send */
+    bool failure_ends;   /* a failed operation is its connection's last; prov_errno has the device's status */
+    bool closes_late;    /* closing an endpoint loses what it received and nobody has read: it is shut down first */
+    bool exact_queue;    /* the completion queue breaks when it overflows: it must hold all that is posted */
     uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
     uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
     size_t batch_size;   /* na_limits::batch_size */

@@ -128,6 +128,7 @@ static void class_set_limits(struct na_limits *limits)
         .death_notice = true,
         .chosen_keys = true,
         .keys_checked = true,
+        .rights_checked = true,
         .revocable = true,
         .writes_halted = true,
     };

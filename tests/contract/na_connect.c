@@ -299,6 +299,21 @@ static void a_killed_peer_is_noticed(void)
     node_close(&client);
 }
 
+/* Serves at the address that the control pipe says when it is time. */
+static void child_serve_later(int out_fd, int control_fd, const char *nothing)
+{
+    char address[NA_ADDRESS_MAX] = "";
+
+    (void)nothing;
+    for (size_t used = 0; used + 1 < sizeof(address) && read(control_fd, &address[used], 1) == 1; used++) {
+        if (address[used] == '\n')
+            break;
+    }
+    address[strcspn(address, "\n")] = '\0';
+    if (address[0] != '\0')
+        node_child_serve(out_fd, control_fd, address);
+}
+
 static void a_successor_on_the_same_address_is_reached(void)
 {
     struct node_child first;
@@ -310,6 +325,7 @@ static void a_successor_on_the_same_address_is_reached(void)
     uint64_t frames;
 
     node_child_start(&first, node_child_serve, node_uri());
+    node_child_start(&second, child_serve_later, "");
     node_child_line(&first, address, sizeof(address));
     node_open(&client, false);
     route = node_meet(&client, NULL, address);
@@ -321,8 +337,7 @@ static void a_successor_on_the_same_address_is_reached(void)
     na_route_close(route);
     (void)node_pump(&client);
     (void)node_pump(&client);
-    /* The child is made by a process that has a transport open: it does nothing but open its own. */
-    node_child_start(&second, node_child_serve, address);
+    SUPPORT_CHECK(dprintf(second.control, "%s\n", address) > 0);
     node_child_line(&second, again, sizeof(again));
     SUPPORT_CHECK(strcmp(address, again) == 0);
     route = node_route(&client, address);

@@ -7,15 +7,15 @@
 #include "tests/contract/na_contract.h"
 
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "na/na.h"
 #include "tests/support/support_guard.h"
 #include "tests/support/support_suite.h"
 #include "util/util_alloc.h"
 
-/* Skips where the machine has no such provider, before a case forks children that could not say so. Opens nothing, since
- * those must be forked before that. */
-static void probe(void)
+static bool usable_here(void)
 {
     struct na_transport_info *list = NULL;
     size_t count = 0;
@@ -25,6 +25,22 @@ static void probe(void)
     for (size_t i = 0; i < count; i++)
         usable = usable || list[i].usable;
     util_free(list);
+    return usable;
+}
+
+/* Skips where the machine has no such provider, before a case forks children that could not say so. Those must be forked
+ * before anything is opened, which libfabric does with RDMA devices when it is asked: hence in a process of its own. */
+static void probe(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    bool usable;
+
+    SUPPORT_CHECK(child >= 0);
+    if (child == 0)
+        _exit(usable_here() ? 0 : 1);
+    SUPPORT_CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    usable = WEXITSTATUS(status) == 0;
     if (!usable && strcmp(support_suite_parameter(), "tcp") != 0 && strcmp(support_suite_parameter(), "shm") != 0)
         support_suite_skip("the machine has no such provider");
 }
