@@ -14,6 +14,7 @@
 
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_fabric.h"
+#include "na/ofi/ofi_system.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
 
@@ -43,13 +44,16 @@ static struct na_transport_info *list_add(struct list_build *build, const char *
     return item;
 }
 
-static int list_add_unusable(struct list_build *build, const char *protocol, const char *provider, int ret)
+static int list_add_unusable(struct list_build *build, const struct ofi_provider *row, const char *protocol,
+                             const char *provider, int ret)
 {
     struct na_transport_info *item = list_add(build, protocol, provider);
 
     if (item == NULL)
         return -ENOMEM;
-    if (ret == -FI_ENODATA)
+    if (ret == -FI_ENODATA && row->addressing == OFI_PROVIDER_ADDRESSING_DEVICE)
+        ofi_system_why(OFI_SYSTEM_ROOT, "", item->why, sizeof(item->why));
+    else if (ret == -FI_ENODATA)
         (void)snprintf(item->why, sizeof(item->why), "%s offers no device with what is needed here",
                        ofi_list_version());
     else
@@ -76,6 +80,33 @@ static bool list_holds(const struct list_build *build, const struct fi_info *inf
             return true;
     }
     return false;
+}
+
+/* The devices of the system that libfabric leaves out, each with what is wrong with it, and what is wrong with all. */
+static int list_add_devices(struct list_build *build, const char *protocol, const char *provider)
+{
+    char name[OFI_SYSTEM_NAME_SIZE];
+    size_t first = build->count;
+
+    for (size_t i = 0; ofi_system_device(OFI_SYSTEM_ROOT, i, name); i++) {
+        struct na_transport_info *item;
+        bool listed = false;
+
+        for (size_t k = 0; k < build->count && !listed; k++)
+            listed = strcmp(build->items[k].protocol, protocol) == 0 && strcmp(build->items[k].device, name) == 0;
+        if (listed)
+            continue;
+        item = list_add(build, protocol, provider);
+        if (item == NULL)
+            return -ENOMEM;
+        (void)snprintf(item->device, sizeof(item->device), "%.63s", name);
+        ofi_system_why(OFI_SYSTEM_ROOT, name, item->why, sizeof(item->why));
+    }
+    for (size_t k = 0; k < first; k++) {
+        if (strcmp(build->items[k].protocol, protocol) == 0 && build->items[k].usable)
+            build->items[k].usable = !ofi_system_locks_little(build->items[k].why, sizeof(build->items[k].why));
+    }
+    return 0;
 }
 
 static int list_add_usable(struct list_build *build, const char *protocol, const struct fi_info *info)
@@ -111,11 +142,20 @@ static int list_protocol(struct list_build *build, const char *protocol)
             ret = list_add_usable(build, protocol, info);
         }
         fi_freeinfo(list);
+        if (ret == 0 && row->addressing == OFI_PROVIDER_ADDRESSING_DEVICE)
+            ret = list_add_devices(build, protocol, provider);
         if (ret != 0 || found)
             return ret;
         ret = -FI_ENODATA;
+    } else if (ret == -FI_ENODATA && row->addressing == OFI_PROVIDER_ADDRESSING_DEVICE) {
+        size_t count = build->count;
+
+        if (list_add_devices(build, protocol, provider) != 0)
+            return -ENOMEM;
+        if (build->count > count)
+            return 0;
     }
-    return list_add_unusable(build, protocol, provider, ret);
+    return list_add_unusable(build, row, protocol, provider, ret);
 }
 
 int ofi_list_make(const char *protocol, struct na_transport_info **list, size_t *count)
