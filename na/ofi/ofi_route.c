@@ -160,13 +160,12 @@ static void route_release(struct ofi_route *route)
 {
     struct ofi_class *owner = route->owner->owner;
 
-    if (owner->connected) {
-        if (owner->provider->closes_late && !route->cut && !route->shut && route->ep != NULL) {
+    if (owner->connected && owner->provider->closes_late && !route->cut && route->ep != NULL) {
+        if (!route->shut)
             (void)fi_shutdown(route->ep, 0);
-            route->shut = true;
-        } else {
-            ofi_listen_close_connection(route);
-        }
+        route->shut = true;
+    } else if (owner->connected) {
+        ofi_listen_close_connection(route);
     } else {
         ofi_av_put(owner, route->av_entry);
         route->av_entry = NULL;
