@@ -204,7 +204,7 @@ static void call_with_memory_to_be_read_ends_at_once(void)
 /* An attempt that was given up has let go of the memory before its call ends well by the second one. */
 static void given_up_attempt_lets_go_of_the_memory(void)
 {
-    const struct qs_retry retry = {.attempts_max = 2, .attempt_timeout_us = 300000};
+    const struct qs_retry retry = {.attempts_max = 2, .attempt_timeout_us = 300000 * support_slowness()};
     unsigned char *theirs = calloc(1, LARGE);
     unsigned char *ours = calloc(1, LARGE);
     struct hg_pair *pair = &keeper.pair;
