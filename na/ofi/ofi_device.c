@@ -40,9 +40,7 @@ static bool device_family_fits(const struct ofi_address *address, int addr_forma
     return address->format == FI_SOCKADDR_IN6 && addr_format != 4;
 }
 
-/* The address of an info, false if it is none that can be written as text: InfiniBand's own, and link-local ones, which
- * would need their interface beside them. */
-static bool device_address(const struct fi_info *info, struct ofi_address *out)
+bool ofi_device_address(const struct fi_info *info, struct ofi_address *out)
 {
     memset(out, 0, sizeof(*out));
     if (info->src_addr == NULL || info->src_addrlen > sizeof(out->bytes) || info->domain_attr->name == NULL ||
@@ -76,7 +74,8 @@ static int device_find(const struct ofi_class *owner, const struct fi_info *list
         struct ofi_address address;
         int fits;
 
-        if (strcasecmp(info->fabric_attr->prov_name, owner->base.provider) != 0 || !device_address(info, &address) ||
+        if (strcasecmp(info->fabric_attr->prov_name, owner->base.provider) != 0 ||
+            !ofi_device_address(info, &address) ||
             (info->ep_attr->protocol == FI_PROTO_RDMA_CM_IB_XRC && wish->domain[0] == '\0'))
             continue;
         fits = device_fits(info, &address, wish);
@@ -120,10 +119,14 @@ static int device_fail(const struct ofi_class *owner, const struct na_config *co
         struct ofi_address address;
         char name[NA_ADDRESS_MAX];
 
-        if (!device_address(info, &address) || ofi_address_text(&address, info->domain_attr->name, name) != 0 ||
-            strstr(text, name) != NULL)
+        if (!ofi_device_address(info, &address) || ofi_address_text(&address, "", name) != 0 ||
+            strrchr(name, ':') == NULL)
             continue;
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? ", " : "", name);
+        *strrchr(name, ':') = '\0'; /* "://10.0.0.1:0" */
+        if (strstr(text, name + strlen("://")) != NULL)
+            continue;
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s of %s", used > 0 ? ", " : "",
+                                 name + strlen("://"), info->domain_attr->name);
     }
     return util_detail_set(-ENODEV, "%s is at no address of a device that %s can use%s%s%s", config->uri,
                            owner->base.provider, used > 0 ? " (those are " : "", text, used > 0 ? ")" : "");

@@ -15,6 +15,10 @@
  * the provider has; IPv4 before IPv6. Writes the device into uri->domain. -ENODEV with the reason why there is none. */
 int ofi_device_choose(struct ofi_class *owner, const struct na_config *config, struct na_uri *uri);
 
+/* The address of an info; false if it is none that peers can be told as text: InfiniBand's own, and link-local ones, which would
+ * need their interface beside them. */
+bool ofi_device_address(const struct fi_info *info, struct ofi_address *out);
+
 /* The size of the largest completion queue of at most `wanted` entries that can be made, to within a sixteenth; 0 if none. */
 size_t ofi_device_queue_max(struct fid_domain *domain, size_t wanted);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "na/ofi/ofi_device.h"
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_fabric.h"
 #include "na/ofi/ofi_system.h"
@@ -136,7 +137,10 @@ static int list_protocol(struct list_build *build, const char *protocol)
 
     if (ret == 0) {
         for (const struct fi_info *info = list; info != NULL && ret == 0; info = info->next) {
-            if (strcasecmp(info->fabric_attr->prov_name, provider) != 0)
+            struct ofi_address address;
+
+            if (strcasecmp(info->fabric_attr->prov_name, provider) != 0 ||
+                (row->addressing == OFI_PROVIDER_ADDRESSING_DEVICE && !ofi_device_address(info, &address)))
                 continue;
             found = true;
             ret = list_add_usable(build, protocol, info);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,8 +134,11 @@ static bool system_has_address(const char *interface)
     if (getifaddrs(&list) != 0)
         return false;
     for (const struct ifaddrs *ifa = list; ifa != NULL && !found; ifa = ifa->ifa_next) {
-        if (ifa->ifa_addr != NULL && strcmp(ifa->ifa_name, interface) == 0 && (ifa->ifa_flags & IFF_UP) != 0)
-            found = ifa->ifa_addr->sa_family == AF_INET || ifa->ifa_addr->sa_family == AF_INET6;
+        if (ifa->ifa_addr == NULL || strcmp(ifa->ifa_name, interface) != 0 || (ifa->ifa_flags & IFF_UP) == 0)
+            continue;
+        found = ifa->ifa_addr->sa_family == AF_INET;
+        if (ifa->ifa_addr->sa_family == AF_INET6)
+            found = !IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)ifa->ifa_addr)->sin6_addr);
     }
     freeifaddrs(list);
     return found;
@@ -156,7 +160,8 @@ static bool system_no_address(const char *root, const char *device, char *why, s
     }
     if (system_has_address(interface))
         return false;
-    (void)snprintf(why, size, "the interface %s of %s is down, or has no IP address", interface, device);
+    (void)snprintf(why, size, "the interface %s of %s is down, or has no IP address but a link-local one", interface,
+                   device);
     return true;
 }
 
