@@ -134,3 +134,31 @@ Test(ofi_address, any_address_becomes_one_that_can_be_called)
     cr_assert_eq(ofi_address_text(&address, "tcp", text), 0);
     cr_assert(strstr(text, ":4321") == NULL);
 }
+
+Test(ofi_address, hosts_are_compared_without_their_ports)
+{
+    struct na_uri uri;
+    struct ofi_address one;
+    struct ofi_address other;
+
+    cr_assert_eq(ofi_address_parse("tcp://127.0.0.1:5000", &uri), 0);
+    cr_assert_eq(ofi_address_local_ip(&uri, NULL, 0, &one), 0);
+    other = one;
+    ofi_address_set_port(&other, 7);
+    cr_assert_eq(ofi_address_same_host(&one, &other), 1);
+    cr_assert_eq(ofi_address_parse("tcp://127.0.0.2:5000", &uri), 0);
+    cr_assert_eq(ofi_address_local_ip(&uri, NULL, 0, &other), 0);
+    cr_assert_eq(ofi_address_same_host(&one, &other), 0);
+}
+
+Test(ofi_address, an_address_is_inside_a_subnet_or_not)
+{
+    struct na_uri uri;
+    struct ofi_address address;
+
+    cr_assert_eq(ofi_address_parse("tcp://127.0.0.1", &uri), 0);
+    cr_assert_eq(ofi_address_local_ip(&uri, NULL, 0, &address), 0);
+    cr_assert_eq(ofi_address_inside(&address, "127.0.0.0/8"), 1);
+    cr_assert_eq(ofi_address_inside(&address, "10.0.0.0/8"), 0);
+    cr_assert_eq(ofi_address_inside(&address, "nonsense"), -EINVAL);
+}
