@@ -37,12 +37,12 @@ row shm-peers test 400 tests/vm/alone.sh "loss 5%" "$fault-hg_peers" shm
 
 # --- RDMA: rxe0 at $QS_VM_RDMA0 and rxe1 at $QS_VM_RDMA1, with a wire between them ----------------------------------
 row verbs-wire smoke,test 60 tests/vm/rdma_wire.sh
-row verbs-calls smoke,test 90 tests/vm/alone.sh "" "$bench" rate --provider verbs --verify --size "64,16k" --window "1,16" --runs 1 --duration 1
-row verbs-bulk smoke,test 90 tests/vm/alone.sh "" "$bench" bw --provider verbs --verify --op "pull,push" --size "1,4095,1M" --runs 1 --duration 1
-row verbs-faults smoke,test 120 tests/vm/alone.sh "" "${faults[@]}" --provider verbs --duration 8
-row verbs-na test 900 tests/vm/alone.sh "" "$B/tests/contract/na-contract" verbs
-row verbs-hg test 1800 tests/vm/alone.sh "" "$B/tests/contract/hg-contract" verbs
-row verbs-death test 400 tests/vm/alone.sh "" "$fault-hg_death" verbs
-row verbs-peers test 400 tests/vm/alone.sh "" "$fault-hg_peers" verbs
-row verbs-canary test 400 tests/vm/alone.sh "" "$fault-hg_canary" verbs
-row verbs-revoke test 400 tests/vm/alone.sh "" "$fault-na_revoke" verbs
+row verbs-calls smoke,test 90 "$bench" rate --provider verbs --verify --size "64,16k" --window "1,16" --runs 1 --duration 1
+row verbs-bulk smoke,test 90 "$bench" bw --provider verbs --verify --op "pull,push" --size "1,4095,1M" --runs 1 --duration 1
+row verbs-faults smoke,test 120 "${faults[@]}" --provider verbs --duration 8
+row verbs-na test 900 "$B/tests/contract/na-contract" verbs
+row verbs-hg test 1800 "$B/tests/contract/hg-contract" verbs
+row verbs-death test 400 "$fault-hg_death" verbs
+row verbs-peers test 400 "$fault-hg_peers" verbs
+row verbs-canary test 400 "$fault-hg_canary" verbs
+row verbs-revoke test 400 "$fault-na_revoke" verbs
