@@ -165,7 +165,7 @@ static hg_size_t target_find_input(hg_handle_t handle, unsigned char **input_out
         return extra_size;
     }
     CHECK_INT(extra_size, 0);
-    CHECK_INT(HG_Get_input_payload_size(handle), size - space);
+    CHECK_INT(HG_Get_input_payload_size(handle), size);
     *input_out = (unsigned char *)buf + space;
     return size - space;
 }
