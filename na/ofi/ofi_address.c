@@ -339,7 +339,7 @@ int ofi_address_same_host(const struct ofi_address *one, const struct ofi_addres
 
 int ofi_address_inside(const struct ofi_address *address, const char *ip_subnet)
 {
-    struct subnet net;
+    struct subnet net = {0};
     int ret = subnet_parse(ip_subnet, &net);
 
     return ret != 0 ? ret : subnet_holds(&net, &address->sa);

@@ -147,7 +147,7 @@ int ofi_device_choose(struct ofi_class *owner, const struct na_config *config, s
     ret = device_find(owner, list, &wish, &owner->address, &found);
     if (ret == 0 && found == NULL)
         ret = device_fail(owner, config, list, &wish);
-    if (ret == 0) {
+    if (ret == 0 && found != NULL) {
         (void)snprintf(uri->domain, sizeof(uri->domain), "%.63s", found->domain_attr->name);
         ofi_address_set_port(&owner->address, uri->port > 0 ? uri->port : 0);
     }
