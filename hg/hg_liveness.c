@@ -122,7 +122,7 @@ static void liveness_ping(struct hg_session *session, uint64_t now_ns)
     liveness->pinged_sent = session->requests_sent;
     liveness->pinged_counts = true;
     if (!session->port->limits->connections)
-        session->local_used = false; /* until the peer shows that it knows us still */
+        hg_session_repeat_hello(session); /* until the peer shows that it knows us still */
     session->context->counters.pings_sent++;
     hg_session_control(session, HG_MESSAGE_PING, now_ns);
 }

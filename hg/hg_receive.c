@@ -248,7 +248,7 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
     if (session != NULL) {
         if (session->port != port)
             return NULL;
-        session->local_used = true;
+        hg_session_used(session);
         return session;
     }
     if (!frame->has_hello)
@@ -257,7 +257,7 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
     if (session != NULL && !receive_same_session(session, &frame->hello)) {
         if (receive_keeps_session(session, frame)) {
             session->announce = true;
-            session->local_used = false; /* the hello goes with it */
+            hg_session_repeat_hello(session);
             hg_session_kick(session);
             return NULL;
         }
@@ -271,7 +271,7 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
     if (session == NULL && hg_session_accept(port, NULL, &frame->hello, &session) != 0)
         return NULL;
     /* The peer does not know our end of it, or no longer: what it sends without a hello would be lost. */
-    session->local_used = false;
+    hg_session_repeat_hello(session);
     session->announce |= frame->header.session_key != 0;
     return session;
 }
@@ -291,7 +291,7 @@ static struct hg_session *receive_session_by_route(struct hg_port *port, struct 
     if (frame->header.session_index != session->local_index || frame->header.session_key != session->local_key ||
         frame->header.incarnation != (uint32_t)port->context->hg_class->incarnation)
         return NULL;
-    session->local_used = true;
+    hg_session_used(session);
     return session;
 }
 

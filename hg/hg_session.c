@@ -426,9 +426,15 @@ static void session_end_calls(struct util_list *handles, hg_return_t ret, int ca
     }
 }
 
+/* Whether a call was sent to the session that the peer has ended. What went with our hello has begun the new one. */
+static bool session_was_lost(const struct hg_session *session, const struct hg_handle *handle)
+{
+    return hg_handle_state(handle) == HG_HANDLE_SENT && handle->frame_number < session->outbox.sent &&
+           handle->frame_number < session->hello_from;
+}
+
 /* The peer has ended its session alone, as it may over datagrams, and speaks for another one. What it had of this one is gone:
- * it will answer none of the calls that were sent, and nothing more will come of what it was sending. Should it have taken some
- * up into the new session already, they will have run for nothing, which is what UNKNOWN says. */
+ * it will answer none of the calls that were sent, and nothing more will come of what it was sending. */
 static void session_begin_anew(struct hg_session *session, const struct hg_frame_hello *hello)
 {
     struct util_list lost;
@@ -439,9 +445,7 @@ static void session_begin_anew(struct hg_session *session, const struct hg_frame
     session->window_turn = 0;
     util_list_init(&lost);
     util_list_each_safe (node, next, &session->calls) {
-        const struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
-
-        if (hg_handle_state(handle) != HG_HANDLE_SENT || handle->frame_number >= session->outbox.sent)
+        if (!session_was_lost(session, util_container_of(node, struct hg_handle, link)))
             continue;
         util_list_remove(node);
         util_list_push(&lost, node);

@@ -100,8 +100,9 @@ struct hg_session {
     uint32_t remote_epoch;       /**< of the peer's records (hg_once.h), in its hello */
     uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */
     bool remote_known;
-    bool local_used; /**< the peer has used our id: the hello need not be repeated */
-    bool announce;   /**< hello or credit must leave even without a message */
+    bool local_used;     /**< the peer has used our id: the hello need not be repeated */
+    uint64_t hello_from; /**< the number of the first frame that repeats it; UINT64_MAX: none does */
+    bool announce;       /**< hello or credit must leave even without a message */
 
     /* Flow control, all modulo 2^32. */
     uint32_t window;       /**< of the peer; a default until its hello */
@@ -177,6 +178,22 @@ int hg_session_credit(struct hg_session *session, uint32_t credit);
 
 /** Notes that one request of the peer was taken up (or dropped): announces credit when enough have gathered. */
 void hg_session_taken(struct hg_session *session);
+
+/** Frames from the next one on carry the hello, until the peer shows that it knows us. */
+static inline void hg_session_repeat_hello(struct hg_session *session)
+{
+    if (session->local_used)
+        session->hello_from = session->outbox.filled + (session->outbox.open != NULL);
+    session->local_used = false;
+}
+
+/** A frame of the peer has named our id. */
+static inline void hg_session_used(struct hg_session *session)
+{
+    if (session->local_used)
+        session->hello_from = UINT64_MAX; /* what was repeated has been answered before */
+    session->local_used = true;
+}
 
 /** Fills in our hello for this session. */
 void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *hello);

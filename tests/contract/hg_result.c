@@ -145,6 +145,44 @@ static void calls_to_nobody_are_not_sent(void)
     hg_pair_close(&pair);
 }
 
+/* Its handle keeps the context, which works on; but its calls have ended, and say why. */
+static void calls_of_a_context_that_was_to_be_destroyed_say_so(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_handle_t held;
+
+    hg_pair_open(&pair, NULL);
+    HG_Set_log_level("none");
+    held = hg_pair_call_hold(&pair, &call, &in);
+    HG_PAIR_RET(HG_Context_destroy(pair.origin.contexts[0]), HG_BUSY);
+    SUPPORT_CHECK(atomic_load(&call.calls) == 1); /* called back by that */
+    expect(&call, HG_CANCELED, QS_OUTCOME_UNKNOWN, "its context was destroyed");
+    HG_PAIR_OK(HG_Destroy(held));
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
+/* By the name under which it is registered, else by its number. */
+static void rpcs_are_named(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_id_t id = 4711;
+
+    hg_pair_open(&pair, NULL);
+    (void)hg_pair_register_both(&pair, "something to look at", NULL, NULL, NULL);
+    hg_pair_call_start_id(&pair, &call,
+                          HG_Register_name(pair.origin.hg_class, "something to look at", NULL, NULL, NULL), &in);
+    expect(&call, HG_INVALID_ARG, QS_OUTCOME_NOT_EXECUTED, "call of something to look at to ");
+    HG_PAIR_OK(HG_Register(pair.origin.hg_class, id, NULL, NULL, NULL));
+    hg_pair_call_start_id(&pair, &call, id, &in);
+    expect(&call, HG_NOENTRY, QS_OUTCOME_NOT_EXECUTED, "call of RPC id 0x1267 to ");
+    hg_pair_close(&pair);
+}
+
 static void results_belong_to_the_last_call(void)
 {
     struct hg_pair_blob in = {0};
@@ -180,6 +218,8 @@ const struct support_case hg_result_cases[] = {
     SUPPORT_CASE(calls_without_an_answer_may_have_been_executed),
     SUPPORT_CASE(calls_that_wait_are_not_sent),
     SUPPORT_CASE(calls_to_nobody_are_not_sent),
+    SUPPORT_CASE(calls_of_a_context_that_was_to_be_destroyed_say_so),
+    SUPPORT_CASE(rpcs_are_named),
     SUPPORT_CASE(results_belong_to_the_last_call),
     {NULL, NULL, 0},
 };
