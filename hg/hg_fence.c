@@ -2,8 +2,9 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * Fences: see hg_fence.h. One is a list of bulk handles, by their ids. It is made when the first descriptor is encoded, stays with its handle from call to call, and goes over to the session when a call ends early, until the peer
- * releases it: so there is no step after the encoding that could fail for want of memory.
+ * Fences: see hg_fence.h. One is a list of bulk handles, by their ids. It is made when the first descriptor is encoded, stays
+ * with its handle from call to call, and goes over to the session when a call ends early, until the peer releases it: so there
+ * is no step after the encoding that could fail for want of memory.
  */
 
 #include "hg/hg_fence.h"
@@ -167,9 +168,8 @@ static void fence_let_through(struct hg_handle *handle)
 void hg_fence_complete_locked(struct hg_handle *handle)
 {
     const struct hg_context *owner = handle->owner;
-    uint64_t grace_us;
+    uint64_t grace_us = atomic_load_explicit(&owner->hg_class->bulk_grace_us, memory_order_relaxed);
 
-    grace_us = atomic_load_explicit(&owner->hg_class->bulk_grace_us, memory_order_relaxed);
     if (grace_us == 0 || atomic_load_explicit(&owner->closing, memory_order_relaxed)) {
         fence_let_through(handle);
         return;

@@ -420,6 +420,7 @@ static void once_keep(struct hg_once *once, struct once_record *record, const st
     size_t size = hg_payload_size(payload);
     unsigned char *answer;
 
+    record->size = 0;
     record->dropped = !once_reserve(once, record, size);
     if (record->dropped) {
         once->dropped++;
