@@ -105,6 +105,44 @@ static void refused_callers_are_told_when_to_come_back(void)
 }
 
 /* A call with attempts left comes back after the time that it was told, and not before. */
+static void turn_for(struct hg_pair *pair, uint64_t time_us)
+{
+    for (uint64_t end_us = support_suite_now_us() + time_us; support_suite_now_us() < end_us;)
+        hg_pair_turn(pair);
+}
+
+/* Nobody who is here will wait for longer than that: by then there is room, whatever the pace. */
+static void limit_for_waiting_bounds_when_to_come_back(void)
+{
+    enum { COUNT = 3, PACE_US = 60000, LIMIT_US = 20000 };
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call calls[2 * COUNT];
+    struct hg_pair_call refused;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    admit(&pair, &(struct qs_admission){.requests_max = COUNT});
+    for (unsigned int i = 0; i < COUNT; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_HOLD, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == COUNT);
+    for (unsigned int i = 0; i < COUNT - 1; i++) {
+        turn_for(&pair, PACE_US);
+        SUPPORT_CHECK(hg_pair_answer(&pair));
+        hg_pair_call_start(&pair, &calls[COUNT + i], HG_PAIR_HOLD, &in);
+        HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == COUNT);
+    }
+    hg_pair_call_start(&pair, &refused, HG_PAIR_ECHO, &in);
+    SUPPORT_CHECK(expect_refused(&refused) > LIMIT_US);
+    admit(&pair, &(struct qs_admission){.requests_max = COUNT, .wait_max_us = LIMIT_US});
+    hg_pair_call_start(&pair, &refused, HG_PAIR_ECHO, &in);
+    SUPPORT_CHECK(expect_refused(&refused) <= LIMIT_US);
+    while (hg_pair_answer(&pair))
+        continue;
+    for (unsigned int i = 0; i < 2 * COUNT - 1; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
+    hg_pair_close(&pair);
+}
+
 static void refused_calls_come_back_by_themselves(void)
 {
     enum { PAUSE_US = 20000 };
@@ -405,6 +443,7 @@ static void bad_limits_are_refused(void)
 const struct support_case hg_admit_cases[] = {
     SUPPORT_CASE(requests_beyond_the_limit_are_refused),
     SUPPORT_CASE(refused_callers_are_told_when_to_come_back),
+    SUPPORT_CASE(limit_for_waiting_bounds_when_to_come_back),
     SUPPORT_CASE(refused_calls_come_back_by_themselves),
     SUPPORT_CASE(repetitions_take_no_room),
     SUPPORT_CASE(one_peer_leaves_room_for_others),

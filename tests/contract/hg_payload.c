@@ -105,6 +105,39 @@ static void payload_size_is_that_of_the_message_itself(void)
     hg_pair_close(&pair);
 }
 
+/* The reserved space counts, as in Mercury; a buffer that was given back is not shown. */
+static void reserved_space_counts_until_the_buffer_is_released(void)
+{
+    enum { SPACE = 24, SIZE = 100 };
+    struct hg_pair_blob blob = blob_of(SIZE, 1);
+    struct hg_pair_call call;
+    struct hg_pair pair;
+    hg_size_t size = 0;
+    hg_handle_t held;
+    void *buf = NULL;
+
+    hg_pair_open(&pair, NULL);
+    HG_PAIR_OK(HG_Class_set_input_offset(pair.origin.hg_class, SPACE));
+    HG_PAIR_OK(HG_Class_set_input_offset(pair.target.hg_class, SPACE));
+    held = hg_pair_call_hold(&pair, &call, &blob);
+    SUPPORT_CHECK(HG_Get_input_payload_size(held) == SPACE + sizeof(uint64_t) + SIZE);
+    HG_PAIR_OK(HG_Get_input_buf(held, &buf, &size));
+    SUPPORT_CHECK(buf != NULL && size == SPACE + sizeof(uint64_t) + SIZE);
+    HG_PAIR_OK(HG_Release_input_buf(held));
+    buf = NULL;
+    HG_PAIR_RET(HG_Get_input_buf(held, &buf, &size), HG_FAULT);
+    SUPPORT_CHECK(buf == NULL && HG_Get_input_payload_size(held) == 0);
+    hg_pair_respond(held, &blob);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    /* The handle is used again for the next request. */
+    held = hg_pair_call_hold(&pair, &call, &blob);
+    HG_PAIR_OK(HG_Get_input_buf(held, &buf, &size));
+    hg_pair_respond(held, &blob);
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    hg_pair_close(&pair);
+    free(blob.data);
+}
+
 /* The processor is the program's own, and knows nothing of the handle. */
 static void decode_by_hand(hg_handle_t held, struct hg_pair_blob *blob)
 {
@@ -298,6 +331,7 @@ const struct support_case hg_payload_cases[] = {
     SUPPORT_CASE(input_and_output_are_encoded_before_the_call_returns),
     SUPPORT_CASE(null_struct_encodes_nothing),
     SUPPORT_CASE(payload_size_is_that_of_the_message_itself),
+    SUPPORT_CASE(reserved_space_counts_until_the_buffer_is_released),
     SUPPORT_CASE(input_decoded_by_hand_is_freed_with_a_reference_of_the_users),
     SUPPORT_CASE(forward_whose_proc_fails_takes_nothing_and_never_calls_back),
     SUPPORT_CASE(respond_whose_proc_fails_may_be_repeated),

@@ -238,6 +238,19 @@ static void stop_shorter_than_the_limit_fails_nothing(void)
     net_load_close(&load, NULL);
 }
 
+/* So many calls, none of which can be answered in time. The number of the first. */
+static uint64_t calls_that_time_out(struct net_load *load, unsigned int calls)
+{
+    uint64_t first = load->count;
+
+    for (unsigned int i = 0; i < calls; i++)
+        net_load_call(load);
+    net_load_drain(load);
+    for (uint64_t i = first; i < load->count; i++)
+        SUPPORT_CHECK(load->made[i].ret == HG_TIMEOUT);
+    return first;
+}
+
 static void stop_longer_than_the_limit_runs_nothing_late(void)
 {
     const struct net_load_options options = {
@@ -252,12 +265,7 @@ static void stop_longer_than_the_limit_runs_nothing_late(void)
     net_load_run_good(&load, 300);
     net_load_drain(&load);
     target_stop(&load);
-    first = load.count;
-    for (unsigned int i = 0; i < CALLS; i++)
-        net_load_call(&load);
-    net_load_drain(&load);
-    for (uint64_t i = first; i < load.count; i++)
-        SUPPORT_CHECK(load.made[i].ret == HG_TIMEOUT);
+    first = calls_that_time_out(&load, CALLS);
     for (unsigned int i = 0; i < 20; i++)
         net_load_step(&load, 1); /* what the target is to be told of the last of them leaves */
     SUPPORT_CHECK(kill(load.target, SIGCONT) == 0);
@@ -281,19 +289,13 @@ static void limits_hold_with_a_clock_that_is_off_by(int64_t offset_s)
         .window = 16, .timeout_us = 2 * S, .attempts_max = 1, .hold_us = 100 * MS, .clock_offset_s = offset_s};
     enum { CALLS = 48 };
     struct net_load load;
-    uint64_t first;
 
     net_load_open(&load, &options);
     net_load_run_good(&load, 3 * CALLS);
     net_load_drain(&load);
     SUPPORT_CHECK(load.good == load.count);
     load.timeout_us = 30 * MS;
-    first = load.count;
-    for (unsigned int i = 0; i < CALLS; i++)
-        net_load_call(&load);
-    net_load_drain(&load);
-    for (uint64_t i = first; i < load.count; i++)
-        SUPPORT_CHECK(load.made[i].ret == HG_TIMEOUT);
+    (void)calls_that_time_out(&load, CALLS);
     load.timeout_us = options.timeout_us;
     net_load_run_good(&load, CALLS);
     net_load_close(&load, NULL);

@@ -667,6 +667,7 @@ static void budget_bounds_the_repetitions(void)
         UNTIL(origin.calls[i].ended > 0);
         SUPPORT_CHECK(origin.calls[i].ret == HG_CANCELED && origin.calls[i].result.outcome == QS_OUTCOME_NOT_EXECUTED);
     }
+    SUPPORT_CHECK(strstr(origin.calls[CALLS - 1].detail, "the budget of repetitions is used up") != NULL);
     retries = hg_pair_counters(origin.hg_class).retries;
     SUPPORT_CHECK(retries > 0);
     SUPPORT_CHECK(retries <= CALLS / 10 + 11 + (now_ns - begin_ns) / UTIL_CLOCK_NS_PER_MS / 100);

@@ -119,6 +119,30 @@ static void read_line(int fd, char *line, size_t size)
     line[used] = '\0';
 }
 
+/* A line of /proc/PID/NAME. */
+static void target_proc(const struct net_load *load, const char *name, char *line, int size)
+{
+    char path[64];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)load->target, name);
+    file = fopen(path, "r");
+    SUPPORT_CHECK(file != NULL && fgets(line, size, file) != NULL);
+    (void)fclose(file);
+}
+
+/* The target's clock is what was asked for. */
+static void check_clock(const struct net_load *load)
+{
+    long long offset_s = -1;
+    char line[64];
+
+    if (load->options.clock_offset_s == 0)
+        return;
+    target_proc(load, "timens_offsets", line, sizeof(line));
+    SUPPORT_CHECK(sscanf(line, "monotonic %lld", &offset_s) == 1 && offset_s == load->options.clock_offset_s);
+}
+
 static void target_start(struct net_load *load)
 {
     int in[2], out[2];
@@ -135,6 +159,7 @@ static void target_start(struct net_load *load)
     read_line(load->target_out, load->address, sizeof(load->address));
     if (load->address[0] == '\0')
         support_suite_fail("the target did not start");
+    check_clock(load);
 }
 
 static void target_end(struct net_load *load, struct net_report *report)
@@ -155,18 +180,6 @@ static void target_end(struct net_load *load, struct net_report *report)
         continue;
     (void)close(load->target_out);
     SUPPORT_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-/* A line of /proc/PID/NAME. */
-static void target_proc(const struct net_load *load, const char *name, char *line, int size)
-{
-    char path[64];
-    FILE *file;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)load->target, name);
-    file = fopen(path, "r");
-    SUPPORT_CHECK(file != NULL && fgets(line, size, file) != NULL);
-    (void)fclose(file);
 }
 
 uint64_t net_load_target_cpu_us(const struct net_load *load)

@@ -50,7 +50,7 @@ for protocol in tcp://127.0.0.1 shm; do
     check "$protocol: target ends well" ends_well
     check "$protocol: target complained of nothing" is_empty "$work/target.err"
     check "$protocol: nobody there" exits 1 "$origin_program" "$address"
-    check "$protocol: the reason is given" test -s "$work/err"
+    check "$protocol: the reason is given" grep -q 'call of sum to .*: .*NOT_SENT' "$work/err"
 done
 check "no address" exits 1 "$origin_program"
 check "not an address" exits 1 "$origin_program" "nonsense://here"

@@ -30,6 +30,10 @@ check json exits 0 "$HG_INFO" --json
 cp "$work/out" "$work/info.json"
 check json_schema json_holds "$work/info.json"
 check one_protocol exits 0 "$HG_INFO" tcp
+check name_of_mercury exits 0 "$HG_INFO" ofi+tcp
+check name_of_mercury_is_tcp prints tcp://
+check other_name_of_mercury exits 0 "$HG_INFO" na+sm
+check other_name_of_mercury_is_shm prints shm
 check unknown_protocol exits 1 "$HG_INFO" carrier-pigeon
 check unknown_protocol_lists_known says shm
 check unknown_option exits 1 "$HG_INFO" --frobnicate

@@ -9,16 +9,11 @@
 
 #include "util/util_clock.h"
 
-enum {
-    STEP_MS = 10,
-    STEP_TURNS = 18, /* the clock is asked at least once in so many */
-};
-
-static uint64_t now_ns;
+uint64_t wire_pair_now_ns;
 
 static uint64_t simulated_clock(void)
 {
-    return now_ns;
+    return wire_pair_now_ns;
 }
 
 void wire_pair_setup(void)
@@ -26,11 +21,11 @@ void wire_pair_setup(void)
     fake_wire_reset(support_seed());
     fake_wire.no_connections = strcmp(support_suite_parameter(), "datagrams") == 0;
     HG_Set_log_level("none");
-    now_ns = UTIL_CLOCK_NS_PER_S;
+    wire_pair_now_ns = UTIL_CLOCK_NS_PER_S;
     util_clock_replace(simulated_clock);
 }
 
-static void open_side(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen)
+void wire_pair_open_side(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen)
 {
     struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
 
@@ -47,8 +42,8 @@ void wire_pair_open(struct hg_pair *pair)
 {
     memset(pair, 0, sizeof(*pair));
     (void)pthread_mutex_init(&pair->lock, NULL);
-    open_side(pair, &pair->target, "wire://target", true);
-    open_side(pair, &pair->origin, "wire://origin", false);
+    wire_pair_open_side(pair, &pair->target, "wire://target", true);
+    wire_pair_open_side(pair, &pair->origin, "wire://origin", false);
     HG_PAIR_OK(HG_Addr_lookup2(pair->origin.hg_class, "wire://target", &pair->addr));
 }
 
@@ -62,9 +57,9 @@ void wire_pair_close(struct hg_pair *pair)
 
 void wire_pair_pass(struct hg_pair *pair, uint64_t ms)
 {
-    for (uint64_t i = 0; i < ms / STEP_MS; i++) {
-        now_ns += STEP_MS * UTIL_CLOCK_NS_PER_MS;
-        for (unsigned int turn = 0; turn < STEP_TURNS; turn++)
+    for (uint64_t i = 0; i < ms / WIRE_PAIR_STEP_MS; i++) {
+        wire_pair_now_ns += WIRE_PAIR_STEP_MS * UTIL_CLOCK_NS_PER_MS;
+        for (unsigned int turn = 0; turn < WIRE_PAIR_STEP_TURNS; turn++)
             hg_pair_turn(pair);
     }
 }

@@ -7,6 +7,7 @@
 #ifndef SUPPORT_WIRE_PAIR_H
 #define SUPPORT_WIRE_PAIR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tests/support/fake_wire.h"
@@ -15,12 +16,23 @@
 /* Before each case: a network without faults, as the parameter says, and a clock that stands still. */
 void wire_pair_setup(void);
 
-/* Opens both classes, wire://target and wire://origin; the RPCs are registered. */
+/* The time of that clock. Cases move it. */
+extern uint64_t wire_pair_now_ns;
+
+/* Opens the class of one side, with one context; the RPCs are registered. One thread, also inside the library, so that a run can
+ * be repeated. */
+void wire_pair_open_side(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen);
+/* Opens both, wire://target and wire://origin. */
 void wire_pair_open(struct hg_pair *pair);
 /* Closes them, and sees that nothing is left. */
 void wire_pair_close(struct hg_pair *pair);
 
-/* Lets time pass in steps of 10 ms, with turns of both sides. */
+enum {
+    WIRE_PAIR_STEP_MS = 10,
+    WIRE_PAIR_STEP_TURNS = 18, /* the clock is asked at least once in so many */
+};
+
+/* Lets time pass in such steps, with so many turns of both sides after each. */
 void wire_pair_pass(struct hg_pair *pair, uint64_t ms);
 
 #endif /* SUPPORT_WIRE_PAIR_H */

@@ -10,22 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/fake_wire.h"
-#include "tests/support/hg_pair.h"
+#include "tests/support/wire_pair.h"
 #include "util/util_clock.h"
 
-enum {
-    STEP_MS = 10,
-    STEP_TURNS = 18, /* the clock is asked at least once in so many */
-    CHANGES_MAX = 32,
-};
-
-static uint64_t now_ns;
-
-static uint64_t simulated_clock(void)
-{
-    return now_ns;
-}
+enum { CHANGES_MAX = 32 };
 
 /* What the callback of the origin's class was told of one peer. */
 static struct qs_peer_change changes[CHANGES_MAX];
@@ -48,51 +36,17 @@ static enum qs_peer_state told_last(void)
     return change_count > 0 ? changes[change_count - 1].after : QS_PEER_UNKNOWN;
 }
 
-static void setup(void)
-{
-    fake_wire_reset(support_seed());
-    fake_wire.no_connections = strcmp(support_suite_parameter(), "datagrams") == 0;
-    HG_Set_log_level("none");
-    now_ns = UTIL_CLOCK_NS_PER_S;
-    util_clock_replace(simulated_clock);
-}
-
 /* The interval between the last word of a peer and the first ping. */
 static uint64_t interval_ms(void)
 {
     return fake_wire.no_connections ? 500 : 1000;
 }
 
-static void open_side(struct hg_pair *pair, struct hg_side *side, const char *uri, bool listen)
-{
-    struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
-
-    init.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
-    side->hg_class = HG_Init_opt2(uri, listen, HG_VERSION(HG_VERSION_MAJOR, HG_VERSION_MINOR), &init);
-    SUPPORT_CHECK(side->hg_class != NULL);
-    side->context_count = 1;
-    side->contexts[0] = HG_Context_create(side->hg_class);
-    SUPPORT_CHECK(side->contexts[0] != NULL);
-    hg_pair_register(pair, side);
-}
-
 static void pair_open(struct hg_pair *pair)
 {
-    memset(pair, 0, sizeof(*pair));
-    (void)pthread_mutex_init(&pair->lock, NULL);
-    open_side(pair, &pair->target, "wire://target", true);
-    open_side(pair, &pair->origin, "wire://origin", false);
-    HG_PAIR_OK(HG_Addr_lookup2(pair->origin.hg_class, "wire://target", &pair->addr));
+    wire_pair_open(pair);
     watched = pair->addr;
     HG_PAIR_OK(qs_class_set_peer_callback(pair->origin.hg_class, note_change, &changes));
-}
-
-static void pair_close(struct hg_pair *pair)
-{
-    util_clock_replace(NULL);
-    hg_pair_close(pair);
-    SUPPORT_CHECK(fake_wire.routes == 0 && fake_wire.contexts == 0);
-    SUPPORT_CHECK(fake_wire.frames_out == 0 && fake_wire.mems == 0);
 }
 
 static enum qs_peer_state state_of(const struct hg_pair *pair)
@@ -103,16 +57,6 @@ static enum qs_peer_state state_of(const struct hg_pair *pair)
 static uint64_t pings_of(const hg_class_t *hg_class)
 {
     return hg_pair_counters(hg_class).pings_sent;
-}
-
-/* Lets time pass in small steps, with turns of both sides. */
-static void pass(struct hg_pair *pair, uint64_t ms)
-{
-    for (uint64_t i = 0; i < ms / STEP_MS; i++) {
-        now_ns += STEP_MS * UTIL_CLOCK_NS_PER_MS;
-        for (unsigned int turn = 0; turn < STEP_TURNS; turn++)
-            hg_pair_turn(pair);
-    }
 }
 
 /* A call whose handler does not answer, taken up, and with its first word spoken. */
@@ -135,16 +79,16 @@ static void idle_peers_are_left_alone(void)
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_UNKNOWN);
     hg_pair_check_works(&pair);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE);
-    pass(&pair, 10000);
+    wire_pair_pass(&pair, 10000);
     frames = fake_wire.frames;
     for (unsigned int hour = 0; hour < 100; hour++) {
-        now_ns += 3600 * UTIL_CLOCK_NS_PER_S;
-        pass(&pair, STEP_MS);
+        wire_pair_now_ns += 3600 * UTIL_CLOCK_NS_PER_S;
+        wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     }
     SUPPORT_CHECK(fake_wire.frames == frames);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 0 && pings_of(pair.target.hg_class) == 0);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && told_last() == QS_PEER_ALIVE);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 static void silence_leads_to_pings_and_they_to_suspicion(void)
@@ -158,25 +102,25 @@ static void silence_leads_to_pings_and_they_to_suspicion(void)
     hg_pair_check_works(&pair);
     hold(&pair, &call);
     pair.options.silent_target = true;
-    pass(&pair, unit - 20);
+    wire_pair_pass(&pair, unit - 20);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 0);
-    pass(&pair, unit / 2 + 40);
+    wire_pair_pass(&pair, unit / 2 + 40);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 1);
-    pass(&pair, unit);
+    wire_pair_pass(&pair, unit);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 3);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE);
-    pass(&pair, unit / 2 + 20);
+    wire_pair_pass(&pair, unit / 2 + 20);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && told_last() == QS_PEER_SUSPECT);
     /* It is asked again, once in an interval, and nothing ends. */
-    pass(&pair, 100 * unit);
+    wire_pair_pass(&pair, 100 * unit);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) > 95 && pings_of(pair.origin.hg_class) < 110);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && atomic_load(&call.calls) == 0);
     pair.options.silent_target = false;
-    pass(&pair, STEP_MS);
+    wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && told_last() == QS_PEER_ALIVE);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* The handler takes a day, and the process answers pings meanwhile. */
@@ -190,16 +134,16 @@ static void slow_handlers_make_nobody_suspect(void)
     pair_open(&pair);
     unit = interval_ms();
     hold(&pair, &call);
-    pass(&pair, STEP_MS); /* the answer to the hello */
+    wire_pair_pass(&pair, WIRE_PAIR_STEP_MS); /* the answer to the hello */
     frames = fake_wire.frames;
-    pass(&pair, 100 * unit);
+    wire_pair_pass(&pair, 100 * unit);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && change_count == 2);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) > 60 && pings_of(pair.origin.hg_class) <= 101);
     SUPPORT_CHECK(fake_wire.frames - frames == 2 * pings_of(pair.origin.hg_class));
     SUPPORT_CHECK(pings_of(pair.target.hg_class) == 0);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* A call that runs at most once leaves only when the peer's hello has come: until then it is all that waits. */
@@ -214,14 +158,14 @@ static void call_that_waits_for_the_hello_is_looked_after(void)
         qs_registered_set_method(pair.origin.hg_class, pair.origin.ids[HG_PAIR_ECHO], QS_METHOD_AT_MOST_ONCE, NULL));
     fake_wire.drop = 100;
     hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
-    pass(&pair, 5 * interval_ms());
+    wire_pair_pass(&pair, 5 * interval_ms());
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) >= 3);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && atomic_load(&call.calls) == 0);
     fake_wire.drop = 0;
-    pass(&pair, 2 * interval_ms());
+    wire_pair_pass(&pair, 2 * interval_ms());
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && atomic_load(&call.calls) == 1);
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 static void traffic_needs_no_pings(void)
@@ -233,12 +177,12 @@ static void traffic_needs_no_pings(void)
     hold(&pair, &call);
     for (unsigned int i = 0; i < 1000; i++) {
         hg_pair_check_works(&pair);
-        now_ns += 100 * UTIL_CLOCK_NS_PER_MS;
+        wire_pair_now_ns += 100 * UTIL_CLOCK_NS_PER_MS;
     }
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 0);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* The origin itself does nothing for a minute. What has arrived meanwhile is received before its timer looks. */
@@ -251,14 +195,14 @@ static void stall_of_ones_own_is_not_the_peers_silence(void)
     HG_PAIR_OK(qs_class_set_silence_limit(pair.origin.hg_class, 10000000));
     hold(&pair, &call);
     for (unsigned int i = 0; i < 50; i++) {
-        now_ns += 60 * UTIL_CLOCK_NS_PER_S;
+        wire_pair_now_ns += 60 * UTIL_CLOCK_NS_PER_S;
         (void)hg_pair_step_target(&pair);
-        pass(&pair, STEP_MS);
+        wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     }
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && change_count == 2 && atomic_load(&call.calls) == 0);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* A peer far away: pings are four round trips apart. */
@@ -274,20 +218,20 @@ static void interval_grows_with_the_round_trip(void)
     hold(&pair, &call);
     pair.options.silent_target = true;
     while (pings_of(pair.origin.hg_class) == 0)
-        pass(&pair, STEP_MS);
+        wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     /* Late by less than the next ping. */
-    now_ns += unit * 45 / 100 * UTIL_CLOCK_NS_PER_MS;
+    wire_pair_now_ns += unit * 45 / 100 * UTIL_CLOCK_NS_PER_MS;
     pair.options.silent_target = false;
-    pass(&pair, STEP_MS);
+    wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     pings = pings_of(pair.origin.hg_class);
     SUPPORT_CHECK(pings == 1);
-    pass(&pair, unit * 170 / 100);
+    wire_pair_pass(&pair, unit * 170 / 100);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == pings);
-    pass(&pair, unit * 3);
+    wire_pair_pass(&pair, unit * 3);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) > pings);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 static void settings_of_the_class_count(void)
@@ -299,17 +243,17 @@ static void settings_of_the_class_count(void)
     HG_PAIR_OK(qs_class_set_ping(pair.origin.hg_class, 10000000, 7));
     hold(&pair, &call);
     pair.options.silent_target = true;
-    pass(&pair, 9980);
+    wire_pair_pass(&pair, 9980);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 0);
-    pass(&pair, 5040 + 6 * 5000);
+    wire_pair_pass(&pair, 5040 + 6 * 5000);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) == 7 && state_of(&pair) == QS_PEER_ALIVE);
-    pass(&pair, 5000);
+    wire_pair_pass(&pair, 5000);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT);
     pair.options.silent_target = false;
-    pass(&pair, STEP_MS);
+    wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* --- the silence limit --------------------------------------------------------------------------- */
@@ -333,13 +277,13 @@ static void silence_limit_ends_all_that_waits(void)
         hg_pair_call_start(&pair, &calls[i], HG_PAIR_ECHO, &in);
         free(in.data);
     }
-    begin_ns = now_ns;
-    pass(&pair, 4980);
+    begin_ns = wire_pair_now_ns;
+    wire_pair_pass(&pair, 4980);
     for (unsigned int i = 0; i < COUNT; i++)
         SUPPORT_CHECK(atomic_load(&calls[i].calls) == 0);
     while (atomic_load(&calls[0].calls) == 0)
-        pass(&pair, STEP_MS);
-    SUPPORT_CHECK(now_ns - begin_ns <= 6600 * UTIL_CLOCK_NS_PER_MS);
+        wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
+    SUPPORT_CHECK(wire_pair_now_ns - begin_ns <= 6600 * UTIL_CLOCK_NS_PER_MS);
     for (unsigned int i = 0; i < COUNT; i++)
         HG_PAIR_FINISH(&calls[i], HG_HOSTUNREACH);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && told_last() == QS_PEER_SUSPECT);
@@ -347,7 +291,7 @@ static void silence_limit_ends_all_that_waits(void)
     pair.options.silent_target = false;
     hg_pair_check_works(&pair);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && told_last() == QS_PEER_ALIVE);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 static void suspicion_alone_ends_nothing_and_time_outs_still_count(void)
@@ -362,18 +306,18 @@ static void suspicion_alone_ends_nothing_and_time_outs_still_count(void)
     HG_PAIR_OK(qs_handle_set_timeout(limited.handle, 20000000));
     pair.options.silent_target = true;
     hg_pair_call_forward(&limited, NULL);
-    pass(&pair, 19900);
+    wire_pair_pass(&pair, 19900);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && atomic_load(&limited.calls) == 0);
-    pass(&pair, 200);
+    wire_pair_pass(&pair, 200);
     SUPPORT_CHECK(atomic_load(&limited.calls) == 1 && limited.ret == HG_TIMEOUT);
-    pass(&pair, 300 * 1000);
+    wire_pair_pass(&pair, 300 * 1000);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
     pair.options.silent_target = false;
-    pass(&pair, STEP_MS);
+    wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
     hg_pair_call_end(&limited);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* --- the target ------------------------------------------------------------------------------------ */
@@ -396,19 +340,19 @@ static void target_looks_after_origins_that_it_pulls_from(void)
     in.data = calloc(1, in.size);
     hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
     free(in.data);
-    for (uint64_t i = 0; i < 4 * unit / STEP_MS; i++) {
-        now_ns += STEP_MS * UTIL_CLOCK_NS_PER_MS;
-        for (unsigned int turn = 0; turn < STEP_TURNS; turn++)
+    for (uint64_t i = 0; i < 4 * unit / WIRE_PAIR_STEP_MS; i++) {
+        wire_pair_now_ns += WIRE_PAIR_STEP_MS * UTIL_CLOCK_NS_PER_MS;
+        for (unsigned int turn = 0; turn < WIRE_PAIR_STEP_TURNS; turn++)
             (void)hg_pair_step_target(&pair);
     }
     SUPPORT_CHECK(pings_of(pair.target.hg_class) >= 3);
     SUPPORT_CHECK(qs_peer_state(pair.target.hg_class, origin) == QS_PEER_SUSPECT);
-    pass(&pair, STEP_MS);
+    wire_pair_pass(&pair, WIRE_PAIR_STEP_MS);
     SUPPORT_CHECK(qs_peer_state(pair.target.hg_class, origin) == QS_PEER_ALIVE);
     HG_PAIR_OK(HG_Cancel(call.handle));
     HG_PAIR_FINISH(&call, HG_CANCELED);
     HG_PAIR_OK(HG_Addr_free(pair.target.hg_class, origin));
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* Origins come, call once and go, and nothing tells of their end but that they do not answer when asked. */
@@ -425,18 +369,18 @@ static void strangers_make_the_target_ask_for_old_origins(void)
 
         (void)snprintf(uri, sizeof(uri), "wire://guest-%u", i);
         memset(&guest.origin, 0, sizeof(guest.origin));
-        open_side(&guest, &guest.origin, uri, false);
+        wire_pair_open_side(&guest, &guest.origin, uri, false);
         HG_PAIR_OK(HG_Addr_lookup2(guest.origin.hg_class, "wire://target", &guest.addr));
         hg_pair_check_works(&guest);
         hg_pair_close_origin(&guest);
-        pass(&pair, 50);
+        wire_pair_pass(&pair, 50);
     }
     if (fake_wire.no_connections)
         SUPPORT_CHECK(pings_of(pair.target.hg_class) >= 18 && pings_of(pair.target.hg_class) <= 40);
     else
         SUPPORT_CHECK(pings_of(pair.target.hg_class) == 0);
     hg_pair_check_works(&pair);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* --- the end and the successor ------------------------------------------------------------------------ */
@@ -446,7 +390,7 @@ static void reopen_target(struct hg_pair *pair)
     fake_wire_kill("wire://target");
     pair->options.silent_target = true;
     hg_pair_close_target(pair);
-    open_side(pair, &pair->target, "wire://target", true);
+    wire_pair_open_side(pair, &pair->target, "wire://target", true);
     pair->options.silent_target = false;
 }
 
@@ -468,7 +412,7 @@ static void successor_ends_the_calls_and_is_reached_by_the_same_address(void)
         }
         HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 3);
         reopen_target(&pair);
-        pass(&pair, interval_ms() * 2);
+        wire_pair_pass(&pair, interval_ms() * 2);
         for (unsigned int i = 0; i < 3; i++)
             HG_PAIR_FINISH(&calls[i], HG_HOSTUNREACH);
         SUPPORT_CHECK(state_of(&pair) == QS_PEER_DEAD && told_last() == QS_PEER_DEAD);
@@ -476,7 +420,7 @@ static void successor_ends_the_calls_and_is_reached_by_the_same_address(void)
     }
     hg_pair_check_works(&pair);
     SUPPORT_CHECK(told_last() == QS_PEER_ALIVE);
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* --- the circuit breaker -------------------------------------------------------------------------------- */
@@ -493,10 +437,10 @@ static void expect_rest(struct hg_pair *pair, struct hg_pair_call *call, uint64_
 {
     uint64_t route_down = hg_pair_counters(pair->origin.hg_class).route_down;
 
-    for (uint64_t ms = 0; ms < rest_ms; ms += STEP_MS) {
+    for (uint64_t ms = 0; ms < rest_ms; ms += WIRE_PAIR_STEP_MS) {
         HG_PAIR_RET(HG_Forward(call->handle, hg_pair_call_cb, call, NULL), HG_HOSTUNREACH);
         SUPPORT_CHECK(strstr(qs_error_detail(), "refused") != NULL);
-        pass(pair, STEP_MS);
+        wire_pair_pass(pair, WIRE_PAIR_STEP_MS);
     }
     SUPPORT_CHECK(hg_pair_counters(pair->origin.hg_class).route_down == route_down);
 }
@@ -526,8 +470,8 @@ static void breaker_spares_peers_that_refuse(void)
     /* Others are called meanwhile, and success closes it. */
     hg_pair_check_works(&pair);
     hg_pair_close_target(&pair);
-    open_side(&pair, &pair.target, "wire://nobody", true);
-    pass(&pair, 2000);
+    wire_pair_open_side(&pair, &pair.target, "wire://nobody", true);
+    wire_pair_pass(&pair, 2000);
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     SUPPORT_CHECK(qs_peer_state(pair.origin.hg_class, nobody) == QS_PEER_ALIVE);
@@ -536,7 +480,7 @@ static void breaker_spares_peers_that_refuse(void)
     atomic_store(&call.calls, 0);
     HG_PAIR_OK(HG_Destroy(call.handle));
     HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, nobody));
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 /* A program that calls in a loop by HG_Forward() reaches its server as soon as that is there; qs_forward() rests. */
@@ -559,13 +503,13 @@ static void without_a_breaker_each_call_tries(void)
     HG_PAIR_OK(qs_forward(call.handle, hg_pair_call_cb, &call, NULL));
     HG_PAIR_RET(hg_pair_call_wait(&call), HG_HOSTUNREACH);
     hg_pair_close_target(&pair);
-    open_side(&pair, &pair.target, "wire://nobody", true);
+    wire_pair_open_side(&pair, &pair.target, "wire://nobody", true);
     hg_pair_call_forward(&call, NULL);
     HG_PAIR_OK(hg_pair_call_wait(&call));
     SUPPORT_CHECK(qs_peer_state(pair.origin.hg_class, nobody) == QS_PEER_ALIVE);
     HG_PAIR_OK(HG_Destroy(call.handle));
     HG_PAIR_OK(HG_Addr_free(pair.origin.hg_class, nobody));
-    pair_close(&pair);
+    wire_pair_close(&pair);
 }
 
 static const struct support_case cases[] = {
@@ -591,5 +535,5 @@ int main(int argc, char **argv)
 {
     static const struct support_case *const tables[] = {cases, NULL};
 
-    return support_suite_main(argc, argv, tables, setup);
+    return support_suite_main(argc, argv, tables, wire_pair_setup);
 }
