@@ -104,7 +104,8 @@ struct hg_context {
     uint32_t lazy_turns;     /**< turns until it is */
     uint64_t moment_ns;      /**< the time of the moment; 0: nobody has asked for it; HG_CONTEXT_NO_MOMENT */
     uint64_t looked_ns;      /**< when the clock was asked for them last */
-    uint64_t back_ns;        /**< when that was after an absence */
+    uint64_t back_ns;        /**< when what had come during an absence was received */
+    bool away;               /**< nobody looked for long, and what came meanwhile may not have been received yet */
     bool behind;             /**< what has come while nobody looked is to be received before anything is done with it */
     struct bulk_env bulk;
     struct util_pool rma_pool;

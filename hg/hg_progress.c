@@ -93,7 +93,7 @@ void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline
 static void progress_asked(struct hg_context *context, uint64_t now_ns)
 {
     if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS)
-        context->back_ns = now_ns;
+        context->away = true;
     context->looked_ns = now_ns;
 }
 
@@ -130,7 +130,7 @@ static unsigned int progress_timers(struct hg_context *context)
 void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns)
 {
     progress_asked(context, now_ns);
-    if (now_ns < context->back_ns + PROGRESS_BACK_NS)
+    if (context->away || now_ns < context->back_ns + PROGRESS_BACK_NS)
         context->behind = true;
 }
 
@@ -140,6 +140,9 @@ static void progress_catch_up(struct hg_context *context)
 {
     (void)progress_ask(context);
     progress_drain(context);
+    if (context->away)
+        context->back_ns = util_clock_now_ns();
+    context->away = false;
     context->behind = false;
 }
 

@@ -47,6 +47,41 @@ static void expired_request_does_not_run(void)
     hg_pair_close(&pair);
 }
 
+/* A target that was away notices it before it has received anything, and is then kept from receiving for a while, so that
+ * neither its look at the clock nor the time since then says that what it receives may be old. */
+static void withdrawn_requests_do_not_run_however_late_they_are_received(void)
+{
+    enum { COUNT = 100, AWAY_US = 30000, KEPT_US = 2000, LOOKS = 1000, STEPS = 50 };
+    static struct hg_pair_call calls[COUNT];
+    struct hg_pair_blob in = {0};
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    pair.options.silent_target = true;
+    wait_us(AWAY_US);
+    for (unsigned int look = 0; look < LOOKS; look++)
+        (void)hg_pair_step_target(&pair);
+    for (unsigned int i = 0; i < COUNT; i++) {
+        hg_pair_call_begin(&pair, &calls[i], HG_PAIR_HOLD);
+        HG_PAIR_OK(qs_handle_set_timeout(calls[i].handle, LIMIT_US * 100));
+        hg_pair_call_forward(&calls[i], &in);
+    }
+    for (unsigned int i = 0; i < COUNT; i++) {
+        HG_PAIR_OK(HG_Cancel(calls[i].handle));
+        HG_PAIR_FINISH(&calls[i], HG_CANCELED);
+    }
+    for (unsigned int step = 0; step < STEPS; step++)
+        (void)hg_pair_step_origin(&pair); /* all of it leaves */
+    wait_us(KEPT_US);
+    pair.options.silent_target = false;
+    hg_pair_settle(&pair);
+    SUPPORT_CHECK(atomic_load(&pair.held_count) == 0);
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).cancelled == COUNT);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
 static void expired_call_to_oneself_does_not_run(void)
 {
     struct hg_pair_blob in = {0};
@@ -326,6 +361,7 @@ static void parent_is_checked(void)
 
 const struct support_case hg_deadline_cases[] = {
     SUPPORT_CASE(expired_request_does_not_run),
+    SUPPORT_CASE(withdrawn_requests_do_not_run_however_late_they_are_received),
     SUPPORT_CASE(expired_call_to_oneself_does_not_run),
     SUPPORT_CASE(handler_sees_what_is_left),
     SUPPORT_CASE(bounded_call_has_a_limit_by_default),
