@@ -14,4 +14,4 @@ netns="$(dirname "$0")/../support/netns.sh"
 # shellcheck disable=SC2016 # A is for the shells inside.
 exec "$netns" run \
     "sleep 80 | $program --role target tcp://\$A:7411 tcp" \
-    "$program --role partition tcp://\$A:7411"
+    "$program --role partition tcp://\$A:7411 tcp v0"

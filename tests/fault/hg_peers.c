@@ -4,8 +4,8 @@
  * Peers that are killed, stopped, busy, cut off and restarted, as processes of their own over real transports: how soon
  * their calls end, and that nothing ends which need not. The other process is this program once more, in a role.
  *
- * The parameter is the provider. `--role partition URI` is the origin of hg_partition.sh, in a network namespace whose
- * interface it takes down.
+ * The parameter is the provider. `--role partition URI OWN DEVICE` is the origin of hg_partition.sh: it opens its class on
+ * OWN, calls the target at URI, and takes down DEVICE, on which its way there depends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -587,11 +587,13 @@ static void server_that_starts_late_is_reached_at_once(void)
 
 /* --- cut off: in a network namespace -------------------------------------------------------------------- */
 
+static const char *link_device;
+
 static void link_set(const char *state)
 {
     char command[64];
 
-    (void)snprintf(command, sizeof(command), "ip link set v0 %s", state);
+    (void)snprintf(command, sizeof(command), "ip link set %s %s", link_device, state);
     SUPPORT_CHECK(system(command) == 0);
 }
 
@@ -652,11 +654,12 @@ static void partition_that_stays(struct scene *scene)
     until_told(scene, QS_PEER_ALIVE);
 }
 
-static int role_partition(const char *address)
+static int role_partition(const char *address, const char *own, const char *device)
 {
     static struct scene scene;
 
-    support_suite_set_parameter("tcp");
+    link_device = device;
+    support_suite_set_parameter(own);
     (void)snprintf(scene.address, sizeof(scene.address), "%s", address);
     origin_open(&scene);
     HG_PAIR_OK(qs_class_set_ping(scene.pair.origin.hg_class, 300000, 0));
@@ -685,14 +688,14 @@ int main(int argc, char **argv)
 {
     static const struct support_case *const tables[] = {cases, NULL};
 
+    if (argc == 6 && strcmp(argv[1], "--role") == 0 && strcmp(argv[2], "partition") == 0)
+        return role_partition(argv[3], argv[4], argv[5]);
     if (argc >= 4 && strcmp(argv[1], "--role") == 0) {
         if (argc > 4)
             support_suite_set_parameter(argv[4]);
         if (strcmp(argv[2], "target") == 0)
             return role_target(argv[3]);
-        if (strcmp(argv[2], "exposer") == 0)
-            role_exposer(argv[3]);
-        return role_partition(argv[3]);
+        role_exposer(argv[3]);
     }
     return support_suite_main(argc, argv, tables, NULL);
 }

@@ -39,9 +39,45 @@ struct net_call {
     uint64_t timeout_us;
 };
 
-static bool load_is_wired(void)
+enum load_place { PLACE_SHM, PLACE_TCP, PLACE_WIRE, PLACE_VERBS_WIRE };
+
+static enum load_place load_place(void)
 {
-    return strcmp(support_suite_parameter(), "wire") == 0;
+    static const char *const names[] = {
+        [PLACE_SHM] = "shm", [PLACE_TCP] = "tcp", [PLACE_WIRE] = "wire", [PLACE_VERBS_WIRE] = "verbs_wire"};
+    unsigned int place = 0;
+
+    while (strcmp(support_suite_parameter(), names[place]) != 0)
+        SUPPORT_CHECK(++place < sizeof(names) / sizeof(names[0]));
+    return (enum load_place)place;
+}
+
+/* What the target listens on. */
+static void target_uri(char *uri, size_t size)
+{
+    switch (load_place()) {
+    case PLACE_SHM:
+        (void)snprintf(uri, size, "shm");
+        break;
+    case PLACE_TCP:
+        (void)snprintf(uri, size, "tcp://127.0.0.1");
+        break;
+    case PLACE_WIRE:
+        (void)snprintf(uri, size, "tcp://%s", getenv("A"));
+        break;
+    case PLACE_VERBS_WIRE:
+        (void)snprintf(uri, size, "verbs://%s", getenv("A"));
+        break;
+    }
+}
+
+/* What the origin is. */
+static void origin_uri(char *uri, size_t size)
+{
+    if (load_place() == PLACE_VERBS_WIRE)
+        (void)snprintf(uri, size, "verbs://%s", getenv("B"));
+    else
+        (void)snprintf(uri, size, "%s", load_place() == PLACE_SHM ? "shm" : "tcp");
 }
 
 /* --- the target's process ------------------------------------------------------------------------------------ */
@@ -95,8 +131,8 @@ static _Noreturn void target_exec(const struct net_load *load, int in, int out)
     int ledger = fcntl(load->ledger.fd, F_DUPFD, 10);
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)snprintf(uri, sizeof(uri), "tcp://%s", load_is_wired() ? getenv("A") : "127.0.0.1");
-    if (load_is_wired())
+    target_uri(uri, sizeof(uri));
+    if (load_place() == PLACE_WIRE)
         enter_namespace(getenv("NETNS_A"));
     SUPPORT_CHECK(load->options.clock_offset_s == 0 || enter_time(load->options.clock_offset_s));
     SUPPORT_CHECK(ledger >= 0 && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(ledger, LEDGER_FD) == LEDGER_FD);
@@ -105,8 +141,7 @@ static _Noreturn void target_exec(const struct net_load *load, int in, int out)
     (void)snprintf(hold, sizeof(hold), "%llu", (unsigned long long)load->options.hold_us);
     (void)snprintf(requests, sizeof(requests), "%u", load->options.requests_max);
     (void)snprintf(files, sizeof(files), "%u", load->options.files_max);
-    (void)execl("/proc/self/exe", "role", "--role", strcmp(support_suite_parameter(), "shm") == 0 ? "shm" : uri, hold,
-                requests, files, (char *)NULL);
+    (void)execl("/proc/self/exe", "role", "--role", uri, hold, requests, files, (char *)NULL);
     _exit(99);
 }
 
@@ -363,6 +398,8 @@ static void set_methods(struct net_load *load)
 
 void net_load_open(struct net_load *load, const struct net_load_options *options)
 {
+    char uri[64];
+
     memset(load, 0, sizeof(*load));
     load->options = *options;
     load->timeout_us = options->timeout_us;
@@ -373,7 +410,8 @@ void net_load_open(struct net_load *load, const struct net_load_options *options
     SUPPORT_CHECK(bench_fault_ledger_create(&load->ledger, NET_LOAD_CALLS_MAX));
     HG_Set_log_level("none");
     target_start(load);
-    load->hg_class = HG_Init(strcmp(support_suite_parameter(), "shm") == 0 ? "shm" : "tcp", false);
+    origin_uri(uri, sizeof(uri));
+    load->hg_class = HG_Init(uri, false);
     if (load->hg_class == NULL)
         support_suite_fail("HG_Init: %s", qs_error_detail());
     load->context = HG_Context_create(load->hg_class);

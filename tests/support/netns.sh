@@ -24,11 +24,13 @@
 #                               The wire is the kernel's netem on a veth pair where there is such a thing, else
 #                               RELAY, the program net_relay, between two TAP devices; which, is printed.
 #   netns.sh netem NAME SIDE... what $WIRE is with netem
+#   netns.sh devices A B SIDE...
+#                               the same for two devices of this namespace
 set -eu
 
 usage()
 {
-    sed -n '9,26s/^# *//p' "$0" >&2
+    sed -n '9,28s/^# *//p' "$0" >&2
     exit 1
 }
 
@@ -133,13 +135,14 @@ neighbours_up()
     ip -n "$1-b" neigh replace "$(side_addr "$1" a)" lladdr "$(side_mac "$1" a)" dev v0 nud permanent
 }
 
-# netem_set NAME a|b|both [SETTING [VALUE]]...: in netem's words.
+# netem_set A B a|b|both [SETTING [VALUE]]...: in netem's words. A and B: a device, and its namespace if it is another one.
 netem_set()
 {
-    local name=$1 sides=$2 side words=()
+    local -A ends=([a]=$1 [b]=$2)
+    local sides=$3 side device namespace words=()
 
     [ "$sides" != both ] || sides="a b"
-    shift 2
+    shift 3
     while [ $# -gt 0 ]; do
         case "$1:$#" in
         cut:*) words+=(loss 100%) && shift && continue ;;
@@ -153,8 +156,14 @@ netem_set()
         shift 2
     done
     for side in $sides; do
-        tc -n "$name-$side" qdisc replace dev v0 root netem "${words[@]}"
+        read -r device namespace <<<"${ends[$side]}"
+        tc ${namespace:+-n "$namespace"} qdisc replace dev "$device" root netem "${words[@]}"
     done
+}
+
+netem_set_pair()
+{
+    netem_set "v0 $1-a" "v0 $1-b" "${@:2}"
 }
 
 # A veth pair with netem on both sides, and nothing where the kernel has no netem.
@@ -162,7 +171,7 @@ netem_up()
 {
     command -v tc >/dev/null || return 1
     wire_up "$1" 2>/dev/null || return 1
-    if netem_set "$1" both 2>/dev/null; then
+    if netem_set_pair "$1" both 2>/dev/null; then
         return 0
     fi
     ip -n "$1-a" link del v0
@@ -241,6 +250,7 @@ in:[3-9] | in:[1-9][0-9])
 down:1) pair_down "$1" ;;
 run:2) pair_run "$1" "$2" ;;
 run-bad:[2-9]) run_bad "$@" ;;
-netem:[2-9] | netem:1[0-9]) netem_set "$@" ;;
+netem:[2-9] | netem:1[0-9]) netem_set_pair "$@" ;;
+devices:[3-9] | devices:1[0-9]) netem_set "$@" ;;
 *) usage ;;
 esac

@@ -33,7 +33,9 @@ void support_suite_uri(const char *provider, char *text, size_t size)
 {
     const char *host = "127.0.0.1";
 
-    if (strncmp(provider, "verbs", strlen("verbs")) == 0)
+    if (strstr(provider, "://") != NULL)
+        host = NULL; /* it is one */
+    else if (strncmp(provider, "verbs", strlen("verbs")) == 0)
         host = getenv("QS_VM_RDMA0");
     else if (strcmp(provider, "shm") == 0 || strcmp(provider, "na+sm") == 0)
         host = NULL;

@@ -2,16 +2,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright The Quicksilver authors
 #
-# hg_bench between hosts h0 and h1 of the emulated machine, over tcp, while netem does something to what both send:
-# no call may fail, no byte be wrong, and the server must end as it should. With --kill the server is killed in the
-# midst of calls, all of which must end, as failed, long before their time is over.
+# hg_bench between two hosts of the emulated machine, while netem does something to what both send: no call may fail, no
+# byte be wrong, and the server must end as it should. It is over tcp between h0 and h1; with --verbs between the RDMA
+# devices, and skipped where the kernel has none. With --kill the server is killed in the midst of calls, all of which must end,
+# as failed, long before their time is over.
 #
-#   wire.sh [--kill] NETEM HG_BENCH ARGUMENTS...
+#   wire.sh [--verbs] [--kill] NETEM HG_BENCH ARGUMENTS...
 set -u
+verbs=0
 kill_it=0
-if [ "$1" = --kill ]; then
-    kill_it=1
+while [[ $1 == --* ]]; do
+    case $1 in
+    --verbs) verbs=1 ;;
+    --kill) kill_it=1 ;;
+    esac
     shift
+done
+if [ "$verbs" = 1 ] && [ -z "${QS_VM_RDMA1:-}" ]; then
+    echo "the machine has no RDMA devices"
+    exit 77
 fi
 netem=$1
 bench=$2
@@ -20,14 +29,41 @@ shift 3
 dir=$(mktemp -d)
 server=
 
+# netem_at client|server add|del [NETEM...]
+netem_at()
+{
+    local at=(h0 tc qdisc "$2" dev eth0)
+
+    case $verbs:$1 in
+    0:server) at[0]=h1 ;;
+    1:client) at=(tc qdisc "$2" dev r1) ;;
+    1:server) at=(tc qdisc "$2" dev r0) ;;
+    esac
+    shift 2
+    "${at[@]}" root "$@"
+}
+
+serve()
+{
+    if [ "$verbs" = 1 ]; then
+        exec "$bench" server "verbs://${QS_VM_RDMA0:?}" "$@"
+    fi
+    exec h1 "$bench" server "tcp://$QS_VM_H1" "$@"
+}
+
+call()
+{
+    if [ "$verbs" = 1 ]; then
+        exec "$bench" "$@" --provider "verbs://$QS_VM_RDMA1"
+    fi
+    exec h0 "$bench" "$@"
+}
+
 end()
 {
-    local host
-
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null
-    for host in h0 h1; do
-        "$host" tc qdisc del dev eth0 root 2>/dev/null
-    done
+    netem_at client del 2>/dev/null
+    netem_at server del 2>/dev/null
     rm -rf "$dir"
 }
 
@@ -50,21 +86,21 @@ wait_for()
 }
 
 trap end EXIT
-h1 "$bench" server "tcp://$QS_VM_H1" --block --addr-file "$dir/address" &
+serve --block --addr-file "$dir/address" &
 server=$!
 wait_for "$dir/address"
-for host in h0 h1; do
+for side in client server; do
     # shellcheck disable=SC2086 # words of tc
-    "$host" tc qdisc add dev eth0 root netem $netem || fail "no netem on $host"
+    netem_at "$side" add netem $netem || fail "no netem for the $side"
 done
 if [ "$kill_it" = 0 ]; then
-    h0 "$bench" "$command" "$(<"$dir/address")" "$@" --block --pin none --timeout 40 || fail "the client ended with $?"
+    (call "$command" "$(<"$dir/address")" "$@" --block --pin none --timeout 40) || fail "the client ended with $?"
     kill -TERM "$server"
     wait "$server" || fail "the server ended with $?"
     server=
     exit 0
 fi
-h0 "$bench" "$command" "$(<"$dir/address")" "$@" --duration 40 --block --pin none --timeout 40 2>"$dir/progress" &
+call "$command" "$(<"$dir/address")" "$@" --duration 40 --block --pin none --timeout 40 2>"$dir/progress" &
 client=$!
 wait_for "$dir/progress"
 kill -KILL "$server"
