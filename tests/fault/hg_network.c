@@ -83,6 +83,17 @@ static void packets_in_disorder_fail_no_call(void)
     calls_over_a_bad_wire("both delay 5 jitter 5 duplicate 5 reorder 20 rate 50", 3000);
 }
 
+/* RDMA devices send everything again that followed a packet which was lost, or overtaken, so jitter stops them. */
+static void devices_fail_no_call_for_one_percent_of_loss(void)
+{
+    calls_over_a_bad_wire("both delay 25 loss 1", 400);
+}
+
+static void devices_fail_no_call_for_five_percent_of_loss(void)
+{
+    calls_over_a_bad_wire("both delay 25 loss 5", 200);
+}
+
 /* --- partitions ------------------------------------------------------------------------------------------------ */
 
 /* From healing to the first success. */
@@ -486,18 +497,24 @@ static void target_without_descriptors_spins_not_and_recovers(void)
 
 /* --- the suite ----------------------------------------------------------------------------------------------------- */
 
-static const struct support_case any_wire_cases[] = {
-    {"loss_of_one_percent_and_delay_fail_no_call", loss_of_one_percent_and_delay_fail_no_call, 150},
-    {"loss_of_five_percent_and_delay_fail_no_call", loss_of_five_percent_and_delay_fail_no_call, 150},
-    {"packets_in_disorder_fail_no_call", packets_in_disorder_fail_no_call, 150},
-    {"partition_of_two_seconds_ends_calls_by_their_limits", partition_of_two_seconds_ends_calls_by_their_limits, 40},
-    {"silence_limit_shortens_what_follows_a_partition", silence_limit_shortens_what_follows_a_partition, 40},
-    {"lost_answers_are_unknown_or_given_again", lost_answers_are_unknown_or_given_again, 40},
+static const struct support_case verbs_wire_cases[] = {
+    {"devices_fail_no_call_for_one_percent_of_loss", devices_fail_no_call_for_one_percent_of_loss, 30},
+    {"devices_fail_no_call_for_five_percent_of_loss", devices_fail_no_call_for_five_percent_of_loss, 30},
     {NULL, NULL, 0},
 };
 
 static const struct support_case tcp_wire_cases[] = {
+    {"loss_of_one_percent_and_delay_fail_no_call", loss_of_one_percent_and_delay_fail_no_call, 150},
+    {"loss_of_five_percent_and_delay_fail_no_call", loss_of_five_percent_and_delay_fail_no_call, 150},
+    {"packets_in_disorder_fail_no_call", packets_in_disorder_fail_no_call, 150},
     {"reset_connections_lose_no_call", reset_connections_lose_no_call, 60},
+    {NULL, NULL, 0},
+};
+
+static const struct support_case any_wire_cases[] = {
+    {"partition_of_two_seconds_ends_calls_by_their_limits", partition_of_two_seconds_ends_calls_by_their_limits, 40},
+    {"silence_limit_shortens_what_follows_a_partition", silence_limit_shortens_what_follows_a_partition, 40},
+    {"lost_answers_are_unknown_or_given_again", lost_answers_are_unknown_or_given_again, 40},
     {NULL, NULL, 0},
 };
 
@@ -512,8 +529,8 @@ static const struct support_case target_cases[] = {
 
 int main(int argc, char **argv)
 {
-    static const struct support_case *const wire_tables[] = {any_wire_cases, tcp_wire_cases, NULL};
-    static const struct support_case *const verbs_wire_tables[] = {any_wire_cases, NULL};
+    static const struct support_case *const wire_tables[] = {tcp_wire_cases, any_wire_cases, NULL};
+    static const struct support_case *const verbs_wire_tables[] = {verbs_wire_cases, any_wire_cases, NULL};
     static const struct support_case *const target_tables[] = {target_cases, NULL};
     const char *place = argc > 1 ? argv[argc - 1] : "";
 

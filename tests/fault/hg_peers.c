@@ -625,9 +625,11 @@ static void partition_that_heals(struct scene *scene)
     printf("the partition that healed cost nothing\n");
 }
 
-/* It does not: a call ends by its time-out, the other by the silence limit. */
+/* It does not: a call ends by its time-out, the other by the silence limit, or when an RDMA device has sent the same so often
+ * that it ends the connection. */
 static void partition_that_stays(struct scene *scene)
 {
+    const uint64_t least_us = provider_is("verbs") ? 2000000 : 4000000;
     struct hg_pair_blob in = {0};
     struct hg_pair_call limited;
     struct hg_pair_call call;
@@ -644,9 +646,9 @@ static void partition_that_stays(struct scene *scene)
     HG_PAIR_FINISH(&limited, HG_TIMEOUT);
     SUPPORT_CHECK(scene->told == QS_PEER_SUSPECT && atomic_load(&call.calls) == 0);
     HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
-    printf("the silence limit of 4 s ended the call after %.1f s\n",
+    printf("a call with a silence limit of 4 s ended after %.1f s\n",
            (double)(support_suite_now_us() - begin_us) / 1000000);
-    SUPPORT_CHECK(support_suite_now_us() - begin_us >= 4000000);
+    SUPPORT_CHECK(support_suite_now_us() - begin_us >= least_us);
     SUPPORT_CHECK(support_suite_now_us() - begin_us < 7000000U * support_slowness());
     link_set("up");
     HG_PAIR_OK(qs_class_set_silence_limit(scene->pair.origin.hg_class, 0));
@@ -666,7 +668,7 @@ static int role_partition(const char *address, const char *own, const char *devi
     hg_pair_check_works(&scene.pair);
     partition_that_heals(&scene);
     partition_that_stays(&scene);
-    SUPPORT_CHECK(scene.died == 0);
+    SUPPORT_CHECK(scene.died == 0 || provider_is("verbs"));
     hg_pair_close_origin(&scene.pair);
     return 0;
 }
