@@ -169,6 +169,13 @@ static struct hg_header outbox_checked(const struct hg_header *header, const str
     return checked;
 }
 
+/* Whether the route has room for a message with data; what there is besides is for those without. */
+static bool outbox_find_room(struct hg_session *session, size_t need)
+{
+    session->outbox.room = session->route != NULL ? na_room(session->route) : need;
+    return session->outbox.room >= need;
+}
+
 /* Adds the message whose header is complete. */
 static int outbox_add(struct hg_session *session, const struct hg_header *header,
                       const struct hg_outbox_payload *payload, uint64_t *frame_number)
@@ -183,6 +190,11 @@ static int outbox_add(struct hg_session *session, const struct hg_header *header
 
     if (most > max && util_bytes_align8(hg_header_size(header) + payload_size) > max)
         return -EMSGSIZE;
+    if (header->type <= HG_MESSAGE_RESPONSE) {
+        if (session->outbox.room < most && !outbox_find_room(session, most))
+            return -EAGAIN;
+        session->outbox.room -= most; /* the largest header makes up for that of the frame */
+    }
     frame = outbox_room(session, most);
     if (frame == NULL)
         return -EAGAIN;
@@ -241,4 +253,5 @@ void hg_outbox_clear(struct hg_session *session)
     outbox->open = NULL;
     outbox->refused_tail = &outbox->refused;
     outbox->refused_count = 0;
+    outbox->room = 0;
 }

@@ -32,6 +32,7 @@ struct hg_outbox {
     uint32_t refused_count;
     uint64_t filled; /**< frames closed or being filled so far: the number of the open frame */
     uint64_t sent;   /**< frames that the transport has taken so far */
+    size_t room;     /**< bytes of data that may be added before the transport is asked for more: na_room() */
 };
 
 /** A payload in up to two pieces, as it lies in memory. */

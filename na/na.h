@@ -206,6 +206,10 @@ void na_frame_put(struct na_context *context, struct na_frame *frame);
  *  fails later is reported by route_down. */
 int na_send(struct na_route *route, struct na_frame *frame);
 
+/** Bytes of frames with data that should be sent before this is asked again, SIZE_MAX where there is no bound. The room that
+ *  is left then is kept for messages without data: those that withdraw, refuse or end others. na_send() takes whatever fits. */
+size_t na_room(struct na_route *route);
+
 /* --- memory ------------------------------------------------------------------------------------ */
 
 /** What may be done with registered memory. */

@@ -212,6 +212,11 @@ int na_send(struct na_route *route, struct na_frame *frame)
     return route->transport->send(route, frame);
 }
 
+size_t na_room(struct na_route *route)
+{
+    return route->transport->room != NULL ? route->transport->room(route) : SIZE_MAX;
+}
+
 int na_mem_register(struct na_class *na_class, const struct na_segment *segments, uint32_t count, unsigned access,
                     enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out)
 {

@@ -45,6 +45,7 @@ struct na_transport {
     struct na_frame *(*frame_get)(struct na_context *context);
     void (*frame_put)(struct na_context *context, struct na_frame *frame);
     int (*send)(struct na_route *route, struct na_frame *frame);
+    size_t (*room)(struct na_route *route); /**< NULL: no bound */
 
     int (*mem_register)(struct na_class *na_class, const struct na_segment *segments, uint32_t count, unsigned access,
                         enum na_mem_kind kind, uint64_t device, struct na_mem **mem_out);

@@ -68,6 +68,7 @@ const struct na_transport shm_transport = {
     .frame_get = shm_send_frame_get,
     .frame_put = shm_send_frame_put,
     .send = shm_send_frame,
+    .room = shm_send_room,
     .mem_register = shm_mem_register,
     .mem_deregister = shm_mem_deregister,
     .mem_describe = shm_mem_describe,

@@ -50,22 +50,33 @@ static void ring_write_header(unsigned char *at, uint32_t kind, uint32_t size)
     memcpy(at + sizeof(size), &kind, sizeof(kind));
 }
 
+/* Looks at what the consumer has taken. A head beyond the tail is a peer's lie, and gives no room: now, nor by being
+ * remembered. */
+static void ring_look(struct shm_ring_out *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+
+    if (ring->tail - head <= SHM_RING_SIZE)
+        ring->head = head;
+}
+
 bool shm_ring_has_room(struct shm_ring_out *ring, size_t size)
 {
     size_t need = ring_record_size(size);
     size_t to_end = ring_to_end(ring);
-    uint64_t head;
 
     if (need > to_end)
         need += to_end;
     if (ring->tail + need - ring->head <= SHM_RING_SIZE)
         return true;
-    head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
-    /* A head beyond the tail is a peer's lie, and gives no room: now, nor by being remembered. */
-    if (ring->tail - head > SHM_RING_SIZE)
-        return false;
-    ring->head = head;
-    return ring->tail + need - head <= SHM_RING_SIZE;
+    ring_look(ring);
+    return ring->tail + need - ring->head <= SHM_RING_SIZE;
+}
+
+size_t shm_ring_free(struct shm_ring_out *ring)
+{
+    ring_look(ring);
+    return SHM_RING_SIZE - (size_t)(ring->tail - ring->head);
 }
 
 unsigned char *shm_ring_reserve(struct shm_ring_out *ring, size_t size)

@@ -74,6 +74,9 @@ void shm_ring_publish(struct shm_ring_out *ring, uint32_t kind, size_t size);
 /* Whether a record of `size` bytes would find room now. */
 bool shm_ring_has_room(struct shm_ring_out *ring, size_t size);
 
+/* Bytes that are free now. */
+size_t shm_ring_free(struct shm_ring_out *ring);
+
 /* Asks the consumer, who is to ring when there is room again. Check for room once more afterwards. */
 void shm_ring_block(struct shm_ring_out *ring);
 

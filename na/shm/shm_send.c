@@ -14,6 +14,8 @@
 #include "util/util_alloc.h"
 
 enum {
+    /* Of the ring, what messages without data may use alone: to withdraw all small requests that fit into the rest. */
+    ROOM_KEPT = 48 * 1024,
     CHUNKS_MAX = 64, /* 2,048 frames for a context: what sessions are filling, and what was refused */
     MEMORY_ALIGNMENT = 4096,
 };
@@ -94,4 +96,15 @@ int shm_send_frame(struct na_route *base, struct na_frame *frame)
     shm_send_frame_put(&route->owner->base, frame);
     shm_route_notify(route);
     return 0;
+}
+
+size_t shm_send_room(struct na_route *base)
+{
+    struct shm_route *route = shm_route_of(base);
+    size_t left;
+
+    if (route->state != SHM_ROUTE_STATE_UP)
+        return SHM_FRAME_MAX; /* what waits for the route to come up */
+    left = shm_ring_free(&route->out);
+    return left > ROOM_KEPT ? left - ROOM_KEPT : 0;
 }

@@ -11,6 +11,7 @@
 struct na_frame *shm_send_frame_get(struct na_context *base);
 void shm_send_frame_put(struct na_context *base, struct na_frame *frame);
 int shm_send_frame(struct na_route *base, struct na_frame *frame);
+size_t shm_send_room(struct na_route *base);
 
 /* Frees the frames of a context. */
 void shm_send_close(struct shm_context *context);

@@ -8,7 +8,7 @@
 
 #include "tests/contract/hg_contract.h"
 
-enum { LIMIT_US = 50000 };
+enum { LIMIT_US = 50000, LARGE = 3000 };
 
 static void wait_us(uint64_t rest_us)
 {
@@ -49,11 +49,12 @@ static void expired_request_does_not_run(void)
 
 /* A target that was away notices it before it has received anything, and is then kept from receiving for a while, so that
  * neither its look at the clock nor the time since then says that what it receives may be old. */
-static void withdrawn_requests_do_not_run_however_late_they_are_received(void)
+static void withdrawn_requests_do_not_run(uint64_t size)
 {
     enum { COUNT = 100, AWAY_US = 30000, KEPT_US = 2000, LOOKS = 1000, STEPS = 50 };
     static struct hg_pair_call calls[COUNT];
-    struct hg_pair_blob in = {0};
+    static unsigned char data[LARGE];
+    struct hg_pair_blob in = {.size = size, .data = data};
     struct hg_pair pair;
 
     hg_pair_open(&pair, NULL);
@@ -77,9 +78,22 @@ static void withdrawn_requests_do_not_run_however_late_they_are_received(void)
     pair.options.silent_target = false;
     hg_pair_settle(&pair);
     SUPPORT_CHECK(atomic_load(&pair.held_count) == 0);
-    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).cancelled == COUNT);
+    /* What had no room was not sent. */
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).cancelled <= COUNT);
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).cancelled == COUNT || size > 0);
     hg_pair_check_works(&pair);
     hg_pair_close(&pair);
+}
+
+static void withdrawn_requests_do_not_run_however_late_they_are_received(void)
+{
+    withdrawn_requests_do_not_run(0);
+}
+
+/* More than the ring of shared memory holds. */
+static void requests_leave_room_for_what_withdraws_them(void)
+{
+    withdrawn_requests_do_not_run(LARGE);
 }
 
 static void expired_call_to_oneself_does_not_run(void)
@@ -362,6 +376,7 @@ static void parent_is_checked(void)
 const struct support_case hg_deadline_cases[] = {
     SUPPORT_CASE(expired_request_does_not_run),
     SUPPORT_CASE(withdrawn_requests_do_not_run_however_late_they_are_received),
+    SUPPORT_CASE(requests_leave_room_for_what_withdraws_them),
     SUPPORT_CASE(expired_call_to_oneself_does_not_run),
     SUPPORT_CASE(handler_sees_what_is_left),
     SUPPORT_CASE(bounded_call_has_a_limit_by_default),

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "tests/fault/net_load.h"
-#include "tests/fault/net_rpc.h"
 #include "tests/support/hg_pair.h"
 #include "util/util_clock.h"
 
@@ -264,12 +263,11 @@ static uint64_t calls_that_time_out(struct net_load *load, unsigned int calls)
     return first;
 }
 
-/* All that is to be told of so many small calls has room on its way; behind large ones it might have none, and then it is
- * not known that they are over. */
 static void stop_longer_than_the_limit_runs_nothing_late(void)
 {
     const struct net_load_options options = {
         .window = 1, .timeout_us = 400 * MS, .attempt_timeout_us = 150 * MS, .attempts_max = 3};
+    enum { CALLS = 150 };
     struct net_report report;
     struct net_load load;
     unsigned int late = 0;
@@ -277,23 +275,20 @@ static void stop_longer_than_the_limit_runs_nothing_late(void)
 
     net_load_open(&load, &options);
     net_load_run_good(&load, 300);
-    do
-        net_load_run_good(&load, 1);
-    while (!net_rpc_is_large(load.count - 1));
     net_load_drain(&load);
     target_stop(&load);
-    first = calls_that_time_out(&load, NET_RPC_SMALL_IN_A_ROW);
+    first = calls_that_time_out(&load, CALLS);
     for (unsigned int i = 0; i < 20; i++)
         net_load_step(&load, 1); /* what the target is to be told of the last of them leaves */
     SUPPORT_CHECK(kill(load.target, SIGCONT) == 0);
     net_load_run_good(&load, 300);
     net_load_drain(&load);
-    for (uint64_t i = first; i < first + NET_RPC_SMALL_IN_A_ROW; i++)
+    for (uint64_t i = first; i < first + CALLS; i++)
         late += atomic_load(&load.ledger.map->runs[i]) != 0;
     net_load_close(&load, &report);
     printf("# of %u calls whose time was over, %u ran; the target has put aside %llu requests as expired, %llu as "
            "cancelled\n",
-           NET_RPC_SMALL_IN_A_ROW, late, (unsigned long long)report.expired, (unsigned long long)report.cancelled);
+           CALLS, late, (unsigned long long)report.expired, (unsigned long long)report.cancelled);
     SUPPORT_CHECK(late == 0 && report.expired + report.cancelled > 0);
 }
 

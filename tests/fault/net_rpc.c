@@ -5,16 +5,11 @@
  */
 #include "tests/fault/net_rpc.h"
 
-enum { SMALL = 64, LARGE = 20000 };
-
-bool net_rpc_is_large(uint64_t number)
-{
-    return number % (NET_RPC_SMALL_IN_A_ROW + 1) == 0;
-}
+enum { SMALL = 64, LARGE = 20000, LARGE_ONE_IN = 64 };
 
 static size_t body_size(uint64_t number)
 {
-    return net_rpc_is_large(number) ? LARGE : SMALL;
+    return number % LARGE_ONE_IN == 0 ? LARGE : SMALL;
 }
 
 void net_rpc_register(hg_class_t *hg_class, hg_rpc_cb_t handler, hg_id_t ids[BENCH_FAULT_METHODS])

@@ -17,14 +17,10 @@
 /* Where the target finds the ledger. */
 #define NET_RPC_LEDGER_FD 3
 
-/* So many small bodies lie between two large ones. */
-#define NET_RPC_SMALL_IN_A_ROW 63U
-
 /* Registers one RPC for each method; fails the case. */
 void net_rpc_register(hg_class_t *hg_class, hg_rpc_cb_t handler, hg_id_t ids[BENCH_FAULT_METHODS]);
 /* The body of a call or its answer, in memory that stays until the next one. One call in 64 has a large one. */
 void net_rpc_fill(struct hg_pair_blob *blob, uint64_t number, enum bench_fault_side side);
-bool net_rpc_is_large(uint64_t number);
 bool net_rpc_is_filled(const struct hg_pair_blob *blob, uint64_t number, enum bench_fault_side side);
 
 #endif /* NET_RPC_H */

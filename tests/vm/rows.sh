@@ -39,7 +39,9 @@ row shm-peers test 400 tests/vm/alone.sh "loss 5%" "$fault-hg_peers" shm
 row verbs-wire smoke,test 60 tests/vm/rdma_wire.sh
 row verbs-calls smoke,test 90 "$bench" rate --provider verbs --verify --size "64,16k" --window "1,16" --runs 1 --duration 1
 row verbs-bulk smoke,test 90 "$bench" bw --provider verbs --verify --op "pull,push" --size "1,4095,1M" --runs 1 --duration 1
+row verbs-bulk-large test 240 "$bench" bw --provider verbs --verify --op "pull,push" --size "100001,16M,64M" --runs 1 --duration 1 --timeout 60
 row verbs-faults smoke,test 120 "${faults[@]}" --provider verbs --duration 8
+row verbs-registration test 120 "$B/tests/perf/test-registration" verbs
 row verbs-na test 900 "$B/tests/contract/na-contract" verbs
 row verbs-hg test 1800 "$B/tests/contract/hg-contract" verbs
 row verbs-death test 400 "$fault-hg_death" verbs

@@ -198,8 +198,10 @@ Test(shm_ring, full_ring_refuses_until_room_is_given_back)
         count++;
     cr_assert_eq(count, SHM_RING_SIZE / WHOLE);
     cr_assert_not(shm_ring_has_room(&pair.out, SIZE));
+    cr_assert_eq(shm_ring_free(&pair.out), SHM_RING_SIZE % WHOLE);
     check_record(&pair, 0, 1, SIZE);
     cr_assert_null(shm_ring_reserve(&pair.out, SIZE), "taken is not yet given back");
+    cr_assert_eq(shm_ring_free(&pair.out), SHM_RING_SIZE % WHOLE);
     cr_assert_not(shm_ring_release(&pair.in));
     cr_assert_null(shm_ring_reserve(&pair.out, SIZE + 8), "with the filler that is more than there is");
     cr_assert(send_record(&pair, count, 2, SIZE));
