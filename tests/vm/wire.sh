@@ -86,6 +86,11 @@ wait_for()
 }
 
 trap end EXIT
+if [ "$verbs" = 1 ]; then
+    # A bad wire is bad for IP alone: a device that does not learn its peer's address gives up.
+    ip neigh replace "$QS_VM_RDMA1" lladdr "$(</sys/class/net/r1/address)" dev r0 nud permanent
+    ip neigh replace "${QS_VM_RDMA0:?}" lladdr "$(</sys/class/net/r0/address)" dev r1 nud permanent
+fi
 serve --block --addr-file "$dir/address" &
 server=$!
 wait_for "$dir/address"
