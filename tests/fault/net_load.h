@@ -67,7 +67,8 @@ struct net_load {
 
 #define NET_LOAD_CALLS_MAX 200000U
 
-/* The parameter of the suite is tcp or shm, or "wire": tcp between the two sides of netns.sh, the target in side a. */
+/* The parameter of the suite is tcp or shm, or "wire": tcp between the two sides of netns.sh, the target in side a, or "verbs_wire":
+ * between the RDMA devices with the addresses $A and $B. */
 void net_load_open(struct net_load *load, const struct net_load_options *options);
 /* Lets calls end, ends both sides, and checks. `report` may be NULL. */
 void net_load_close(struct net_load *load, struct net_report *report);

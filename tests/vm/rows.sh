@@ -40,6 +40,8 @@ row verbs-wire smoke,test 60 tests/vm/rdma_wire.sh
 row verbs-calls smoke,test 90 "$bench" rate --provider verbs --verify --size "64,16k" --window "1,16" --runs 1 --duration 1
 row verbs-bulk smoke,test 90 "$bench" bw --provider verbs --verify --op "pull,push" --size "1,4095,1M" --runs 1 --duration 1
 row verbs-bulk-large test 240 "$bench" bw --provider verbs --verify --op "pull,push" --size "100001,16M,64M" --runs 1 --duration 1 --timeout 60
+row verbs_rxm-calls test 120 env FI_UNIVERSE_SIZE=16 "$bench" rate --provider "verbs;ofi_rxm" --verify --size "64,16k" --window "1,16" --runs 1 --duration 1
+row verbs_rxm-bulk test 120 env FI_UNIVERSE_SIZE=16 "$bench" bw --provider "verbs;ofi_rxm" --verify --op "pull,push" --size "1,4095,1M" --runs 1 --duration 1
 row verbs-faults smoke,test 120 "${faults[@]}" --provider verbs --duration 8
 row verbs-registration test 120 "$B/tests/perf/test-registration" verbs
 row verbs-na test 900 "$B/tests/contract/na-contract" verbs
