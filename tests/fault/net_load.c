@@ -84,7 +84,7 @@ static void origin_uri(char *uri, size_t size)
 
 static void enter_namespace(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
     SUPPORT_CHECK(fd >= 0 && setns(fd, CLONE_NEWNET) == 0);
     (void)close(fd);
