@@ -190,7 +190,7 @@ static int outbox_add(struct hg_session *session, const struct hg_header *header
 
     if (most > max && util_bytes_align8(hg_header_size(header) + payload_size) > max)
         return -EMSGSIZE;
-    if (header->type <= HG_MESSAGE_RESPONSE) {
+    if (header->type == HG_MESSAGE_REQUEST || header->type == HG_MESSAGE_RESPONSE) {
         if (session->outbox.room < most && !outbox_find_room(session, most))
             return -EAGAIN;
         session->outbox.room -= most; /* the largest header makes up for that of the frame */

@@ -35,7 +35,8 @@ int support_suite_main(int argc, char **argv, const struct support_case *const *
 
 const char *support_suite_parameter(void);
 /* The info string of a provider on this machine: its name alone where it has no hosts, with the loopback address, or with
- * that of an RDMA device, which has no loopback: the first one, or $QS_VM_RDMA0. What is an info string with "://" already stays so. */
+ * that of an RDMA device, which has no loopback: the first one, or $QS_VM_RDMA0. What has
+ * "://" in it is an info string already, and stays so. */
 void support_suite_uri(const char *provider, char *text, size_t size);
 /* For a program that a case starts itself in another role. */
 void support_suite_set_parameter(const char *parameter);
