@@ -23,6 +23,9 @@
 #include "util/util_clock.h"
 #include "util/util_mutant.h"
 
+/* So much, and more, is no limit: 290 years, of which nanoseconds can be added to any time. */
+#define DEADLINE_NEVER_US (UINT64_MAX / UTIL_CLOCK_NS_PER_US / 2U)
+
 /* Microseconds that the call may take; 0 or UINT64_MAX: no limit. */
 static uint64_t deadline_timeout_us(const struct hg_handle *handle)
 {
@@ -72,17 +75,15 @@ void hg_deadline_begin_locked(struct hg_handle *handle)
 
     handle->deadline_ns = UINT64_MAX;
     handle->begun_ns = 0;
-    if (timeout_us == 0 || timeout_us >= UINT64_MAX / UTIL_CLOCK_NS_PER_US) {
+    if (timeout_us == 0 || timeout_us >= DEADLINE_NEVER_US) {
         if (latest_ns == UINT64_MAX)
             return; /* nobody needs the clock */
-        timeout_us = UINT64_MAX / UTIL_CLOCK_NS_PER_US;
+        timeout_us = DEADLINE_NEVER_US;
     }
     if (UTIL_MUTANT(LIMIT_LATE))
         timeout_us += timeout_us / 2;
     handle->begun_ns = hg_context_moment_locked(handle->owner);
     handle->deadline_ns = handle->begun_ns + timeout_us * UTIL_CLOCK_NS_PER_US;
-    if (handle->deadline_ns < handle->begun_ns)
-        handle->deadline_ns = UINT64_MAX - 1;
     if (latest_ns < handle->deadline_ns)
         handle->deadline_ns = latest_ns;
     deadline_watch(handle);
@@ -102,29 +103,6 @@ void hg_deadline_drop_locked(struct hg_handle *handle)
     handle->owner->resting_timers -= handle->timer_rests;
     handle->timer_rests = false;
     util_timer_disarm(&handle->owner->wheel, &handle->timer);
-}
-
-uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns)
-{
-    uint64_t left_us;
-
-    if (handle->deadline_ns == UINT64_MAX)
-        return 0;
-    left_us = handle->deadline_ns > now_ns ? (handle->deadline_ns - now_ns) / UTIL_CLOCK_NS_PER_US : 0;
-    if (left_us == 0)
-        return 1;
-    return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
-}
-
-void hg_deadline_received_locked(struct hg_handle *handle, uint32_t remaining_us)
-{
-    uint64_t now_ns;
-
-    if (remaining_us == UINT32_MAX)
-        return; /* so much that the origin keeps the time alone */
-    now_ns = hg_context_moment_locked(handle->owner);
-    handle->deadline_ns = now_ns + remaining_us * UTIL_CLOCK_NS_PER_US;
-    hg_progress_limited_locked(handle->owner, now_ns);
 }
 
 void hg_deadline_over_locked(struct hg_handle *handle)

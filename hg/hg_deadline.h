@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hg/hg_context.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_progress.h"
 #include "util/util_clock.h"
 #include "util/util_timer.h"
 
@@ -30,10 +32,29 @@ void hg_deadline_drop_locked(struct hg_handle *handle);
 void hg_deadline_over_locked(struct hg_handle *handle);
 
 /** What is left at @p now_ns, for the wire: 0 none, else at least 1 us; UINT32_MAX: so much or more. */
-uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns);
+static inline uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, uint64_t now_ns)
+{
+    uint64_t left_us;
+
+    if (handle->deadline_ns == UINT64_MAX)
+        return 0;
+    if (handle->deadline_ns < now_ns + UTIL_CLOCK_NS_PER_US)
+        return 1;
+    left_us = (handle->deadline_ns - now_ns) / UTIL_CLOCK_NS_PER_US;
+    return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
+}
 
 /** A request has come whose origin has said what is left, not 0: the time counts here from now on. */
-void hg_deadline_received_locked(struct hg_handle *handle, uint32_t remaining_us);
+static inline void hg_deadline_received_locked(struct hg_handle *handle, uint32_t remaining_us)
+{
+    uint64_t now_ns;
+
+    if (remaining_us == UINT32_MAX)
+        return; /* so much that the origin keeps the time alone */
+    now_ns = hg_context_moment_locked(handle->owner);
+    handle->deadline_ns = now_ns + remaining_us * UTIL_CLOCK_NS_PER_US;
+    hg_progress_limited_locked(handle->owner, now_ns);
+}
 
 /** Whether the deadline of the handle, if it has one, has passed. Any thread that holds the handle. */
 static inline bool hg_deadline_passed(const struct hg_handle *handle)

@@ -16,7 +16,7 @@
 
 #define HEADER_COMMON_SIZE   16U
 #define HEADER_PART_SIZE     8U /* of each part but one */
-#define HEADER_SEQUENCE_SIZE 24U
+#define HEADER_SEQUENCE_SIZE 16U
 
 /* What the header of each type has behind the common part: a part of its own, or none, and those that flags call for. */
 static const struct {
@@ -76,49 +76,22 @@ size_t hg_header_size(const struct hg_header *header)
 
 static void header_encode_terms(const struct hg_header *header, unsigned char *at)
 {
-    util_bytes_put32(at, header->remaining_us);
-    at[4] = header->target_context;
-    at[5] = header->origin_context;
-    util_bytes_put16(at + 6, 0);
+    util_bytes_put64(at, header->remaining_us | (uint64_t)header->target_context << 32 |
+                             (uint64_t)header->origin_context << 40);
 }
 
 static void header_encode_sequence(const struct hg_header *header, unsigned char *at)
 {
     util_bytes_put64(at, header->sequence);
-    util_bytes_put32(at + 8, header->behind);
-    util_bytes_put32(at + 12, header->epoch);
-    util_bytes_put16(at + 16, header->attempt);
-    util_bytes_put16(at + 18, 0);
-    util_bytes_put32(at + 20, 0);
+    util_bytes_put64(at + 8, header->epoch | (uint64_t)header->attempt << 32 | (uint64_t)header->behind << 48);
 }
 
-size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
+/* Writes the parts that flags call for, and returns where they end. The checksum of the header itself comes later. */
+static unsigned char *header_encode_parts(const struct hg_header *header, uint16_t parts, unsigned char *at)
 {
-    uint16_t flags = header_flags(header);
-    uint16_t parts = header_parts(header->type, flags);
-    size_t size = header_parts_size(header->type, parts);
-    unsigned char *at = out + HEADER_COMMON_SIZE;
-
-    out[0] = header->type;
-    out[1] = (unsigned char)(size / 8U);
-    util_bytes_put16(out + 2, flags);
-    util_bytes_put32(out + 4, header->payload_size);
-    util_bytes_put64(out + 8, header->tag);
-    if (header_types[header->type].request) {
-        util_bytes_put64(at, header->rpc_id);
-        at += HEADER_PART_SIZE;
-    } else if (header_types[header->type].status) {
-        util_bytes_put32(at, header->status);
-        util_bytes_put32(at + 4, header->type == HG_MESSAGE_NACK ? header->retry_after_us : 0);
-        at += HEADER_PART_SIZE;
-    }
-    if (parts == 0)
-        return size;
     if ((parts & HG_MESSAGE_TERMS) != 0) {
         header_encode_terms(header, at);
         at += HEADER_PART_SIZE;
-        if (parts == HG_MESSAGE_TERMS)
-            return size;
     }
     if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
         util_bytes_put32(at, header->total_size);
@@ -135,9 +108,39 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
     }
     if ((parts & HG_MESSAGE_CHECKED) != 0) {
         util_bytes_put32(at, header->payload_check);
-        util_bytes_put32(at + 4, hg_proc_crc_32c(out, size - 4));
+        at += HEADER_PART_SIZE;
     }
-    return size;
+    return at;
+}
+
+size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
+{
+    uint16_t flags = header_flags(header);
+    uint16_t parts = header_parts(header->type, flags);
+    unsigned char *at = out + HEADER_COMMON_SIZE;
+
+    out[0] = header->type;
+    util_bytes_put16(out + 2, flags);
+    util_bytes_put32(out + 4, header->payload_size);
+    util_bytes_put64(out + 8, header->tag);
+    if (header_types[header->type].request) {
+        util_bytes_put64(at, header->rpc_id);
+        at += HEADER_PART_SIZE;
+    } else if (header_types[header->type].status) {
+        util_bytes_put32(at, header->status);
+        util_bytes_put32(at + 4, header->type == HG_MESSAGE_NACK ? header->retry_after_us : 0);
+        at += HEADER_PART_SIZE;
+    }
+    if (parts == HG_MESSAGE_TERMS) {
+        header_encode_terms(header, at);
+        at += HEADER_PART_SIZE;
+    } else if (parts != 0) {
+        at = header_encode_parts(header, parts, at);
+    }
+    out[1] = (unsigned char)((size_t)(at - out) / 8U);
+    if ((parts & HG_MESSAGE_CHECKED) != 0)
+        util_bytes_put32(at - 4, hg_proc_crc_32c(out, (size_t)(at - out) - 4));
+    return (size_t)(at - out);
 }
 
 /* Reads the parts behind the common one, whose presence the caller has checked. */
@@ -157,9 +160,9 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
         header->remaining_us = util_bytes_get32(at);
         header->target_context = at[4];
         header->origin_context = at[5];
-        at += HEADER_PART_SIZE;
         if (parts == HG_MESSAGE_TERMS)
             return;
+        at += HEADER_PART_SIZE;
     }
     if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
         header->total_size = util_bytes_get32(at);
@@ -172,14 +175,17 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
     }
     if ((parts & HG_MESSAGE_SEQUENCED) != 0) {
         header->sequence = util_bytes_get64(at);
-        header->behind = util_bytes_get32(at + 8);
-        header->epoch = util_bytes_get32(at + 12);
-        header->attempt = util_bytes_get16(at + 16);
+        header->epoch = util_bytes_get32(at + 8);
+        header->attempt = util_bytes_get16(at + 12);
+        header->behind = at[14];
         at += HEADER_SEQUENCE_SIZE;
     }
     if ((parts & HG_MESSAGE_CHECKED) != 0)
         header->payload_check = util_bytes_get32(at);
 }
+
+/* Those of which not all that they can say can be. */
+#define HEADER_DOUBTFUL (HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED)
 
 /* Whether what the parts say can be. */
 static bool header_parts_right(const struct hg_header *header, uint16_t parts)
@@ -188,8 +194,7 @@ static bool header_parts_right(const struct hg_header *header, uint16_t parts)
         (header->offset > header->total_size || header->payload_size > header->total_size - header->offset ||
          header->payload_size == 0))
         return false;
-    return (parts & HG_MESSAGE_SEQUENCED) == 0 ||
-           (header->behind < HG_HEADER_BEHIND_MAX && header->sequence > header->behind && header->attempt > 0);
+    return (parts & HG_MESSAGE_SEQUENCED) == 0 || (header->sequence > header->behind && header->attempt > 0);
 }
 
 bool hg_header_payload_intact(const struct hg_header *header, const unsigned char *payload)
@@ -230,7 +235,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     if (padded > size)
         return -EBADMSG;
     header_decode_parts(bytes + HEADER_COMMON_SIZE, parts, header);
-    if (parts != 0 && !header_parts_right(header, parts))
+    if ((parts & HEADER_DOUBTFUL) != 0 && !header_parts_right(header, parts))
         return -EBADMSG;
     header->flags &= (uint16_t)~HG_MESSAGE_TERMS;
     *payload = bytes + header_size;

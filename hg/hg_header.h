@@ -30,11 +30,10 @@
  *     +  u64  tag to be named in the release message
  *   request with HG_MESSAGE_SEQUENCED:
  *     +  u64  sequence number           of the calls of one origin context that run at most once at this target, from 1 on
- *     +  u32  how many numbers back the oldest one is whose call has not ended (below HG_HEADER_BEHIND_MAX)
  *     +  u32  records epoch             as the target's hello said when the call was sent first
  *     +  u16  attempt                   1: sent for the first time
- *     +  u16  zero
- *     +  u32  zero
+ *     +  u8   how many numbers back the oldest one is whose call has not ended
+ *     +  u8   zero
  *   with HG_MESSAGE_CHECKED:
  *     +  u32  CRC-32C of the payload bytes in this message, with HG_MESSAGE_CHECKED_PAYLOAD; else 0
  *     +  u32  CRC-32C of all bytes of the header in front of this one
@@ -80,9 +79,9 @@ enum hg_message_type {
 #define HG_MESSAGE_SEQUENCED 64U
 
 /** The largest header that is ever written. */
-#define HG_HEADER_MAX 72U
+#define HG_HEADER_MAX 64U
 
-/** Sequence numbers that may be under way at once. */
+/** Sequence numbers that may be under way at once: what the field for them can tell. */
 #define HG_HEADER_BEHIND_MAX 256U
 
 struct hg_header {
@@ -100,9 +99,9 @@ struct hg_header {
     uint32_t offset;         /**< fragment */
     uint64_t release_tag;    /**< response with more data */
     uint64_t sequence;       /**< sequenced, as the next three */
-    uint32_t behind;
     uint32_t epoch;
     uint16_t attempt;
+    uint8_t behind;
     uint32_t payload_check; /**< checked: CRC-32C of the payload, or 0; that of the header is not shown */
 };
 

@@ -57,6 +57,7 @@ struct hg_once_origin {
     uint32_t running;          /* places held by handles */
     uint32_t epoch;            /* when it was first heard of */
     uint64_t floor;            /* numbers below have ended at their origin */
+    uint32_t large;            /* records with more memory for an answer than stays with its place */
     uint32_t ring_size;        /* a power of two up to HG_HEADER_BEHIND_MAX */
     struct once_record *ring;
 };
@@ -77,19 +78,25 @@ void hg_once_init(struct hg_once *once)
 
 /* --- records ----------------------------------------------------------------------------------------------- */
 
-static void once_free_answer(struct hg_once *once, struct once_record *record)
+static bool once_is_large(const struct once_record *record)
 {
+    return record->capacity > ONCE_ANSWER_KEPT;
+}
+
+static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record)
+{
+    origin->large -= once_is_large(record);
     once->bytes -= record->capacity;
     util_free(record->answer);
     record->answer = NULL;
     record->capacity = 0;
 }
 
-static void once_free_record(struct hg_once *once, struct once_record *record)
+static void once_free_record(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record)
 {
     record->state = ONCE_FREE;
-    if (record->capacity > ONCE_ANSWER_KEPT)
-        once_free_answer(once, record);
+    if (once_is_large(record))
+        once_free_answer(once, origin, record);
 }
 
 static struct once_record *once_place(const struct hg_once_origin *origin, uint64_t sequence)
@@ -121,26 +128,29 @@ static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint6
         if (origin->ring[i].state != ONCE_FREE)
             *once_place(&grown, origin->ring[i].sequence) = origin->ring[i];
         else
-            once_free_answer(once, &origin->ring[i]);
+            once_free_answer(once, &grown, &origin->ring[i]);
     }
     util_free(origin->ring);
     *origin = grown;
     return true;
 }
 
-/* Numbers below @floor have ended at their origin: nobody will ask for their answers. */
+/* Numbers below @floor have ended at their origin: nobody will ask for their answers. Small ones are left where they are, for
+ * the memory of their places. */
 static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin, uint64_t floor)
 {
     uint64_t sequence = origin->floor;
 
     origin->floor = floor;
+    if (origin->large == 0)
+        return;
     if (floor - sequence > origin->ring_size)
         sequence = floor - origin->ring_size; /* the ring holds no more */
     for (; sequence < floor; sequence++) {
         struct once_record *record = once_place(origin, sequence);
 
         if (record->state == ONCE_ANSWERED && record->sequence < floor)
-            once_free_record(once, record);
+            once_free_record(once, origin, record);
     }
 }
 
@@ -157,7 +167,7 @@ static void once_free_origin(struct hg_once *once, struct hg_once_origin *origin
     util_list_remove(&origin->use_link);
     once->count--;
     for (uint32_t i = 0; i < origin->ring_size; i++)
-        once_free_answer(once, &origin->ring[i]);
+        once_free_answer(once, origin, &origin->ring[i]);
     util_free(origin->ring);
     util_free(origin);
 }
@@ -224,11 +234,12 @@ static bool once_make_room(struct hg_once *once, size_t size)
 
         for (uint32_t i = 0; i < origin->ring_size; i++) {
             struct once_record *record = &origin->ring[i];
-            bool drops = record->state == ONCE_ANSWERED && record->size > 0 && !record->dropped;
+            bool wanted = record->state == ONCE_ANSWERED && record->sequence >= origin->floor;
+            bool drops = wanted && record->size > 0 && !record->dropped;
 
             once->dropped += drops;
             record->dropped = record->dropped || drops;
-            once_free_answer(once, record);
+            once_free_answer(once, origin, record);
             if (once->bytes + size <= once->bytes_max)
                 return true;
         }
@@ -284,8 +295,7 @@ static void once_add(struct hg_once *once, struct hg_once_origin *origin, const 
         return;
     }
     record = once_place(origin, header->sequence);
-    if (record->state != ONCE_FREE)
-        once_free_record(once, record);
+    once_free_record(once, origin, record);
     record->sequence = header->sequence;
     record->state = ONCE_RUNNING;
     record->handle = handle;
@@ -397,13 +407,13 @@ static struct once_record *once_leave(struct hg_handle *handle)
 }
 
 /* Sees to it that an answer of so many bytes can be kept. */
-static bool once_reserve(struct hg_once *once, struct once_record *record, size_t size)
+static bool once_reserve(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record, size_t size)
 {
     size_t capacity = (size + ONCE_ANSWER_UNIT - 1) / ONCE_ANSWER_UNIT * ONCE_ANSWER_UNIT;
 
     if (size <= record->capacity)
         return true;
-    once_free_answer(once, record);
+    once_free_answer(once, origin, record);
     if (size > HG_ONCE_ANSWER_MAX || !once_make_room(once, capacity))
         return false;
     record->answer = util_malloc(capacity);
@@ -411,17 +421,19 @@ static bool once_reserve(struct hg_once *once, struct once_record *record, size_
         return false;
     record->capacity = (uint32_t)capacity;
     once->bytes += capacity;
+    origin->large += once_is_large(record);
     return true;
 }
 
 /* Keeps a copy of the answer, if there is room. */
-static void once_keep(struct hg_once *once, struct once_record *record, const struct hg_outbox_payload *payload)
+static void once_keep(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record,
+                      const struct hg_outbox_payload *payload)
 {
     size_t size = hg_payload_size(payload);
     unsigned char *answer;
 
     record->size = 0;
-    record->dropped = !once_reserve(once, record, size);
+    record->dropped = !once_reserve(once, origin, record, size);
     if (record->dropped) {
         once->dropped++;
         return;
@@ -446,11 +458,11 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
     dropped = once->dropped;
     record = once_leave(handle);
     if (record != NULL && (record->sequence < origin->floor || UTIL_MUTANT(RECORD_DROPPED_EARLY))) {
-        once_free_record(once, record); /* nobody will ask for it */
+        once_free_record(once, origin, record); /* nobody will ask for it */
     } else if (record != NULL) {
         record->state = ONCE_ANSWERED;
         record->status = status;
-        once_keep(once, record, payload);
+        once_keep(once, origin, record, payload);
     }
     dropped = once->dropped - dropped;
     util_lock_drop(&once->lock);
@@ -463,12 +475,13 @@ void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg
 void hg_once_forget(struct hg_handle *handle)
 {
     struct hg_once *once = &handle->info.hg_class->once;
+    struct hg_once_origin *origin = handle->once.origin;
     struct once_record *record;
 
     util_lock_take(&once->lock);
     record = once_leave(handle);
     if (record != NULL)
-        once_free_record(once, record);
+        once_free_record(once, origin, record);
     util_lock_drop(&once->lock);
 }
 

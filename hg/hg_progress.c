@@ -46,10 +46,6 @@
 #define PROGRESS_STALL_NS (100U * UTIL_CLOCK_NS_PER_MS)
 /* Rounds of reading completions before a due timer may fire, or after an absence. */
 #define PROGRESS_DRAIN_ROUNDS 64U
-/* Not to have looked for so long is an absence: a handler that takes its time, or a process that was stopped. */
-#define PROGRESS_ABSENCE_NS (10U * 1000U * 1000U)
-/* What comes in the turns after it has come while nobody looked, too. */
-#define PROGRESS_BACK_NS (1000U * 1000U)
 
 void hg_progress_flush_locked(struct hg_context *context)
 {
@@ -89,20 +85,12 @@ void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline
              (unsigned long long)((now_ns - deadline_ns) / UTIL_CLOCK_NS_PER_MS));
 }
 
-/* The clock has been asked: whether it was looked at often enough. */
-static void progress_asked(struct hg_context *context, uint64_t now_ns)
-{
-    if (now_ns > context->looked_ns + PROGRESS_ABSENCE_NS)
-        context->away = true;
-    context->looked_ns = now_ns;
-}
-
 /* The clock, for which this is the way to ask where turns go by. */
 static uint64_t progress_ask(struct hg_context *context)
 {
     uint64_t now_ns = util_clock_now_ns();
 
-    progress_asked(context, now_ns);
+    hg_progress_asked_locked(context, now_ns);
     context->about_ns = now_ns;
     return now_ns;
 }
@@ -125,13 +113,6 @@ static unsigned int progress_timers(struct hg_context *context)
         return 0;
     progress_drain(context);
     return (unsigned int)util_wheel_advance(&context->wheel, util_clock_now_ns());
-}
-
-void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns)
-{
-    progress_asked(context, now_ns);
-    if (context->away || now_ns < context->back_ns + PROGRESS_BACK_NS)
-        context->behind = true;
 }
 
 /* A limit counts from the moment that a request is received, so one that has lain here for long looks fresh; but its origin

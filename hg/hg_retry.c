@@ -213,7 +213,7 @@ static void retry_number_ended(struct hg_context *context, struct hg_retry_peer 
     }
     do
         peer->first++;
-    while (retry_take_ended(peer, peer->first));
+    while (peer->first != peer->next && retry_take_ended(peer, peer->first));
     if (peer->blocked)
         retry_unblock(context, peer);
 }
@@ -226,7 +226,7 @@ void hg_retry_fill_header(const struct hg_handle *handle, struct hg_header *head
         return;
     header->flags |= HG_MESSAGE_SEQUENCED;
     header->sequence = retry->sequence;
-    header->behind = (uint32_t)(retry->sequence - retry->peer->first);
+    header->behind = (uint8_t)(retry->sequence - retry->peer->first);
     header->epoch = retry->epoch;
     header->attempt = (uint16_t)(handle->attempts < UINT16_MAX ? handle->attempts : UINT16_MAX);
 }
@@ -383,7 +383,8 @@ void hg_retry_end_locked(struct hg_handle *handle)
     peer->uses--;
     retry->peer = NULL;
     retry->sequence = 0;
-    hg_left_forget_locked(handle);
+    if (!util_list_empty(&retry->left))
+        hg_left_forget_locked(handle);
     if (util_timer_armed(&retry->timer))
         util_timer_disarm(&handle->owner->wheel, &retry->timer);
     if (sequence != 0)
