@@ -40,8 +40,8 @@ static void print_result(FILE *out, const struct bench_result *result)
                       (double)util_hist_max(&result->hist) / 1e3, util_hist_mean(&result->hist) / 1e3);
     else
         (void)fputs(",,,", out);
-    (void)fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", util_hist_count(&result->hist),
-                  bench_result_errors(result), result->wrong);
+    (void)fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", result->calls, bench_result_errors(result),
+                  result->wrong);
 }
 
 bool bench_csv_write(const char *path, const struct bench_suite *suite)

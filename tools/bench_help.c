@@ -47,6 +47,8 @@ static const char text[] =
     "  --busy | --block   both sides spin, or sleep, while they wait (default: --busy if there are\n"
     "                     at least two cores)\n"
     "  --no-batch         send each message by itself, on both sides\n"
+    "  --no-latency       rate, bw: only count the calls; a look at the clock for each of them costs\n"
+    "                     time, much of it in a virtual machine\n"
     "  --pin WHERE        auto (default: server on the first core, client on the last), none, or\n"
     "                     SERVER_CORE,CLIENT_CORE\n"
     "  --timeout TIME     give up when nothing has happened for so long (default 10 s)\n"

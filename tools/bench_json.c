@@ -79,6 +79,7 @@ static struct json_object *options_json(const struct bench_options *options)
     bench_json_add(object, "busy", json_object_new_boolean(options->busy));
     bench_json_add(object, "pin", json_object_new_string(pins[options->pin_mode]));
     bench_json_add(object, "batch", json_object_new_boolean(!options->no_batch));
+    bench_json_add(object, "latency", json_object_new_boolean(!options->no_latency));
     if (options->mode == BENCH_MODE_FAULT) {
         bench_json_add(object, "seed", bench_json_count(options->seed));
         bench_json_add(object, "interval_s", bench_json_number((double)options->interval_ns / 1e9));
@@ -145,7 +146,7 @@ static struct json_object *counts_json(const struct bench_result *result)
 {
     struct json_object *object = json_object_new_object();
 
-    bench_json_add(object, "calls", bench_json_count(util_hist_count(&result->hist)));
+    bench_json_add(object, "calls", bench_json_count(result->calls));
     bench_json_add(object, "beyond_p50", bench_json_count(bench_result_percentile(result, 50.0).beyond));
     bench_json_add(object, "beyond_p99", bench_json_count(bench_result_percentile(result, 99.0).beyond));
     bench_json_add(object, "beyond_p999", bench_json_count(bench_result_percentile(result, 99.9).beyond));
@@ -163,7 +164,7 @@ static struct json_object *runs_json(const struct bench_result *result)
 
         bench_json_add(object, "ops_per_s", bench_json_number(rate));
         bench_json_add(object, "mib_per_s", bench_json_number(bench_result_mib_per_s(result, rate)));
-        bench_json_add(object, "p50_us", bench_json_number((double)run->p50_ns / 1e3));
+        bench_json_add(object, "p50_us", run->p50_ns > 0 ? bench_json_number((double)run->p50_ns / 1e3) : NULL);
         bench_json_add(object, "calls", bench_json_count(run->ops));
         (void)json_object_array_add(array, object);
     }

@@ -19,10 +19,18 @@
 #define LOOK_NS         (50 * UTIL_CLOCK_NS_PER_MS)
 #define FAILURES_IN_ROW 64U
 #define TURNS_PER_CLOCK 64U
+/* Turns that may sleep. */
+#define SLEEPS_PER_CLOCK 8U
 
 static hg_return_t call_done(const struct hg_cb_info *info);
 
 /* ------------------------------------------------------------------------------------ calling */
+
+/* The time, for a call that begins or ends. */
+static uint64_t call_time(const struct bench_load *load)
+{
+    return load->client->options->no_latency ? load->now_ns : util_clock_now_ns();
+}
 
 /* Counts a call that ended at `now`; ret and bad_offset say how. */
 static void count(struct bench_load *load, uint64_t started_ns, uint64_t now, hg_return_t ret, uint64_t bad_offset)
@@ -55,7 +63,7 @@ static void start_call(struct bench_load *load, struct bench_slot *slot, uint64_
     if (load->config.verify) {
         slot->seed = load->next_seed++;
         load->config.ops->prepare(slot);
-        slot->start_ns = util_clock_now_ns();
+        slot->start_ns = call_time(load);
     }
     slot->state = BENCH_SLOT_FLYING;
     load->flying++;
@@ -79,7 +87,9 @@ static hg_return_t call_done(const struct hg_cb_info *info)
     load->flying--;
     if (ret == HG_SUCCESS)
         ret = load->config.ops->finish(slot, &bad_offset);
-    now = util_clock_now_ns();
+    now = call_time(load);
+    if (now >= load->end_ns || load->stop)
+        now = util_clock_now_ns(); /* it may be the last one */
     load->last_ns = now;
     /* A good answer is counted while the next call is on its way; a bad one may stop the run. */
     if (ret != HG_SUCCESS)
@@ -95,7 +105,7 @@ static void start_idle(struct bench_load *load)
 {
     for (unsigned int i = 0; i < load->config.window && !load->stop; i++)
         if (load->slots[i].state == BENCH_SLOT_IDLE)
-            start_call(load, &load->slots[i], util_clock_now_ns());
+            start_call(load, &load->slots[i], call_time(load));
 }
 
 /* ----------------------------------------------------------------------------------- stalling */
@@ -150,18 +160,26 @@ static void explain_failures(struct bench_load *load)
         (void)snprintf(sample->why, sizeof(sample->why), "%s", spawn->error);
 }
 
+/* A turn that spins is shorter than reading the clock. */
+static unsigned int turns_between_looks(const struct bench_options *options)
+{
+    if (options->busy)
+        return TURNS_PER_CLOCK;
+    return options->no_latency ? SLEEPS_PER_CLOCK : 1U;
+}
+
 void bench_load_run(struct bench_load *load, uint64_t duration_ns, struct util_hist *hist, struct bench_sample *sample)
 {
     uint64_t start_ns = util_clock_now_ns(), now = start_ns, look_ns = start_ns + LOOK_NS;
-    unsigned int turns = 0;
+    unsigned int turns = 0, turns_per_clock = turns_between_looks(load->client->options);
 
     memset(sample, 0, sizeof(*sample));
     sample->bad_offset = BENCH_RPC_NO_OFFSET;
     load->sample = sample;
-    load->hist = hist;
+    load->hist = load->client->options->no_latency ? NULL : hist;
     load->stop = false;
     load->failures_in_row = 0;
-    load->last_ns = start_ns;
+    load->now_ns = load->last_ns = start_ns;
     load->end_ns = start_ns + duration_ns;
     while (unfinished(load, now)) {
         hg_return_t ret;
@@ -171,10 +189,9 @@ void bench_load_run(struct bench_load *load, uint64_t duration_ns, struct util_h
         ret = bench_client_turn(load->client);
         if (ret != HG_SUCCESS)
             give_up(load, HG_Error_to_string(ret));
-        /* A turn that spins is shorter than reading the clock. */
-        if (load->client->options->busy && load->flying > 0 && ++turns % TURNS_PER_CLOCK != 0)
+        if (load->flying > 0 && ++turns % turns_per_clock != 0)
             continue;
-        now = util_clock_now_ns();
+        load->now_ns = now = util_clock_now_ns();
         if (now >= look_ns) {
             look_ns = now + LOOK_NS;
             look(load, now);

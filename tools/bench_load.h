@@ -5,8 +5,9 @@
  * time. What one call is comes from a `struct bench_call_ops` (bench_echo.c, bench_move.c).
  *
  * A call's latency runs from before HG_Forward (so it includes encoding) to after its output has
- * been decoded, and the end of one is the start of the next: one clock reading per call. Failed
- * calls are counted by status and enter neither rate nor latency.
+ * been decoded, and the end of one is the start of the next: one clock reading per call. With
+ * --no-latency the clock is read once in some turns only, and when the window drains. Failed calls are
+ * counted by status and enter neither rate nor latency.
  */
 #ifndef TOOLS_BENCH_LOAD_H
 #define TOOLS_BENCH_LOAD_H
@@ -78,13 +79,14 @@ struct bench_load {
     void *reply;              /* owned: echoed bytes are decoded into it */
 
     unsigned int flying;
+    uint64_t now_ns;  /* as the loop saw it last */
     uint64_t end_ns;  /* no call starts at or after this */
     uint64_t last_ns; /* the last callback, or the start */
     uint64_t next_seed;
     unsigned int failures_in_row;
     bool stop;                   /* start nothing any more */
     struct bench_sample *sample; /* of the run under way */
-    struct util_hist *hist;      /* of the run under way; NULL while warming up */
+    struct util_hist *hist;      /* of the run under way; NULL while warming up, or with --no-latency */
 };
 
 /* Makes handles and memory for the window. On failure false and `error`; nothing is left open. */

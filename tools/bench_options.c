@@ -37,6 +37,7 @@ enum option_id {
     OPTION_PIN,
     OPTION_VERIFY,
     OPTION_NO_BATCH,
+    OPTION_NO_LATENCY,
     OPTION_JSON,
     OPTION_CSV,
     OPTION_QUIET,
@@ -61,6 +62,7 @@ static const struct option long_options[] = {{"provider", required_argument, NUL
                                              {"pin", required_argument, NULL, OPTION_PIN},
                                              {"verify", no_argument, NULL, OPTION_VERIFY},
                                              {"no-batch", no_argument, NULL, OPTION_NO_BATCH},
+                                             {"no-latency", no_argument, NULL, OPTION_NO_LATENCY},
                                              {"json", required_argument, NULL, OPTION_JSON},
                                              {"csv", required_argument, NULL, OPTION_CSV},
                                              {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -262,6 +264,9 @@ static bool take_option(int id, char *value, struct bench_options *options)
     case OPTION_NO_BATCH:
         options->no_batch = true;
         return true;
+    case OPTION_NO_LATENCY:
+        options->no_latency = true;
+        return true;
     case OPTION_JSON:
         options->json_path = value;
         return true;
@@ -413,6 +418,8 @@ static bool check_together(const struct bench_options *options)
         return complain("--op belongs to bw");
     if (options->mode == BENCH_MODE_LAT && options->windows.count > 0)
         return complain("--window: lat has one call in flight; use `hg_bench rate`");
+    if (options->no_latency && options->mode != BENCH_MODE_RATE && options->mode != BENCH_MODE_BW)
+        return complain("--no-latency belongs to rate and bw");
     if (server && (options->json_path != NULL || options->csv_path != NULL))
         return complain("--json and --csv belong to the client");
     if (!server && options->addr_path != NULL)

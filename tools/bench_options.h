@@ -41,6 +41,7 @@ struct bench_options {
     bool push;
     bool verify;
     bool no_batch;
+    bool no_latency;
 
     uint64_t duration_ns; /* of one run */
     uint64_t warmup_ns;   /* before each run */

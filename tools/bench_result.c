@@ -37,6 +37,7 @@ void bench_result_add(struct bench_result *result, const struct bench_sample *sa
         figure->p50_ns = util_hist_percentile(hist, 50.0, NULL);
     }
     util_hist_merge(&result->hist, hist);
+    result->calls += sample->ops;
     for (int i = 0; i < HG_RETURN_MAX; i++)
         result->errors[i] += sample->errors[i];
     if (result->wrong == 0)

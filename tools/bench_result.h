@@ -44,7 +44,8 @@ struct bench_result {
 
     unsigned int run_count;
     struct bench_figure runs[BENCH_OPTIONS_RUNS_MAX];
-    struct util_hist hist; /* owned: of all runs */
+    struct util_hist hist; /* owned: of all runs; empty with --no-latency */
+    uint64_t calls;        /* that succeeded, in all runs */
     uint64_t errors[HG_RETURN_MAX];
     uint64_t wrong;      /* calls with wrong bytes */
     uint64_t bad_offset; /* of the first of them */

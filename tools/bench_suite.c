@@ -184,6 +184,7 @@ static void add_first(struct bench_suite *suite, const struct bench_client *clie
         return;
     result->window = 1;
     util_hist_record(&result->hist, client->first_ns);
+    result->calls = 1;
 }
 
 /* Measures against the server at `uri`, with a client opened for `info`. */

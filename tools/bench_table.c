@@ -67,8 +67,7 @@ static void print_result(FILE *out, const struct bench_result *result)
     print_percentile(out, result, 50.0);
     print_percentile(out, result, 99.0);
     print_percentile(out, result, 99.9);
-    (void)fprintf(out, " %9" PRIu64 " %6" PRIu64 "\n", util_hist_count(&result->hist),
-                  bench_result_errors(result) + result->wrong);
+    (void)fprintf(out, " %9" PRIu64 " %6" PRIu64 "\n", result->calls, bench_result_errors(result) + result->wrong);
 }
 
 /* The lines below a result that had failures: which, how many, where. */

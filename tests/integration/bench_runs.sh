@@ -26,6 +26,12 @@ check rate_schema schema "$work/rate.json" --tests first,rate --protocols tcp
 check csv_on_stdout exits 0 "$HG_BENCH" lat "${short[@]}" --provider shm --quiet --csv -
 check csv_has_two_rows test "$(wc -l <"$work/out")" = 3
 check block_works exits 0 "$HG_BENCH" lat "${short[@]}" --block --pin none --quiet
+for wait in --busy --block; do
+    check "without_latency$wait" exits 0 "$HG_BENCH" rate "${short[@]}" --no-latency --window 1,16 --quiet $wait \
+        --json "$work/count.json" --csv "$work/count.csv"
+    check "without_latency_schema$wait" schema "$work/count.json" "$work/count.csv" --tests first,rate
+done
+check bulk_without_latency exits 0 "$HG_BENCH" bw "${short[@]}" --no-latency --size 64k --quiet
 check without_batching exits 0 "$HG_BENCH" rate "${short[@]}" --no-batch --window 16 --quiet
 
 for protocol in tcp shm; do

@@ -27,7 +27,7 @@ def typed(where, found, wanted):
         assert isinstance(found[key], kind), f"{where}: {key} is {found[key]!r}"
 
 
-def check_result(result):
+def check_result(result, latency):
     where = f"{result.get('protocol')} {result.get('test')}"
     typed(where, result, RESULT)
     assert result["test"] in ("first", "lat", "rate", "bw"), where
@@ -42,6 +42,9 @@ def check_result(result):
     assert all(a <= b * 1.002 for a, b in zip(known, known[1:])), f"{where}: {known}"
     if result["test"] == "first":
         return
+    assert (lat["mean"] is None) != latency, where
+    assert all((run["p50_us"] is None) != latency for run in result["runs"]), where
+    assert all(run["calls"] > 0 for run in result["runs"]), where
     assert result["ops_per_s_min"] <= result["ops_per_s"] <= result["ops_per_s_max"], where
     mib = result["ops_per_s"] * result["size"] / 2**20
     assert abs(mib - result["mib_per_s"]) <= 0.001 + mib * 0.001, where
@@ -61,7 +64,7 @@ def main():
     typed("environment", report["environment"], ENVIRONMENT)
     assert report["failures"] == [], report["failures"]
     for result in report["results"]:
-        check_result(result)
+        check_result(result, report["environment"]["options"]["latency"])
         assert result["errors"] == 0 and result["wrong"] == 0, result
     if options.tests:
         assert {r["test"] for r in report["results"]} == set(options.tests.split(","))

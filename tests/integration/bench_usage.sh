@@ -28,6 +28,7 @@ check window_of_lat refuses '--window' lat --window 4
 check size_without_command refuses '--size' --size 64
 check op_without_bw refuses '--op' rate --op push
 check bad_op refuses '"sideways"' bw --op sideways
+check no_latency_of_lat refuses '--no-latency' lat --no-latency
 check bad_duration refuses '--duration' lat --duration soon
 check zero_duration refuses '--duration' lat --duration 0
 check bad_runs refuses '--runs' lat --runs 0
