@@ -8,13 +8,12 @@
 
 #include "hg/hg_flusher.h"
 
-#include <signal.h>
-
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "hg/hg_progress.h"
 #include "util/util_clock.h"
 #include "util/util_log.h"
+#include "util/util_thread.h"
 
 /* Between two tries; also how long the user's own threads are given before the first. */
 #define FLUSHER_PERIOD_NS (1000U * 1000U)
@@ -82,19 +81,13 @@ static void *flusher_main(void *arg)
     return NULL;
 }
 
-/* The thread takes no signals: they are for the user's. */
 static bool flusher_start(struct hg_flusher *flusher)
 {
-    sigset_t all;
-    sigset_t before;
     int error;
 
     if (flusher->started)
         return true;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
-    error = pthread_create(&flusher->thread, NULL, flusher_main, flusher);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    error = util_thread_start(&flusher->thread, flusher_main, flusher);
     flusher->started = error == 0;
     if (error != 0)
         UTIL_LOG_WARNING(UTIL_LOG_AREA_CLS, "no thread to send in the background: error %d", error);

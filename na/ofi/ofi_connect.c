@@ -15,6 +15,7 @@
 #include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_fabric.h"
+#include "na/ofi/ofi_resolve.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_bytes.h"
 #include "util/util_clock.h"
@@ -48,16 +49,13 @@ int ofi_connect_private_decode(const void *bytes, size_t size, struct ofi_connec
     return 0;
 }
 
-int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info)
+/* Binds an endpoint to the queues of the route's context, and puts it into the route. It is closed where that fails. */
+static int connect_bind(struct ofi_route *route, struct fid_ep *ep)
 {
     struct ofi_context *context = route->owner;
     struct ofi_class *owner = context->owner;
-    struct fid_ep *ep;
-    int ret = fi_endpoint(owner->domain, info, &ep, route);
+    int ret = fi_ep_bind(ep, &owner->cm.eq->fid, 0);
 
-    if (ret != 0)
-        return ret;
-    ret = fi_ep_bind(ep, &owner->cm.eq->fid, 0);
     if (ret == 0)
         ret = fi_ep_bind(ep, &context->endpoint.cq->fid, FI_TRANSMIT | FI_RECV);
     if (ret == 0)
@@ -76,48 +74,88 @@ int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info)
     return 0;
 }
 
-/* An endpoint for a connection to `address`. Where it is made for its peer, from our own address, so that it leaves by the
- * device that the class has opened. */
-static int connect_make_endpoint(struct ofi_route *route, const struct ofi_address *address)
+int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info)
 {
-    struct ofi_class *owner = route->owner->owner;
-    struct ofi_address own = owner->address;
-    struct fi_info *info;
-    int ret;
+    struct fid_ep *ep;
+    int ret = fi_endpoint(route->owner->owner->domain, info, &ep, route);
 
-    if (!owner->provider->peer_in_info)
-        return ofi_connect_endpoint(route, owner->connect_info);
-    info = fi_dupinfo(owner->connect_info);
-    if (info == NULL)
-        return -FI_ENOMEM;
-    ofi_address_clear_port(&own);
-    ret = ofi_fabric_info_address(&info->src_addr, &info->src_addrlen, &own);
-    if (ret == 0)
-        ret = ofi_fabric_info_address(&info->dest_addr, &info->dest_addrlen, address);
-    if (ret == 0)
-        ret = ofi_connect_endpoint(route, info);
-    fi_freeinfo(info);
-    return ret == -FI_ETIMEDOUT ? -EHOSTUNREACH : ret; /* nobody has the address */
+    return ret == 0 ? connect_bind(route, ep) : ret;
 }
 
-/* Starts a connection; a failure at once is the peer's or the network's, so it becomes route_down. */
-static void connect_start(struct ofi_route *route, const struct ofi_address *address)
+/* What an endpoint for a connection to `address` is made from, to be freed: our own address, so that it leaves by the device that
+ * the class has opened, and the peer's. NULL: no memory. */
+static struct fi_info *connect_info_for(const struct ofi_class *owner, const struct ofi_address *address)
+{
+    struct ofi_address own = owner->address;
+    struct fi_info *info = fi_dupinfo(owner->connect_info);
+
+    if (info == NULL)
+        return NULL;
+    ofi_address_clear_port(&own);
+    if (ofi_fabric_info_address(&info->src_addr, &info->src_addrlen, &own) == 0 &&
+        ofi_fabric_info_address(&info->dest_addr, &info->dest_addrlen, address) == 0)
+        return info;
+    fi_freeinfo(info);
+    return NULL;
+}
+
+/* A failure at once is the peer's or the network's, so it becomes route_down. */
+static void connect_fail(struct ofi_route *route, int ret)
+{
+    UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s can be started: %s", route->base.text, ofi_error_text(ret));
+    ofi_route_end(route, ofi_error_connect(ret));
+}
+
+/* The route has its endpoint, unless `ret` says that there is none. */
+static void connect_go_on(struct ofi_route *route, const struct ofi_address *address, int ret)
 {
     struct ofi_connect_private private = {
         .id = route->id, .target = route->base.target_context, .source = route->owner->base.index};
     unsigned char bytes[OFI_CONNECT_PRIVATE_SIZE];
-    int ret;
 
     ofi_connect_private_encode(&private, bytes);
-    ofi_route_start_clock(route);
-    ret = connect_make_endpoint(route, address);
     if (ret == 0)
         ret = fi_connect(route->ep, address->bytes, bytes, sizeof(bytes));
-    if (ret != 0) {
-        UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s can be started: %s", route->base.text,
-                      ofi_error_text(ret));
-        ofi_route_end(route, ofi_error_connect(ret));
+    if (ret != 0)
+        connect_fail(route, ret);
+}
+
+void ofi_connect_resolved(struct ofi_route *route, const struct ofi_address *address, struct fid_ep *ep, int error)
+{
+    if (error == 0)
+        error = connect_bind(route, ep);
+    connect_go_on(route, address, error == -FI_ETIMEDOUT ? -EHOSTUNREACH : error); /* nobody has the address */
+}
+
+/* An endpoint that is made for its peer, which may take a while. */
+static void connect_start_for_peer(struct ofi_route *route, const struct ofi_address *address)
+{
+    struct ofi_class *owner = route->owner->owner;
+    struct fi_info *info = connect_info_for(owner, address);
+    struct fid_ep *ep = NULL;
+    int ret = -FI_ENOMEM;
+
+    if (info != NULL && ofi_resolve_waits(owner)) {
+        ret = ofi_resolve_start(route, info, address);
+        if (ret != 0)
+            connect_fail(route, ret);
+        return;
     }
+    if (info != NULL)
+        ret = fi_endpoint(owner->domain, info, &ep, route);
+    fi_freeinfo(info);
+    ofi_connect_resolved(route, address, ep, ret);
+}
+
+static void connect_start(struct ofi_route *route, const struct ofi_address *address)
+{
+    struct ofi_class *owner = route->owner->owner;
+
+    ofi_route_start_clock(route);
+    if (owner->provider->peer_in_info)
+        connect_start_for_peer(route, address);
+    else
+        connect_go_on(route, address, ofi_connect_endpoint(route, owner->connect_info));
 }
 
 /* A datagram route is up at once; whether anybody is there turns out when sending. It leads to context 0: the addresses

@@ -30,4 +30,8 @@ int ofi_connect_route_open(struct na_context *base, const char *address, uint8_t
  * route. Gives libfabric's error. */
 int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info);
 
+/* The endpoint of a route in state CONNECTING has been made (ofi_resolve.h), and is the route's now; or there is none, and
+ * `error` is libfabric's. */
+void ofi_connect_resolved(struct ofi_route *route, const struct ofi_address *address, struct fid_ep *ep, int error);
+
 #endif

@@ -17,6 +17,7 @@
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_listen.h"
 #include "na/ofi/ofi_recv.h"
+#include "na/ofi/ofi_resolve.h"
 #include "na/ofi/ofi_rma.h"
 #include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_send.h"
@@ -116,6 +117,7 @@ static struct ofi_context *context_alloc(struct ofi_class *owner, uint8_t index,
     util_list_init(&context->refused);
     util_list_init(&context->awaiting);
     util_list_init(&context->changing);
+    util_list_init(&context->resolving);
     util_list_init(&context->requests);
     util_list_init(&context->events);
     util_list_init(&context->recv.idle);
@@ -164,6 +166,7 @@ void ofi_context_close(struct na_context *base, uint32_t linger_ms)
         ofi_listen_refuse_all(context);
     ofi_cq_linger(context, util_clock_now_ns() + linger_ms * UTIL_CLOCK_NS_PER_MS);
     ofi_route_close_connections(context);
+    ofi_resolve_close(context);
     context_destroy(context);
 }
 

@@ -17,6 +17,7 @@
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_files.h"
 #include "na/ofi/ofi_guard.h"
+#include "na/ofi/ofi_resolve.h"
 #include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_wait.h"
 #include "util/util_alloc.h"
@@ -403,6 +404,8 @@ int ofi_listen_turn(struct ofi_context *context)
         listen_apply(route, &change);
         count++;
     }
+    if (!util_list_empty(&context->resolving))
+        count += ofi_resolve_turn(context);
     return count;
 }
 

@@ -189,7 +189,11 @@ struct ofi_context {
     struct util_list requests; /* struct ofi_request */
     struct util_list events;   /* routes, by ofi_route.event_node */
     uint32_t request_count;
-    atomic_bool handed_over; /* one of the two lists has something */
+    atomic_bool handed_over; /* one of the two lists has something, or of the next list is done */
+
+    /* Endpoints that are being made (ofi_resolve.c). */
+    struct util_list resolving; /* struct ofi_resolve */
+    uint32_t resolve_threads;
 
     /* Progress. */
     uint32_t turns;
@@ -226,8 +230,9 @@ struct ofi_route {
     uint64_t id;      /* what peers put into each message for it */
     uint64_t peer_id; /* what we put into each message */
 
-    struct fid_ep *ep; /* connected: owned; datagram: the context's */
-    fi_addr_t addr;    /* datagram: the peer */
+    struct fid_ep *ep;           /* connected: owned; datagram: the context's */
+    struct ofi_resolve *resolve; /* while its endpoint is being made elsewhere */
+    fi_addr_t addr;              /* datagram: the peer */
     struct ofi_av_entry *av_entry;
 
     uint64_t deadline_ns;        /* of connecting, or of the last frames when closing */

@@ -21,6 +21,7 @@
 
 #include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_listen.h"
+#include "na/ofi/ofi_resolve.h"
 #include "na/ofi/ofi_rma.h"
 #include "na/ofi/ofi_send.h"
 #include "util/util_alloc.h"
@@ -160,6 +161,7 @@ static void route_release(struct ofi_route *route)
 {
     struct ofi_class *owner = route->owner->owner;
 
+    ofi_resolve_give_up(route);
     if (owner->connected && owner->provider->closes_late && !route->cut && route->ep != NULL) {
         if (!route->shut)
             (void)fi_shutdown(route->ep, 0);

@@ -16,6 +16,8 @@ failed=()
 skipped=0
 # An emulated processor is slower by about that, and limits must be longer.
 export SUPPORT_SLOWNESS=${SUPPORT_SLOWNESS:-10}
+# libpsm2 and libpsm_infinipath, which come with libfabric, would leave files beside programs that abort.
+export HFI_NO_BACKTRACE=1 IPATH_NO_BACKTRACE=1
 
 is_wanted()
 {
