@@ -71,6 +71,8 @@ void program_finish(struct program_peer *peer);
 
 /* Open descriptors of this process. */
 int program_descriptors(void);
+/* The same before a class of the protocol is opened: what RDMA libraries open with their first device, and keep, is counted. */
+int program_descriptors_before(const char *protocol);
 
 /* --- a class with one context ----------------------------------------------------------------------- */
 

@@ -264,7 +264,7 @@ class engine
 {
   public:
     engine(const std::string &protocol, bool listen)
-        : descriptors_(program_descriptors()), class_(HG_Init(protocol.c_str(), listen))
+        : descriptors_(program_descriptors_before(protocol.c_str())), class_(HG_Init(protocol.c_str(), listen))
     {
         if (class_ == nullptr)
             throw error("HG_Init", HG_OTHER_ERROR);

@@ -175,7 +175,7 @@ static void server_open(struct server *server, const char *protocol)
 static void server_run(struct program_peer *parent, const char *protocol)
 {
     static struct server server;
-    int descriptors = program_descriptors();
+    int descriptors = program_descriptors_before(protocol);
     char address[PROGRAM_LINE];
     uint64_t calls = 0;
 
@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 
     program_start(&server, "counting server", server_run, protocol);
     program_hear(&server, address);
-    descriptors = program_descriptors();
+    descriptors = program_descriptors_before(protocol);
     client_open(callers, protocol, address);
     for (unsigned int i = 0; i < CALLERS; i++)
         CHECK(pthread_create(&threads[i], NULL, caller_run, &callers[i]) == 0);
