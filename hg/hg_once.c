@@ -53,12 +53,14 @@ struct once_record {
 struct hg_once_origin {
     uint64_t incarnation;
     uint8_t context;
-    struct util_list use_link; /* once->by_use */
-    uint32_t running;          /* places held by handles */
-    uint32_t epoch;            /* when it was first heard of */
-    uint64_t floor;            /* numbers below have ended at their origin */
-    uint32_t large;            /* records with more memory for an answer than stays with its place */
-    uint32_t ring_size;        /* a power of two up to HG_HEADER_BEHIND_MAX */
+    struct util_list use_link;  /* once->by_use */
+    struct util_list hold_link; /* once->holding, with bytes > 0 */
+    size_t bytes;               /* of memory for answers */
+    uint32_t running;           /* places held by handles */
+    uint32_t epoch;             /* when it was first heard of */
+    uint64_t floor;             /* numbers below have ended at their origin */
+    uint32_t large;             /* records with more memory for an answer than stays with its place */
+    uint32_t ring_size;         /* a power of two up to HG_HEADER_BEHIND_MAX */
     struct once_record *ring;
 };
 
@@ -67,6 +69,7 @@ void hg_once_init(struct hg_once *once)
     util_lock_init(&once->lock);
     util_map_init(&once->origins, 0);
     util_list_init(&once->by_use);
+    util_list_init(&once->holding);
     once->count = 0;
     once->bytes = 0;
     once->evicted = 0;
@@ -85,8 +88,13 @@ static bool once_is_large(const struct once_record *record)
 
 static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record)
 {
+    if (record->capacity == 0)
+        return;
     origin->large -= once_is_large(record);
+    origin->bytes -= record->capacity;
     once->bytes -= record->capacity;
+    if (origin->bytes == 0)
+        util_list_remove(&origin->hold_link);
     util_free(record->answer);
     record->answer = NULL;
     record->capacity = 0;
@@ -114,7 +122,7 @@ static bool once_is_of(const struct once_record *record, uint64_t sequence)
 static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint64_t need)
 {
     uint32_t size = origin->ring_size;
-    struct hg_once_origin grown = *origin;
+    struct hg_once_origin grown = {0}; /* no more than its ring */
 
     while (size < need && size < HG_HEADER_BEHIND_MAX)
         size *= 2;
@@ -128,10 +136,11 @@ static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint6
         if (origin->ring[i].state != ONCE_FREE)
             *once_place(&grown, origin->ring[i].sequence) = origin->ring[i];
         else
-            once_free_answer(once, &grown, &origin->ring[i]);
+            once_free_answer(once, origin, &origin->ring[i]);
     }
     util_free(origin->ring);
-    *origin = grown;
+    origin->ring = grown.ring;
+    origin->ring_size = size;
     return true;
 }
 
@@ -220,6 +229,7 @@ static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t 
         return NULL;
     }
     once->count++;
+    util_list_init(&origin->hold_link);
     util_list_push(&once->by_use, &origin->use_link);
     return origin;
 }
@@ -227,12 +237,15 @@ static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t 
 /* Drops answers of those heard of longest ago until there is room for so many bytes more; false when there never is. */
 static bool once_make_room(struct hg_once *once, size_t size)
 {
+    struct util_list *node;
+
     if (once->bytes + size <= once->bytes_max)
         return true;
-    util_list_each (node, &once->by_use) {
-        struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, use_link);
+    while ((node = util_list_first(&once->holding)) != NULL) {
+        struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, hold_link);
 
-        for (uint32_t i = 0; i < origin->ring_size; i++) {
+        /* As soon as it holds nothing it is off the list. */
+        for (uint32_t i = 0; i < origin->ring_size && origin->bytes > 0; i++) {
             struct once_record *record = &origin->ring[i];
             bool wanted = record->state == ONCE_ANSWERED && record->sequence >= origin->floor;
             bool drops = wanted && record->size > 0 && !record->dropped;
@@ -348,6 +361,10 @@ static void once_touch(struct hg_once *once, struct hg_once_origin *origin)
         return;
     util_list_remove(&origin->use_link);
     util_list_push(&once->by_use, &origin->use_link);
+    if (origin->bytes == 0)
+        return;
+    util_list_remove(&origin->hold_link);
+    util_list_push(&once->holding, &origin->hold_link);
 }
 
 static void once_look_up_locked(struct hg_once *once, struct hg_session *session, const struct hg_header *header,
@@ -420,6 +437,9 @@ static bool once_reserve(struct hg_once *once, struct hg_once_origin *origin, st
     if (record->answer == NULL)
         return false;
     record->capacity = (uint32_t)capacity;
+    if (origin->bytes == 0)
+        util_list_push(&once->holding, &origin->hold_link);
+    origin->bytes += capacity;
     once->bytes += capacity;
     origin->large += once_is_large(record);
     return true;

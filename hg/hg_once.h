@@ -39,8 +39,9 @@ struct hg_session;
 
 struct hg_once {
     struct util_lock lock;
-    struct util_map origins; /**< by a mixture of incarnation and context id */
-    struct util_list by_use; /**< the same, those heard of longest ago first */
+    struct util_map origins;  /**< by a mixture of incarnation and context id */
+    struct util_list by_use;  /**< the same, those heard of longest ago first */
+    struct util_list holding; /**< those of them that have memory for answers, in about that order */
     uint32_t count;
     uint32_t origins_max;     /**< HG_ONCE_ORIGINS_MAX, less in tests */
     size_t bytes_max;         /**< HG_ONCE_BYTES_MAX, less in tests */

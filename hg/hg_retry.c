@@ -102,24 +102,30 @@ struct hg_retry_peer *hg_retry_peer_get_locked(struct hg_context *context, struc
     return peer != NULL && peer->addr == addr ? peer : retry_peer_find(context, addr);
 }
 
-/* One peer without a call, or NULL. */
-static struct hg_retry_peer *retry_peer_idle(struct hg_context *context)
+/* The peers without a call, chained. */
+static struct hg_retry_peer *retry_peers_idle(struct hg_context *context)
 {
+    struct hg_retry_peer *idle = NULL;
     struct hg_retry_peer *peer;
     size_t cursor = 0;
 
-    while ((peer = util_map_next(&context->retry_peers, &cursor, NULL)) != NULL)
-        if (peer->uses == 0)
-            return peer;
-    return NULL;
+    while ((peer = util_map_next(&context->retry_peers, &cursor, NULL)) != NULL) {
+        if (peer->uses > 0)
+            continue;
+        peer->next_idle = idle;
+        idle = peer;
+    }
+    return idle;
 }
 
 void hg_retry_sweep_locked(struct hg_context *context)
 {
+    struct hg_retry_peer *idle = retry_peers_idle(context);
     struct hg_retry_peer *peer;
 
     context->retry_last = NULL;
-    while ((peer = retry_peer_idle(context)) != NULL) {
+    while ((peer = idle) != NULL) {
+        idle = peer->next_idle;
         (void)util_map_remove(&context->retry_peers, (uint64_t)(uintptr_t)peer->addr);
         /* Its numbers must not be given again: the peer remembers them. */
         if (peer->next > context->retry_sequence)

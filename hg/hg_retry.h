@@ -46,6 +46,7 @@ struct hg_retry_peer {
     uint64_t
         ended[HG_HEADER_BEHIND_MAX / 64U]; /**< a bit for each number from first on, at its place modulo the size */
     bool blocked;                          /**< a call waits for a number */
+    struct hg_retry_peer *next_idle;       /**< while idle peers are gathered */
 };
 
 /** What a handle knows of its attempts; origin. */
