@@ -21,6 +21,7 @@
 #include "hg/hg_handle.h"
 #include "hg/hg_left.h"
 #include "hg/hg_overflow.h"
+#include "hg/hg_respond.h"
 #include "hg/hg_self.h"
 #include "mercury.h"
 
@@ -214,10 +215,12 @@ void hg_cancel_received_locked(struct hg_session *session, uint64_t tag)
         cancel_withdraw(handle);
     if (moving)
         return;
-    if (handle == NULL)
+    if (handle == NULL) {
+        hg_respond_unwanted_locked(session, tag);
         hg_dispatch_cancelled_locked(session, tag);
-    else
+    } else {
         hg_session_control(session, HG_MESSAGE_RELEASE, tag); /* its input is here, all of it */
+    }
 }
 
 void hg_cancel_self_locked(struct hg_context *context, uint64_t tag, uint8_t origin_context)

@@ -235,6 +235,7 @@ static struct hg_class *class_create(const struct hg_init_info *options)
     do
         hg_class->incarnation = util_rand_u64();
     while ((uint32_t)hg_class->incarnation == 0);
+    atomic_init(&hg_class->session_number, 1);
     class_set_options(hg_class, options);
     return hg_class;
 }

@@ -54,10 +54,11 @@ struct hg_transport {
 
 struct hg_class {
     /* Identity; constant after HG_Init. */
-    struct na_class *na;      /**< of the first transport, which gives the class its address */
-    uint32_t fork_generation; /**< hg_fork_generation when it was opened */
-    uint64_t incarnation;     /**< random and not 0, new for every class: tells a restarted process apart */
-    struct hg_addr *self;     /**< a reference */
+    struct na_class *na;             /**< of the first transport, which gives the class its address */
+    uint32_t fork_generation;        /**< hg_fork_generation when it was opened */
+    uint64_t incarnation;            /**< random and not 0, new for every class: tells a restarted process apart */
+    _Atomic uint32_t session_number; /**< of the next session: hellos say it, so that late ones are known */
+    struct hg_addr *self;            /**< a reference */
     struct hg_class_names names;
     struct hg_transport transports[BULK_TRANSPORTS_MAX]; /**< by enum bulk_transport */
     uint32_t transport_count;

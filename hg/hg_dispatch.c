@@ -92,6 +92,7 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
     handle->tag = header->tag;
     handle->no_response = (header->flags & HG_MESSAGE_NO_RESPONSE) != 0;
     handle->deadline_ns = UINT64_MAX;
+    handle->missing = (struct hg_missing){0};
     if (header->remaining_us != 0)
         hg_deadline_received_locked(handle, header->remaining_us);
     return handle;
@@ -570,4 +571,20 @@ void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag)
         dispatch_note_dropped(session, tag);
     hg_session_taken(session);
     hg_receive_abandon_locked(handle);
+}
+
+bool hg_dispatch_awaits_locked(struct hg_session *session, uint64_t tag)
+{
+    struct hg_handle *handle = dispatch_find_receiving(session, tag);
+
+    if (handle == NULL)
+        return false;
+    if (handle->pull != NULL || handle->received.missing != handle->missing.to_come) {
+        handle->missing.to_come = handle->received.missing;
+        return true;
+    }
+    dispatch_note_dropped(session, tag);
+    hg_session_taken(session);
+    hg_receive_abandon_locked(handle);
+    return false;
 }

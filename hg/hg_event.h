@@ -38,6 +38,7 @@ enum hg_event {
     HG_EVENT_REFUSED,           /**< a request */
     HG_EVENT_RETRIES_EXHAUSTED, /**< a call fails after the last attempt that it may have */
     HG_EVENT_BUDGET_EXHAUSTED,  /**< a call fails because its peer's budget of repetitions is used up */
+    HG_EVENT_CALL_LOST,         /**< on its way, or its answer was */
     HG_EVENT_BAD_FRAME,         /**< of nobody's session; from here on of the class, not of a peer */
     HG_EVENT_STALL,             /**< nobody made progress for too long */
     HG_EVENT_RECORDS_EVICTED,

@@ -40,6 +40,7 @@ static void forward_sent(struct hg_handle *handle, uint64_t frame_number)
     session->context->counters.rpc_req_sent++;
     session->context->counters.rpc_oneway_sent += handle->no_response;
     handle->frame_number = frame_number;
+    handle->missing = (struct hg_missing){0};
     util_list_remove(&handle->link);
     util_list_push(leaves ? &session->leaving : &session->calls, &handle->link);
     hg_handle_move(handle, HG_HANDLE_SENT);

@@ -94,7 +94,7 @@ void hg_frame_encode_hello(const struct hg_frame_hello *hello, unsigned char *ou
     util_bytes_put16(out + 36, (uint16_t)route_size);
     util_bytes_put16(out + 38, 0);
     util_bytes_put32(out + 40, hello->records_epoch);
-    util_bytes_put32(out + 44, 0);
+    util_bytes_put32(out + 44, hello->session_number);
     memcpy(out + FRAME_HELLO_FIXED_SIZE, hello->class_address, class_size);
     memcpy(out + FRAME_HELLO_FIXED_SIZE + class_size, hello->route_address, route_size);
     memset(out + used, 0, size - used);
@@ -138,6 +138,7 @@ static size_t frame_decode_hello(const unsigned char *bytes, size_t size, struct
     hello->context = bytes[32];
     hello->target_context = bytes[33];
     hello->records_epoch = util_bytes_get32(bytes + 40);
+    hello->session_number = util_bytes_get32(bytes + 44);
     if (!frame_copy_address(hello->class_address, bytes + FRAME_HELLO_FIXED_SIZE, class_size) ||
         !frame_copy_address(hello->route_address, bytes + FRAME_HELLO_FIXED_SIZE + class_size, route_size))
         return 0;

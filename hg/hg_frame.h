@@ -34,7 +34,7 @@
  *    36  u16  length of the sender's route address, 0 where routes are connections
  *    38  u16  zero
  *    40  u32  records epoch of the sender's class: grows when it forgets what it has executed for somebody
- *    44  u32  zero
+ *    44  u32  number of the session at the sender: one that was begun later has a greater one, modulo 2^32
  *    48  the two addresses, without terminators, then zeros up to a multiple of 8
  *
  * Pure functions, any thread.
@@ -88,6 +88,7 @@ struct hg_frame_hello {
     uint32_t features;
     uint32_t window;
     uint32_t records_epoch;
+    uint32_t session_number;
     uint8_t context;
     uint8_t target_context;
     char class_address[NA_ADDRESS_MAX];

@@ -36,6 +36,8 @@ static const struct {
     [HG_MESSAGE_END] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
     [HG_MESSAGE_WINDOW] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
     [HG_MESSAGE_GOAWAY] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_ASK] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
+    [HG_MESSAGE_GONE] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
 };
 
 /* The flags as they are written: whether a request has terms is seen from its fields. */

@@ -61,6 +61,8 @@ enum hg_message_type {
     HG_MESSAGE_END = 8,     /**< the sender ends the session; status says why */
     HG_MESSAGE_WINDOW = 9,  /**< the sender's window changes: see hg_session_window_tag() */
     HG_MESSAGE_GOAWAY = 10, /**< the sender takes no new requests; what it has it will answer */
+    HG_MESSAGE_ASK = 11,    /**< is the request of this tag, or its answer, still there? */
+    HG_MESSAGE_GONE = 12,   /**< it is not: answered before, or never received */
     HG_MESSAGE_TYPES,       /**< one more than the last */
 };
 

@@ -22,6 +22,7 @@
 #include "hg/hg_error.h"
 #include "hg/hg_fork.h"
 #include "hg/hg_header.h"
+#include "hg/hg_missing.h"
 #include "hg/hg_progress.h"
 #include "hg/hg_session.h"
 #include "util/util_clock.h"
@@ -231,6 +232,9 @@ static void liveness_fired(struct util_timer *timer)
     } else {
         liveness_quiet(session, now_ns);
     }
+    /* Of connections the end is told, and what goes by them arrives, or ends them. */
+    if (!session->port->limits->connections && session->liveness.state == QS_PEER_ALIVE)
+        hg_missing_look_locked(session);
 }
 
 /* --- news ------------------------------------------------------------------------------------------------ */

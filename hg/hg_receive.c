@@ -21,6 +21,7 @@
 #include "hg/hg_fragment.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_handle.h"
+#include "hg/hg_missing.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_reply.h"
 #include "hg/hg_respond.h"
@@ -166,6 +167,12 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
     case HG_MESSAGE_GOAWAY:
         hg_session_goaway(session);
         return 0;
+    case HG_MESSAGE_ASK:
+        hg_missing_asked_locked(session, header->tag);
+        return 0;
+    case HG_MESSAGE_GONE:
+        hg_missing_told_locked(session, header->tag);
+        return 0;
     case HG_MESSAGE_END:
         hg_session_end(session, header->status == HG_CHECKSUM_ERROR ? -EILSEQ : -ECONNRESET);
         return 0;
@@ -255,6 +262,8 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
         return NULL;
     session = receive_find_sender(port, &frame->hello);
     if (session != NULL && !receive_same_session(session, &frame->hello)) {
+        if (session->remote_incarnation == frame->hello.incarnation && hg_session_hello_is_late(session, &frame->hello))
+            return NULL;
         if (receive_keeps_session(session, frame)) {
             session->announce = true;
             hg_session_repeat_hello(session);

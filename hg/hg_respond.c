@@ -132,6 +132,18 @@ void hg_respond_released_locked(struct hg_session *session, uint64_t tag)
         respond_end(handle, HG_SUCCESS);
 }
 
+void hg_respond_unwanted_locked(struct hg_session *session, uint64_t tag)
+{
+    util_list_each_safe (node, next, &session->calls) {
+        struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
+
+        if (handle->target && handle->tag == tag) {
+            respond_end(handle, HG_SUCCESS);
+            return;
+        }
+    }
+}
+
 void hg_respond_status_locked(struct hg_session *session, const struct hg_header *request, hg_return_t status)
 {
     bool refused = request->type == HG_MESSAGE_REQUEST;

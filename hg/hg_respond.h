@@ -31,6 +31,8 @@ void hg_respond_failed_locked(struct hg_handle *handle, hg_return_t ret);
 
 /** The origin has pulled the response that @p tag names, and no longer needs the buffer. */
 void hg_respond_released_locked(struct hg_session *session, uint64_t tag);
+/** The origin does not wait any more for the response to this request, and so does not pull it either. */
+void hg_respond_unwanted_locked(struct hg_session *session, uint64_t tag);
 
 /** The last reference went while an answer is owed: answers with an error. True when that took a reference. */
 bool hg_respond_instead_locked(struct hg_handle *handle);

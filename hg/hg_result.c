@@ -53,6 +53,8 @@ static void result_reason(const struct hg_handle *handle, char text[RESULT_TEXT_
         (void)snprintf(text, RESULT_TEXT_MAX, "%s", handle->no_response ? "sent, no answer is wanted" : "answered");
     else if (handle->cause == -ESTALE)
         (void)snprintf(text, RESULT_TEXT_MAX, "the target was restarted between two attempts");
+    else if (handle->cause == -ENOMSG)
+        (void)snprintf(text, RESULT_TEXT_MAX, "the target knows nothing of it: it got lost, or its answer did");
     else if (handle->cause == -ECANCELED)
         (void)snprintf(text, RESULT_TEXT_MAX, "its context was destroyed");
     else if (handle->cause != 0)

@@ -590,13 +590,12 @@ static void retry_again(struct hg_handle *handle)
         hg_retry_or_complete_locked(handle, hg_error_from(error), QS_OUTCOME_NOT_SENT);
 }
 
-/* The attempt's own time is over. The last one takes the call with it. */
-static void retry_attempt_over(struct hg_handle *handle)
+void hg_retry_or_cancel_locked(struct hg_handle *handle, hg_return_t ret)
 {
-    if (retry_pause(handle, HG_TIMEOUT, hg_forward_outcome(handle)))
+    if (retry_pause(handle, ret, hg_forward_outcome(handle)))
         return;
-    handle->owner->counters.timeouts++;
-    hg_cancel_call_locked(handle, HG_TIMEOUT);
+    handle->owner->counters.timeouts += ret == HG_TIMEOUT;
+    hg_cancel_call_locked(handle, ret);
 }
 
 void hg_retry_fired(struct util_timer *timer)
@@ -607,7 +606,7 @@ void hg_retry_fired(struct util_timer *timer)
     if (handle->retry.pausing)
         retry_again(handle);
     else
-        retry_attempt_over(handle);
+        hg_retry_or_cancel_locked(handle, HG_TIMEOUT); /* the attempt's own time is over */
 }
 
 void hg_retry_end_pauses_locked(struct hg_context *context, hg_return_t ret)

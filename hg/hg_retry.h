@@ -82,6 +82,9 @@ void hg_retry_end_locked(struct hg_handle *handle);
 /** An attempt has ended with @p ret, in state WAITING, SENT or PULLING: begins the next one, or ends the call. */
 void hg_retry_or_complete_locked(struct hg_handle *handle, hg_return_t ret, enum qs_outcome outcome);
 
+/** An attempt is given up with @p ret though its session goes on: begins the next one, or takes the call back and ends it. */
+void hg_retry_or_cancel_locked(struct hg_handle *handle, hg_return_t ret);
+
 /** What is known of the call when that is known of its last attempt. */
 static inline enum qs_outcome hg_retry_outcome(const struct hg_retry *retry, enum qs_outcome outcome)
 {

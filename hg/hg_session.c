@@ -74,6 +74,8 @@ static int session_slot_get(struct hg_session *session)
             context->session_slots[index] = session;
             session->local_index = index;
             session->local_key = (uint32_t)util_rand_u64() | 1U;
+            session->local_number =
+                atomic_fetch_add_explicit(&context->hg_class->session_number, 1, memory_order_relaxed);
             return 0;
         }
     }
@@ -473,13 +475,13 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
     bool another =
         !first && (session->remote_index != hello->session_index || session->remote_key != hello->session_key);
 
-    if (another && session->remote_former_key == hello->session_key)
-        return 0; /* it has been overtaken by a later one */
-    session->remote_former_key = another ? session->remote_key : session->remote_former_key;
+    if (another && hg_session_hello_is_late(session, hello))
+        return 0;
     session->remote_incarnation = hello->incarnation;
     session->remote_features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
+    session->remote_number = hello->session_number;
     session->remote_epoch = hello->records_epoch;
     session->remote_known = true;
     if (another)
@@ -506,6 +508,7 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     hello->session_index =
         session->local_index + (session->remote_known && UTIL_MUTANT(HELLO_REPEATED_WRONGLY) ? 1 : 0);
     hello->session_key = session->local_key;
+    hello->session_number = session->local_number;
     hello->features = (hg_class->message_flags & HG_MESSAGE_CHECKED) != 0 ? HG_FRAME_FEATURE_CHECKED : 0;
     hello->window = session->local_window;
     hello->records_epoch = atomic_load_explicit(&hg_class->once.durable, memory_order_relaxed);
@@ -585,6 +588,7 @@ void hg_session_pong(struct hg_session *session, uint64_t tag)
 {
     session_control(
         session, &(struct hg_session_control){.type = HG_MESSAGE_PONG, .status = session->local_received, .tag = tag});
+    hg_session_repeat_window(session);
 }
 
 void hg_session_goaway(struct hg_session *session)

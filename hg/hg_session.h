@@ -93,9 +93,10 @@ struct hg_session {
     /* Receive ids. */
     uint32_t local_index; /**< ours, what the peer writes into its frames */
     uint32_t local_key;
+    uint32_t local_number; /**< counts those of the class */
     uint32_t remote_index; /**< the peer's, valid if remote_known */
     uint32_t remote_key;
-    uint32_t remote_former_key;  /**< of the peer's session before that one, or 0 */
+    uint32_t remote_number;      /**< counts the peer's sessions */
     uint64_t remote_incarnation; /**< 0 until the hello */
     uint32_t remote_epoch;       /**< of the peer's records (hg_once.h), in its hello */
     uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */
@@ -169,6 +170,12 @@ void hg_session_unref(struct hg_session *session);
 /** The open session that has this receive id, or NULL. */
 struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, uint32_t key);
 
+/** Whether a hello of the peer that is known speaks for an earlier session of it than the one that is known: it has been overtaken. */
+static inline bool hg_session_hello_is_late(const struct hg_session *session, const struct hg_frame_hello *hello)
+{
+    return (int32_t)(hello->session_number - session->remote_number) < 0;
+}
+
 /** Learns from a hello. -ESTALE: the peer is another incarnation than before. */
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello);
 /** The peer goes on with another session, as it may over datagrams. There it counts from 0, and so do we. */
@@ -200,6 +207,8 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
 
 /** Tells the peer what window it has, if that has changed. */
 void hg_session_tell_window(struct hg_session *session);
+/** Says it again, where what was said before may have been lost. */
+void hg_session_repeat_window(struct hg_session *session);
 /** Learns of a change of the peer's window from the tag of the message. */
 void hg_session_learn_window(struct hg_session *session, uint64_t tag);
 /** The peer takes no new requests: calls from now on look for its successor, where there may be one. */

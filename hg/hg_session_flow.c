@@ -73,6 +73,13 @@ void hg_session_tell_window(struct hg_session *session)
     hg_session_control(session, HG_MESSAGE_WINDOW, hg_session_window_tag(session->local_turn, window));
 }
 
+void hg_session_repeat_window(struct hg_session *session)
+{
+    if (!session->port->limits->connections && session->local_turn != 0)
+        hg_session_control(session, HG_MESSAGE_WINDOW,
+                           hg_session_window_tag(session->local_turn, session->local_window));
+}
+
 void hg_session_learn_window(struct hg_session *session, uint64_t tag)
 {
     uint32_t turn = (uint32_t)(tag >> 32);

@@ -41,6 +41,7 @@
     entry(ATTEMPTS_FORGOTTEN, "what earlier attempts may have done is not counted") \
     entry(REFUSED_RUNS, "a request that is refused for lack of room runs all the same") \
     entry(FAILED_REUSED, "an operation that failed with its connection is used again at once") \
+    entry(LOST_WAITED_FOR, "a call that its target knows nothing of is waited for") \
     entry(ADMISSION_LEAKED, "a cancelled request counts for ever as one that is here")
 /* clang-format on */
 
