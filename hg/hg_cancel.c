@@ -213,10 +213,11 @@ void hg_cancel_received_locked(struct hg_session *session, uint64_t tag)
 
     if (handle != NULL)
         cancel_withdraw(handle);
+    else
+        hg_respond_unwanted_locked(session, tag);
     if (moving)
         return;
     if (handle == NULL) {
-        hg_respond_unwanted_locked(session, tag);
         hg_dispatch_cancelled_locked(session, tag);
     } else {
         hg_session_control(session, HG_MESSAGE_RELEASE, tag); /* its input is here, all of it */

@@ -5,7 +5,7 @@
  * The origin's way out: HG_Forward, and how a call ends here. The input is encoded before the
  * lock is taken and before anything is changed, so a call that is refused leaves no trace. Every call that was
  * taken ends in hg_handle_complete_locked, once, whoever ends it: a response, a time-out, a cancel, the end of
- * its session.
+ * its session, the target's word that it does not have it.
  */
 
 #include "hg/hg_forward.h"

@@ -131,8 +131,8 @@ struct hg_handle {
     uint64_t arrived_ns;                   /**< target: 0 where nobody asked the clock */
     struct hg_once_place once;             /**< target */
     struct hg_retry retry;                 /**< origin */
-    struct hg_missing missing;
-    bool parent_set;         /**< origin: parent is the user's word */
+    struct hg_missing missing;             /**< whether the peer may have lost it */
+    bool parent_set;                       /**< origin: parent is the user's word */
     struct hg_nested parent; /**< origin: the request that this call serves; target: what it is to those who
                                               serve it, constant while it runs */
 

@@ -86,6 +86,8 @@ enum hg_message_type {
 /** Sequence numbers that may be under way at once: what the field for them can tell. */
 #define HG_HEADER_BEHIND_MAX 256U
 
+_Static_assert(HG_HEADER_BEHIND_MAX == UINT8_MAX + 1U, "the field for it is a byte");
+
 struct hg_header {
     uint8_t type;
     uint16_t flags;

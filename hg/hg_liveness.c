@@ -208,17 +208,12 @@ static bool liveness_is_blocked(const struct hg_session *session)
            !hg_session_window_open(session) && session->liveness.looked_taken == session->requests_taken;
 }
 
-static void liveness_fired(struct util_timer *timer)
+/* Something waits for the peer. The session may end. */
+static void liveness_look(struct hg_session *session, uint64_t now_ns)
 {
-    struct hg_liveness *liveness = util_container_of(timer, struct hg_liveness, timer);
-    struct hg_session *session = util_container_of(liveness, struct hg_session, liveness);
-    uint64_t now_ns = util_clock_now_ns();
+    struct hg_liveness *liveness = &session->liveness;
     bool blocked;
 
-    session->context->lazy_timers--;
-    if (!liveness_waits(session))
-        return;
-    hg_progress_check_late_locked(session->context, timer->deadline_ns, now_ns);
     liveness_arm(session, now_ns); /* first, or whatever is sent would start it anew */
     if (liveness->heard) {
         liveness->heard = false;
@@ -233,8 +228,23 @@ static void liveness_fired(struct util_timer *timer)
         liveness_quiet(session, now_ns);
     }
     /* Of connections the end is told, and what goes by them arrives, or ends them. */
-    if (!session->port->limits->connections && session->liveness.state == QS_PEER_ALIVE)
+    if (!session->port->limits->connections && session->state == HG_SESSION_OPEN && liveness->state == QS_PEER_ALIVE)
         hg_missing_look_locked(session);
+}
+
+static void liveness_fired(struct util_timer *timer)
+{
+    struct hg_liveness *liveness = util_container_of(timer, struct hg_liveness, timer);
+    struct hg_session *session = util_container_of(liveness, struct hg_session, liveness);
+    uint64_t now_ns = util_clock_now_ns();
+
+    session->context->lazy_timers--;
+    if (!liveness_waits(session))
+        return;
+    hg_progress_check_late_locked(session->context, timer->deadline_ns, now_ns);
+    hg_session_ref(session);
+    liveness_look(session, now_ns);
+    hg_session_unref(session);
 }
 
 /* --- news ------------------------------------------------------------------------------------------------ */

@@ -10,7 +10,8 @@
  *
  * A suspect peer may be stopped, busy or behind a broken network, and may answer yet: nothing ends because of it, but what
  * the class's silence limit says. A dead one is told by the transport (na_upcalls.route_down), or by its successor's hello;
- * a ping is what makes a transport find out that has no notice of deaths.
+ * a ping is what makes a transport find out that has no notice of deaths. Of calls that a living peer may have lost, hg_missing.h
+ * asks at the same looks.
  *
  * A message on its way (hg_session_heard, hg_session_watched in hg_session.h) costs the setting of a flag here, and a call the look at another: the timer is armed once for many
  * calls, and the clock is asked only when it fires. All functions need the context's lock.

@@ -3,10 +3,10 @@
 
 /**
  * @file hg_missing.h
- * Calls that got lost. Where there is no connection whose end would tell, a request or its answer can get lost while both
- * processes live, with a connection that the provider had below. So an origin asks, of calls that have waited for long, whether the
- * target has them still; one that it has not, nor had a while before, will not be answered, and ends with HG_HOSTUNREACH, or is tried
- * again. Needs the context's lock.
+ * Calls that got lost. Where there is no connection whose end would tell, a request or its answer can get lost while
+ * both processes live, with a connection that the provider had below. So an origin asks, of calls that have waited for
+ * long, whether the target has them still; one that it has not, nor had a while before, will not be answered, and ends
+ * with HG_HOSTUNREACH, or is tried again. Needs the context's lock.
  */
 
 #ifndef HG_HG_MISSING_H

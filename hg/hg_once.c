@@ -144,8 +144,8 @@ static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint6
     return true;
 }
 
-/* Numbers below @floor have ended at their origin: nobody will ask for their answers. Small ones are left where they are, for
- * the memory of their places. */
+/* Numbers below @floor have ended at their origin: nobody will ask for their answers. Small ones are left where they
+ * are, for the memory of their places. */
 static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin, uint64_t floor)
 {
     uint64_t sequence = origin->floor;

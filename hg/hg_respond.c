@@ -134,6 +134,9 @@ void hg_respond_released_locked(struct hg_session *session, uint64_t tag)
 
 void hg_respond_unwanted_locked(struct hg_session *session, uint64_t tag)
 {
+    /* By a connection it hears of the response all the same, and releases it. */
+    if (session->port->limits->connections)
+        return;
     util_list_each_safe (node, next, &session->calls) {
         struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
 

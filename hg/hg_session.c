@@ -33,6 +33,8 @@
 #include "util/util_mutant.h"
 #include "util/util_rand.h"
 
+/* How late a frame of an earlier session may come. */
+#define SESSION_LATE_NS        (10U * UTIL_CLOCK_NS_PER_S)
 #define SESSION_SLOTS_FIRST    16U
 #define SESSION_SLOTS_MAX      (1U << 20)
 #define SESSION_CONTROLS_FIRST 16U
@@ -464,6 +466,12 @@ static void session_begin_anew(struct hg_session *session, const struct hg_frame
     hg_cancel_session_locked(session);
 }
 
+bool hg_session_hello_is_late(const struct hg_session *session, const struct hg_frame_hello *hello)
+{
+    return (int32_t)(hello->session_number - session->remote_number) < 0 &&
+           util_clock_now_ns() - session->remote_since_ns < SESSION_LATE_NS;
+}
+
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
 {
     if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
@@ -481,6 +489,8 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
     session->remote_features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
+    if (first || another)
+        session->remote_since_ns = util_clock_now_ns();
     session->remote_number = hello->session_number;
     session->remote_epoch = hello->records_epoch;
     session->remote_known = true;

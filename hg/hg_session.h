@@ -97,6 +97,7 @@ struct hg_session {
     uint32_t remote_index; /**< the peer's, valid if remote_known */
     uint32_t remote_key;
     uint32_t remote_number;      /**< counts the peer's sessions */
+    uint64_t remote_since_ns;    /**< when that one was learned of */
     uint64_t remote_incarnation; /**< 0 until the hello */
     uint32_t remote_epoch;       /**< of the peer's records (hg_once.h), in its hello */
     uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */
@@ -170,11 +171,9 @@ void hg_session_unref(struct hg_session *session);
 /** The open session that has this receive id, or NULL. */
 struct hg_session *hg_session_find(struct hg_context *context, uint32_t index, uint32_t key);
 
-/** Whether a hello of the peer that is known speaks for an earlier session of it than the one that is known: it has been overtaken. */
-static inline bool hg_session_hello_is_late(const struct hg_session *session, const struct hg_frame_hello *hello)
-{
-    return (int32_t)(hello->session_number - session->remote_number) < 0;
-}
+/** Whether a hello speaks for an earlier session of the peer than the one that is known, and has been overtaken by the
+ *  hello of that one. Not for ever: a peer may have several sessions that are one here. */
+bool hg_session_hello_is_late(const struct hg_session *session, const struct hg_frame_hello *hello);
 
 /** Learns from a hello. -ESTALE: the peer is another incarnation than before. */
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * See util_thread.h.
+ * Starting threads of the library.
  */
 #include "util/util_thread.h"
 

@@ -141,6 +141,7 @@ static void connect_start_for_peer(struct ofi_route *route, const struct ofi_add
             connect_fail(route, ret);
         return;
     }
+    ofi_route_start_clock(route);
     if (info != NULL)
         ret = fi_endpoint(owner->domain, info, &ep, route);
     fi_freeinfo(info);
@@ -151,11 +152,12 @@ static void connect_start(struct ofi_route *route, const struct ofi_address *add
 {
     struct ofi_class *owner = route->owner->owner;
 
-    ofi_route_start_clock(route);
-    if (owner->provider->peer_in_info)
+    if (owner->provider->peer_in_info) {
         connect_start_for_peer(route, address);
-    else
+    } else {
+        ofi_route_start_clock(route);
         connect_go_on(route, address, ofi_connect_endpoint(route, owner->connect_info));
+    }
 }
 
 /* A datagram route is up at once; whether anybody is there turns out when sending. It leads to context 0: the addresses

@@ -189,7 +189,7 @@ struct ofi_context {
     struct util_list requests; /* struct ofi_request */
     struct util_list events;   /* routes, by ofi_route.event_node */
     uint32_t request_count;
-    atomic_bool handed_over; /* one of the two lists has something, or of the next list is done */
+    atomic_bool handed_over; /* one of the two lists has something, or one of `resolving` is done */
 
     /* Endpoints that are being made (ofi_resolve.c). */
     struct util_list resolving; /* struct ofi_resolve */

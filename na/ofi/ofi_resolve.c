@@ -10,16 +10,23 @@
 #include <pthread.h>
 
 #include "na/ofi/ofi_connect.h"
+#include "na/ofi/ofi_route.h"
 #include "na/ofi/ofi_wait.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
 #include "util/util_thread.h"
 
-/* Threads of a context at once; more peers wait for one. */
-#define RESOLVE_THREADS_MAX 16U
-/* The question and the answer are a packet each that may be lost. The kernel asks three times, a second apart, and begins anew only when
- * it is asked to after that, which is with the third try. */
+/* Threads of a context at once. Further peers wait for one, behind those that wait already; whoever was not found goes
+ * to the end again, so that hosts which are not there hold up no others for long. */
+#define RESOLVE_THREADS_MAX 64U
+/* The question and the answer are a packet each that may be lost. The kernel asks three times, a second apart, and
+ * begins anew only when it is asked to after that, which is with the third try. */
 #define RESOLVE_TRIES 3U
+
+enum resolve_state {
+    RESOLVE_WAITING, /* for a thread */
+    RESOLVE_STARTED, /* it has one, which is at it or, with `done`, through */
+};
 
 struct ofi_resolve {
     struct util_list node; /* on ofi_context.resolving */
@@ -28,10 +35,11 @@ struct ofi_resolve {
     struct fi_info *info;    /* owned */
     struct ofi_address address;
     void *user; /* of the endpoint: the route as it was in the beginning, not followed here */
+    enum resolve_state state;
+    unsigned int tries;
+    bool joinable; /* there is a thread to be joined; else it was done without */
     pthread_t thread;
-    bool started;
-    atomic_bool given_up;
-    atomic_bool done;
+    atomic_bool done;  /* written by the thread, last */
     struct fid_ep *ep; /* the outcome, valid with done */
     int error;
 };
@@ -46,12 +54,8 @@ static void *resolve_main(void *arg)
 {
     struct ofi_resolve *job = arg;
     struct ofi_context *context = job->context;
-    unsigned int tries = 0;
 
-    do
-        job->error = fi_endpoint(context->owner->domain, job->info, &job->ep, job->user);
-    while (job->error == -FI_ETIMEDOUT && ++tries < RESOLVE_TRIES &&
-           !atomic_load_explicit(&job->given_up, memory_order_relaxed));
+    job->error = fi_endpoint(context->owner->domain, job->info, &job->ep, job->user);
     /* Release, both: whoever sees them sees the outcome. */
     atomic_store_explicit(&job->done, true, memory_order_release);
     atomic_store_explicit(&context->handed_over, true, memory_order_release);
@@ -59,37 +63,52 @@ static void *resolve_main(void *arg)
     return NULL;
 }
 
-static void resolve_start_thread(struct ofi_resolve *job)
+/* Begins a try. False: there is no thread, and others that end will make room for one. */
+static bool resolve_begin(struct ofi_resolve *job)
 {
-    if (util_thread_start(&job->thread, resolve_main, job) == 0) {
-        job->started = true;
-        job->context->resolve_threads++;
-        return;
+    struct ofi_context *context = job->context;
+    int error = util_thread_start(&job->thread, resolve_main, job);
+
+    if (error != 0 && context->resolve_threads > 0)
+        return false;
+    job->tries++;
+    job->state = RESOLVE_STARTED;
+    job->joinable = error == 0;
+    context->resolve_threads += job->joinable;
+    ofi_route_start_clock(job->route);
+    if (error != 0) {
+        util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI,
+                         "no thread to look for the hardware address of %s: error %d; all others wait for it",
+                         job->route->base.text, -error);
+        (void)resolve_main(job);
     }
-    /* Others have to wait, then. */
-    util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_OFI, "no thread to look for a peer's hardware address");
-    (void)resolve_main(job);
+    return true;
 }
 
 /* Starts threads for jobs that have none. */
-static void resolve_start_waiting(struct ofi_context *context)
+static void resolve_begin_waiting(struct ofi_context *context)
 {
     util_list_each (node, &context->resolving) {
         struct ofi_resolve *job = util_container_of(node, struct ofi_resolve, node);
 
         if (context->resolve_threads >= RESOLVE_THREADS_MAX)
             return;
-        if (!job->started && !atomic_load_explicit(&job->done, memory_order_relaxed))
-            resolve_start_thread(job);
+        if (job->state == RESOLVE_WAITING && !resolve_begin(job))
+            return;
     }
+}
+
+static void resolve_join(struct ofi_resolve *job)
+{
+    if (!job->joinable)
+        return;
+    (void)pthread_join(job->thread, NULL);
+    job->joinable = false;
+    job->context->resolve_threads--;
 }
 
 static void resolve_free(struct ofi_resolve *job)
 {
-    if (job->started) {
-        (void)pthread_join(job->thread, NULL);
-        job->context->resolve_threads--;
-    }
     util_list_remove(&job->node);
     fi_freeinfo(job->info);
     util_free(job);
@@ -109,11 +128,10 @@ int ofi_resolve_start(struct ofi_route *route, struct fi_info *info, const struc
     job->info = info;
     job->address = *address;
     job->user = route;
-    atomic_init(&job->given_up, false);
     atomic_init(&job->done, false);
     route->resolve = job;
     util_list_push(&context->resolving, &job->node);
-    resolve_start_waiting(context);
+    resolve_begin_waiting(context);
     return 0;
 }
 
@@ -125,10 +143,23 @@ void ofi_resolve_give_up(struct ofi_route *route)
         return;
     route->resolve = NULL;
     job->route = NULL;
-    atomic_store_explicit(&job->given_up, true, memory_order_relaxed); /* only spares a try */
+    if (job->state == RESOLVE_WAITING)
+        resolve_free(job); /* else it stays until its thread is through */
 }
 
-/* The thread is through, or there was none. */
+/* Whether it is to be tried again: then it waits for another thread. */
+static bool resolve_again(struct ofi_resolve *job)
+{
+    if (job->error != -FI_ETIMEDOUT || job->route == NULL || job->tries >= RESOLVE_TRIES)
+        return false;
+    job->state = RESOLVE_WAITING;
+    atomic_store_explicit(&job->done, false, memory_order_relaxed); /* no thread has it */
+    util_list_remove(&job->node);
+    util_list_push(&job->context->resolving, &job->node);
+    return true;
+}
+
+/* The try is over. */
 static void resolve_hand_over(struct ofi_resolve *job)
 {
     struct ofi_route *route = job->route;
@@ -136,6 +167,9 @@ static void resolve_hand_over(struct ofi_resolve *job)
     struct fid_ep *ep = job->ep;
     int error = job->error;
 
+    resolve_join(job);
+    if (resolve_again(job))
+        return;
     resolve_free(job);
     if (route != NULL) {
         route->resolve = NULL;
@@ -149,15 +183,16 @@ int ofi_resolve_turn(struct ofi_context *context)
 {
     int count = 0;
 
+    /* Those that go to the end again wait, and are passed over. */
     util_list_each_safe (node, next, &context->resolving) {
         struct ofi_resolve *job = util_container_of(node, struct ofi_resolve, node);
 
-        if (!atomic_load_explicit(&job->done, memory_order_acquire))
+        if (job->state != RESOLVE_STARTED || !atomic_load_explicit(&job->done, memory_order_acquire))
             continue;
         resolve_hand_over(job);
         count++;
     }
-    resolve_start_waiting(context);
+    resolve_begin_waiting(context);
     return count;
 }
 
@@ -167,12 +202,11 @@ void ofi_resolve_close(struct ofi_context *context)
 
     while ((node = util_list_first(&context->resolving)) != NULL) {
         struct ofi_resolve *job = util_container_of(node, struct ofi_resolve, node);
-        struct fid_ep *ep;
+        struct fid_ep *ep = NULL;
 
-        if (job->started)
-            (void)pthread_join(job->thread, NULL);
-        job->started = false;
-        ep = atomic_load_explicit(&job->done, memory_order_acquire) && job->error == 0 ? job->ep : NULL;
+        resolve_join(job);
+        if (atomic_load_explicit(&job->done, memory_order_acquire) && job->error == 0)
+            ep = job->ep;
         resolve_free(job);
         if (ep != NULL)
             (void)fi_close(&ep->fid);

@@ -16,8 +16,9 @@
 /* Whether fi_endpoint may wait in this class, and may be called by another thread. */
 bool ofi_resolve_waits(const struct ofi_class *owner);
 
-/* Begins to make an endpoint from `info`, which is taken in any case, for a route in state CONNECTING that is to lead to
- * `address`. ofi_connect_resolved follows in a later turn, unless the route is given up before. -ENOMEM. */
+/* Begins to make an endpoint from `info`, which is taken in any case, for a route in state CONNECTING that is to lead
+ * to `address`. Its clock starts when its turn comes. ofi_connect_resolved follows in a later turn, unless the route is
+ * given up before. -ENOMEM. */
 int ofi_resolve_start(struct ofi_route *route, struct fi_info *info, const struct ofi_address *address);
 
 /* The route does not wait any more; what comes of it is closed. */
@@ -26,8 +27,8 @@ void ofi_resolve_give_up(struct ofi_route *route);
 /* Hands over what is ready; gives the number of endpoints and errors. */
 int ofi_resolve_turn(struct ofi_context *context);
 
-/* Waits for the threads, at most for the time that one fi_endpoint takes, and closes what they have made. No route of the context waits
- * any more. */
+/* Waits for the threads, at most for the time that one fi_endpoint takes, and closes what they have made. No route of the
+ * context waits any more. */
 void ofi_resolve_close(struct ofi_context *context);
 
 #endif

@@ -39,10 +39,10 @@ enum {
 #define CLOSE_WAIT_NS (UTIL_CLOCK_NS_PER_S)
 /* How long a peer that we were in contact with may be refused to us. */
 #define REFUSED_NS (2 * UTIL_CLOCK_NS_PER_S)
-/* How long the operations of a lost route may take to come back (measured: less than a turn, or never). The kernel of a process that
- * was killed still sends what it had taken, again where the network has lost it, and so an answer may come late, into memory that
- * has been handed back; with REFUSED_NS it stays below 3 s until a transfer with a dead peer ends. */
-#define AWAIT_NS (800 * UTIL_CLOCK_NS_PER_MS)
+/* How long the operations of a lost route may take to come back (measured: less than a turn, or never). The kernel of a
+ * process that was killed still sends what it had taken, again where the network has lost it, and so an answer may come
+ * late, into memory that has been handed back. */
+#define AWAIT_NS (600 * UTIL_CLOCK_NS_PER_MS)
 
 static const unsigned int moves[] = {
     [OFI_ROUTE_STATE_CONNECTING] =

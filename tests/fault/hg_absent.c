@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * Hosts that do not answer when they are asked for their hardware address, as RDMA devices ask before they connect: that of
- * one which is not there is nobody else's trouble, and that of one whose answer is lost is asked for again.
+ * Hosts that do not answer when they are asked for their hardware address, as RDMA devices ask before they connect: that
+ * of one which is not there is nobody else's trouble, and that of one whose answer is lost is asked for again.
  *
  *   hg_absent --role target URI PROVIDER
  *   hg_absent --role origin OWN ADDRESS ABSENT
  *
- * The target serves at URI until its input ends. The origin opens its class on OWN, calls the target at ADDRESS, and at ABSENT,
- * where nobody is. $LOSE and $FOUND are commands by which its packets get lost and arrive again.
+ * The target serves at URI until its input ends. The origin opens its class on OWN, calls the target at ADDRESS, and at
+ * ABSENT, where nobody is. $LOSE and $FOUND are commands by which its packets get lost and arrive again.
  */
 #include <stdio.h>
 #include <stdlib.h>

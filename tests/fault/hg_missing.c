@@ -15,6 +15,7 @@
 #include "hg/hg_missing.h"
 #include "hg/hg_session.h"
 #include "tests/support/wire_pair.h"
+#include "util/util_clock.h"
 
 enum {
     ASKED_MS = 6000, /* by then a lost call has ended */
@@ -183,6 +184,42 @@ static void slow_handlers_are_waited_for(void)
     wire_pair_close(&pair);
 }
 
+/* It is asked for seldom by then, but still. */
+static void answer_lost_after_long_ends_its_call(void)
+{
+    struct hg_pair_call call;
+
+    open_pair();
+    start(&call, HG_PAIR_HOLD, SMALL);
+    for (unsigned int i = 0; i < 3; i++) {
+        wire_pair_pass(&pair, LONG_MS);
+        SUPPORT_CHECK(atomic_load(&call.calls) == 0 && lost_calls() == 0);
+    }
+    lose(HG_MESSAGE_RESPONSE, 0, 1);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    wire_pair_pass(&pair, LONG_MS);
+    SUPPORT_CHECK(loss.count == 0 && atomic_load(&call.calls) == 1);
+    HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
+    wire_pair_close(&pair);
+}
+
+/* One that was asked for long ago and denied once by mistake is not doubted for ever, nor is what others say believed. */
+static void words_without_a_question_mean_nothing(void)
+{
+    struct hg_pair_call call;
+
+    open_pair();
+    start(&call, HG_PAIR_HOLD, SMALL);
+    wire_pair_pass(&pair, 500);
+    for (unsigned int i = 0; i < 5; i++) {
+        hg_missing_told_locked(call.handle->session, call.handle->tag);
+        wire_pair_pass(&pair, 100);
+    }
+    SUPPORT_CHECK(atomic_load(&call.calls) == 0 && hg_pair_answer(&pair));
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    wire_pair_close(&pair);
+}
+
 /* Doubt that was wrong is forgotten: the request came late, and is waited for as long as it takes. */
 static void late_requests_are_waited_for(void)
 {
@@ -190,12 +227,34 @@ static void late_requests_are_waited_for(void)
 
     open_pair();
     start(&call, HG_PAIR_HOLD, SMALL);
-    wire_pair_pass(&pair, 100);
+    wire_pair_pass(&pair, 3000);
     SUPPORT_CHECK(atomic_load(&pair.held_count) == 1);
+    hg_missing_told_locked(call.handle->session, call.handle->tag);
     hg_missing_told_locked(call.handle->session, call.handle->tag);
     wire_pair_pass(&pair, LONG_MS);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0 && lost_calls() == 0 && hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
+    wire_pair_close(&pair);
+}
+
+/* A target whose origin falls silent gives up its session at a look, and with it the request that held it last. */
+static void silent_origin_is_given_up_with_its_request(void)
+{
+    struct hg_pair_call call;
+
+    open_pair();
+    HG_PAIR_OK(qs_class_set_silence_limit(pair.target.hg_class, 2000000));
+    lose(HG_MESSAGE_REQUEST, 1, 1);
+    start(&call, HG_PAIR_ECHO, 20000);
+    wire_pair_pass(&pair, 100);
+    SUPPORT_CHECK(pair.target.contexts[0]->admit.requests == 1);
+    fake_wire.drop = 100;
+    wire_pair_pass(&pair, 20000);
+    SUPPORT_CHECK(util_list_empty(&pair.target.contexts[0]->sessions));
+    SUPPORT_CHECK(pair.target.contexts[0]->admit.requests == 0);
+    fake_wire.drop = 0;
+    wire_pair_pass(&pair, 6U * ASKED_MS);
+    HG_PAIR_FINISH(&call, HG_HOSTUNREACH);
     wire_pair_close(&pair);
 }
 
@@ -272,6 +331,10 @@ static void late_hello_is_passed_over(void)
         }
         SUPPORT_CHECK(hg_session_learn(session, &hello) == 0 && session->remote_key == hello.session_key);
     }
+    wire_pair_now_ns += 20 * UTIL_CLOCK_NS_PER_S;
+    hello.session_key += 2;
+    hello.session_number -= 100; /* nothing comes as late as that: it means what it says */
+    SUPPORT_CHECK(hg_session_learn(session, &hello) == 0 && session->remote_key == hello.session_key);
     wire_pair_close(&pair);
 }
 
@@ -282,7 +345,10 @@ static const struct support_case missing_cases[] = {
     SUPPORT_CASE(lost_large_answer_ends_its_call),
     SUPPORT_CASE(lost_questions_are_asked_again),
     {"slow_handlers_are_waited_for", slow_handlers_are_waited_for, 30},
+    SUPPORT_CASE(answer_lost_after_long_ends_its_call),
+    SUPPORT_CASE(words_without_a_question_mean_nothing),
     SUPPORT_CASE(late_requests_are_waited_for),
+    SUPPORT_CASE(silent_origin_is_given_up_with_its_request),
     SUPPORT_CASE(lost_answer_is_given_again),
     SUPPORT_CASE(lost_window_is_told_again),
     SUPPORT_CASE(late_hello_is_passed_over),

@@ -139,7 +139,9 @@ static void slow_handlers_make_nobody_suspect(void)
     wire_pair_pass(&pair, 100 * unit);
     SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE && change_count == 2);
     SUPPORT_CHECK(pings_of(pair.origin.hg_class) > 60 && pings_of(pair.origin.hg_class) <= 101);
-    SUPPORT_CHECK(fake_wire.frames - frames == 2 * pings_of(pair.origin.hg_class));
+    /* Over datagrams the call is asked for after 8, 16, ..., 128 looks, of which there are two in a unit. */
+    frames = fake_wire.frames - frames - 2 * (unsigned int)pings_of(pair.origin.hg_class);
+    SUPPORT_CHECK(frames <= (fake_wire.no_connections ? 5U : 0U));
     SUPPORT_CHECK(pings_of(pair.target.hg_class) == 0);
     SUPPORT_CHECK(hg_pair_answer(&pair));
     HG_PAIR_FINISH(&call, HG_SUCCESS);
