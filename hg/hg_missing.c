@@ -113,7 +113,7 @@ static bool missing_may_be_in(const struct util_list *list, uint64_t tag)
     util_list_each (node, list) {
         const struct hg_handle *handle = util_container_of(node, struct hg_handle, link);
 
-        if ((handle->target && handle->tag == tag) || ++count == MISSING_SEARCHED_MAX)
+        if ((handle->target && handle->tag == tag) || count++ == MISSING_SEARCHED_MAX)
             return true;
     }
     return false;

@@ -93,8 +93,10 @@ static void resolve_begin_waiting(struct ofi_context *context)
 
         if (context->resolve_threads >= RESOLVE_THREADS_MAX)
             return;
-        if (job->state == RESOLVE_WAITING && !resolve_begin(job))
-            return;
+        if (job->state != RESOLVE_WAITING)
+            continue;
+        if (!resolve_begin(job) || !job->joinable)
+            return; /* the others in a later turn, when what there is has been taken */
     }
 }
 
@@ -153,6 +155,7 @@ static bool resolve_again(struct ofi_resolve *job)
     if (job->error != -FI_ETIMEDOUT || job->route == NULL || job->tries >= RESOLVE_TRIES)
         return false;
     job->state = RESOLVE_WAITING;
+    util_list_remove(&job->route->state_node); /* its clock stands until then */
     atomic_store_explicit(&job->done, false, memory_order_relaxed); /* no thread has it */
     util_list_remove(&job->node);
     util_list_push(&job->context->resolving, &job->node);
