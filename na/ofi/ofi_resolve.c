@@ -155,7 +155,7 @@ static bool resolve_again(struct ofi_resolve *job)
     if (job->error != -FI_ETIMEDOUT || job->route == NULL || job->tries >= RESOLVE_TRIES)
         return false;
     job->state = RESOLVE_WAITING;
-    util_list_remove(&job->route->state_node); /* its clock stands until then */
+    util_list_remove(&job->route->state_node);                      /* its clock stands until then */
     atomic_store_explicit(&job->done, false, memory_order_relaxed); /* no thread has it */
     util_list_remove(&job->node);
     util_list_push(&job->context->resolving, &job->node);
