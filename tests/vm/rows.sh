@@ -59,4 +59,4 @@ row verbs-network test 400 tests/vm/rdma_network.sh "$fault-hg_network"
 row verbs-partition test 180 tests/vm/rdma_partition.sh "$fault-hg_peers"
 row verbs-programs test 400 tests/vm/rdma_programs.sh "$B"
 row verbs-stress test 400 "$B/tests/stress/stress-hg" verbs
-row verbs-absent smoke,test 120 tests/vm/rdma_absent.sh "$fault-hg_absent"
+row verbs-absent test 120 tests/vm/rdma_absent.sh "$fault-hg_absent"
