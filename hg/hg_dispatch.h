@@ -31,7 +31,7 @@ int hg_dispatch_find_rpc(struct hg_context *context, uint64_t rpc_id, struct hg_
 void hg_dispatch_cancelled_locked(struct hg_session *session, uint64_t tag);
 
 /** Whether a request is being received: pieces of it are missing, some of which have come since this was asked last,
- *  or its payload is  being pulled. Where none have come, they will not, and it is dropped. */
+ *  or its payload is being pulled. Where none have come, they will not, and it is dropped. */
 bool hg_dispatch_awaits_locked(struct hg_session *session, uint64_t tag);
 
 #endif

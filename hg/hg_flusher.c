@@ -90,7 +90,7 @@ static bool flusher_start(struct hg_flusher *flusher)
     error = util_thread_start(&flusher->thread, flusher_main, flusher);
     flusher->started = error == 0;
     if (error != 0)
-        UTIL_LOG_WARNING(UTIL_LOG_AREA_CLS, "no thread to send in the background: error %d", error);
+        UTIL_LOG_WARNING(UTIL_LOG_AREA_CLS, "no thread to send in the background: error %d", -error);
     return flusher->started;
 }
 

@@ -186,7 +186,7 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
         header->payload_check = util_bytes_get32(at);
 }
 
-/* Those of which not all that they can say can be. */
+/* Parts that can contradict themselves, and are checked. */
 #define HEADER_DOUBTFUL (HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED)
 
 /* Whether what the parts say can be. */

@@ -36,7 +36,8 @@ static void origin_open(struct hg_pair *pair, const char *own, const char *addre
     memset(pair, 0, sizeof(*pair));
     (void)pthread_mutex_init(&pair->lock, NULL);
     support_suite_set_parameter(own);
-    pair->origin.hg_class = hg_pair_init(false, NULL);
+    pair->origin.hg_class = hg_pair_try_init(own, false, NULL); /* it must work: nothing is skipped here */
+    SUPPORT_CHECK(pair->origin.hg_class != NULL);
     pair->origin.contexts[0] = HG_Context_create(pair->origin.hg_class);
     SUPPORT_CHECK(pair->origin.contexts[0] != NULL);
     pair->origin.context_count = 1;

@@ -37,16 +37,9 @@ static struct {
 /* Of the first message of a frame; 0: it is no request that runs at most once. */
 static unsigned int attempt_of(const unsigned char *data, size_t size)
 {
-    struct hg_frame_header frame;
-    struct hg_frame_hello hello;
     struct hg_header header;
-    const unsigned char *payload;
-    size_t message_size;
-    size_t offset;
-    bool has_hello;
 
-    SUPPORT_CHECK(hg_frame_decode(data, size, &frame, &hello, &has_hello, &offset) == HG_FRAME_KIND_FRAME);
-    if (offset == size || hg_header_decode(data + offset, size - offset, &header, &payload, &message_size) != 0)
+    if (!wire_pair_first_header(data, size, &header))
         return 0;
     return header.type == HG_MESSAGE_REQUEST && (header.flags & HG_MESSAGE_SEQUENCED) != 0 ? header.attempt : 0;
 }

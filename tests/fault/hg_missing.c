@@ -36,18 +36,9 @@ static struct {
 /* The type of the first message of a frame; 0: it has none. */
 static uint8_t type_of(const unsigned char *data, size_t size)
 {
-    struct hg_frame_header frame;
-    struct hg_frame_hello hello;
     struct hg_header header;
-    const unsigned char *payload;
-    size_t message_size;
-    size_t offset;
-    bool has_hello;
 
-    SUPPORT_CHECK(hg_frame_decode(data, size, &frame, &hello, &has_hello, &offset) == HG_FRAME_KIND_FRAME);
-    if (offset == size || hg_header_decode(data + offset, size - offset, &header, &payload, &message_size) != 0)
-        return 0;
-    return header.type;
+    return wire_pair_first_header(data, size, &header) ? header.type : 0;
 }
 
 static bool loss_tap(unsigned char *data, size_t *size, size_t capacity)

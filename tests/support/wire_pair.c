@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "hg/hg_frame.h"
 #include "util/util_clock.h"
 
 uint64_t wire_pair_now_ns;
@@ -62,4 +63,17 @@ void wire_pair_pass(struct hg_pair *pair, uint64_t ms)
         for (unsigned int turn = 0; turn < WIRE_PAIR_STEP_TURNS; turn++)
             hg_pair_turn(pair);
     }
+}
+
+bool wire_pair_first_header(const unsigned char *data, size_t size, struct hg_header *header)
+{
+    struct hg_frame_header frame;
+    struct hg_frame_hello hello;
+    const unsigned char *payload;
+    size_t message_size;
+    size_t offset;
+    bool has_hello;
+
+    SUPPORT_CHECK(hg_frame_decode(data, size, &frame, &hello, &has_hello, &offset) == HG_FRAME_KIND_FRAME);
+    return offset < size && hg_header_decode(data + offset, size - offset, header, &payload, &message_size) == 0;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hg/hg_header.h"
 #include "tests/support/fake_wire.h"
 #include "tests/support/hg_pair.h"
 
@@ -26,6 +27,9 @@ void wire_pair_open_side(struct hg_pair *pair, struct hg_side *side, const char 
 void wire_pair_open(struct hg_pair *pair);
 /* Closes them, and sees that nothing is left. */
 void wire_pair_close(struct hg_pair *pair);
+
+/* For a tap: the header of the first message of a frame; false: it has none. */
+bool wire_pair_first_header(const unsigned char *data, size_t size, struct hg_header *header);
 
 enum {
     WIRE_PAIR_STEP_MS = 10,
