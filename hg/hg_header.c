@@ -15,8 +15,9 @@
 #include "util/util_bytes.h"
 
 #define HEADER_COMMON_SIZE   16U
-#define HEADER_PART_SIZE     8U /* of each part but one */
-#define HEADER_SEQUENCE_SIZE 16U
+#define HEADER_PART_SIZE     8U /* of each part */
+#define HEADER_SEQUENCE_BITS 56U
+#define HEADER_SEQUENCE_MASK ((UINT64_C(1) << HEADER_SEQUENCE_BITS) - 1)
 
 /* What the header of each type has behind the common part: a part of its own, or none, and those that flags call for. */
 static const struct {
@@ -25,8 +26,8 @@ static const struct {
     uint16_t parts; /* flags */
 } header_types[HG_MESSAGE_TYPES] = {
     [HG_MESSAGE_REQUEST] = {.request = true,
-                            .parts =
-                                HG_MESSAGE_TERMS | HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED | HG_MESSAGE_CHECKED},
+                            .parts = HG_MESSAGE_TERMS | HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED |
+                                     HG_MESSAGE_REPEATED | HG_MESSAGE_CHECKED},
     [HG_MESSAGE_RESPONSE] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_MORE_DATA | HG_MESSAGE_CHECKED},
     [HG_MESSAGE_NACK] = {.status = true, .parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
     [HG_MESSAGE_CANCEL] = {.parts = HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED},
@@ -66,8 +67,6 @@ static size_t header_parts_size(uint8_t type, uint16_t parts)
         size += HEADER_PART_SIZE;
     for (left = parts; left != 0; left &= left - 1)
         size += HEADER_PART_SIZE;
-    if ((parts & HG_MESSAGE_SEQUENCED) != 0)
-        size += HEADER_SEQUENCE_SIZE - HEADER_PART_SIZE;
     return size;
 }
 
@@ -84,8 +83,7 @@ static void header_encode_terms(const struct hg_header *header, unsigned char *a
 
 static void header_encode_sequence(const struct hg_header *header, unsigned char *at)
 {
-    util_bytes_put64(at, header->sequence);
-    util_bytes_put64(at + 8, header->epoch | (uint64_t)header->attempt << 32 | (uint64_t)header->behind << 48);
+    util_bytes_put64(at, header->sequence | (uint64_t)header->behind << HEADER_SEQUENCE_BITS);
 }
 
 /* Writes the parts that flags call for, and returns where they end. The checksum of the header itself comes later. */
@@ -106,7 +104,11 @@ static unsigned char *header_encode_parts(const struct hg_header *header, uint16
     }
     if ((parts & HG_MESSAGE_SEQUENCED) != 0) {
         header_encode_sequence(header, at);
-        at += HEADER_SEQUENCE_SIZE;
+        at += HEADER_PART_SIZE;
+    }
+    if ((parts & HG_MESSAGE_REPEATED) != 0) {
+        util_bytes_put64(at, header->epoch | (uint64_t)header->attempt << 32);
+        at += HEADER_PART_SIZE;
     }
     if ((parts & HG_MESSAGE_CHECKED) != 0) {
         util_bytes_put32(at, header->payload_check);
@@ -136,6 +138,9 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
     if (parts == HG_MESSAGE_TERMS) {
         header_encode_terms(header, at);
         at += HEADER_PART_SIZE;
+    } else if (parts == HG_MESSAGE_SEQUENCED) {
+        header_encode_sequence(header, at);
+        at += HEADER_PART_SIZE;
     } else if (parts != 0) {
         at = header_encode_parts(header, parts, at);
     }
@@ -145,25 +150,27 @@ size_t hg_header_encode(const struct hg_header *header, unsigned char *out)
     return (size_t)(at - out);
 }
 
-/* Reads the parts behind the common one, whose presence the caller has checked. */
+static void header_decode_terms(const unsigned char *at, struct hg_header *header)
+{
+    header->remaining_us = util_bytes_get32(at);
+    header->target_context = at[4];
+    header->origin_context = at[5];
+}
+
+static void header_decode_sequence(const unsigned char *at, struct hg_header *header)
+{
+    uint64_t word = util_bytes_get64(at);
+
+    header->sequence = word & HEADER_SEQUENCE_MASK;
+    header->behind = (uint8_t)(word >> HEADER_SEQUENCE_BITS);
+    header->attempt = 1;
+}
+
+/* Reads the parts that flags call for. */
 static void header_decode_parts(const unsigned char *at, uint16_t parts, struct hg_header *header)
 {
-    if (header_types[header->type].request) {
-        header->rpc_id = util_bytes_get64(at);
-        at += HEADER_PART_SIZE;
-    } else if (header_types[header->type].status) {
-        header->status = util_bytes_get32(at);
-        header->retry_after_us = header->type == HG_MESSAGE_NACK ? util_bytes_get32(at + 4) : 0;
-        at += HEADER_PART_SIZE;
-    }
-    if (parts == 0)
-        return;
     if ((parts & HG_MESSAGE_TERMS) != 0) {
-        header->remaining_us = util_bytes_get32(at);
-        header->target_context = at[4];
-        header->origin_context = at[5];
-        if (parts == HG_MESSAGE_TERMS)
-            return;
+        header_decode_terms(at, header);
         at += HEADER_PART_SIZE;
     }
     if ((parts & HG_MESSAGE_FRAGMENT) != 0) {
@@ -176,18 +183,39 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
         at += HEADER_PART_SIZE;
     }
     if ((parts & HG_MESSAGE_SEQUENCED) != 0) {
-        header->sequence = util_bytes_get64(at);
-        header->epoch = util_bytes_get32(at + 8);
-        header->attempt = util_bytes_get16(at + 12);
-        header->behind = at[14];
-        at += HEADER_SEQUENCE_SIZE;
+        header_decode_sequence(at, header);
+        at += HEADER_PART_SIZE;
+    }
+    if ((parts & HG_MESSAGE_REPEATED) != 0) {
+        header->epoch = util_bytes_get32(at);
+        header->attempt = util_bytes_get16(at + 4);
+        at += HEADER_PART_SIZE;
     }
     if ((parts & HG_MESSAGE_CHECKED) != 0)
         header->payload_check = util_bytes_get32(at);
 }
 
+/* Reads what is behind the common part, whose presence the caller has checked. */
+static void header_decode_behind(const unsigned char *at, uint16_t parts, struct hg_header *header)
+{
+    if (header_types[header->type].request) {
+        header->rpc_id = util_bytes_get64(at);
+        at += HEADER_PART_SIZE;
+    } else if (header_types[header->type].status) {
+        header->status = util_bytes_get32(at);
+        header->retry_after_us = header->type == HG_MESSAGE_NACK ? util_bytes_get32(at + 4) : 0;
+        at += HEADER_PART_SIZE;
+    }
+    if (parts == HG_MESSAGE_TERMS)
+        header_decode_terms(at, header);
+    else if (parts == HG_MESSAGE_SEQUENCED)
+        header_decode_sequence(at, header);
+    else if (parts != 0)
+        header_decode_parts(at, parts, header);
+}
+
 /* Parts that can contradict themselves, and are checked. */
-#define HEADER_DOUBTFUL (HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED)
+#define HEADER_DOUBTFUL (HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED)
 
 /* Whether what the parts say can be. */
 static bool header_parts_right(const struct hg_header *header, uint16_t parts)
@@ -196,7 +224,9 @@ static bool header_parts_right(const struct hg_header *header, uint16_t parts)
         (header->offset > header->total_size || header->payload_size > header->total_size - header->offset ||
          header->payload_size == 0))
         return false;
-    return (parts & HG_MESSAGE_SEQUENCED) == 0 || (header->sequence > header->behind && header->attempt > 0);
+    if ((parts & HG_MESSAGE_REPEATED) != 0 && ((parts & HG_MESSAGE_SEQUENCED) == 0 || header->attempt < 2))
+        return false;
+    return (parts & HG_MESSAGE_SEQUENCED) == 0 || header->sequence > header->behind;
 }
 
 bool hg_header_payload_intact(const struct hg_header *header, const unsigned char *payload)
@@ -236,7 +266,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     padded = util_bytes_align8(header_size + header->payload_size);
     if (padded > size)
         return -EBADMSG;
-    header_decode_parts(bytes + HEADER_COMMON_SIZE, parts, header);
+    header_decode_behind(bytes + HEADER_COMMON_SIZE, parts, header);
     if ((parts & HEADER_DOUBTFUL) != 0 && !header_parts_right(header, parts))
         return -EBADMSG;
     header->flags &= (uint16_t)~HG_MESSAGE_TERMS;

@@ -29,11 +29,12 @@
  *   response with HG_MESSAGE_MORE_DATA:
  *     +  u64  tag to be named in the release message
  *   request with HG_MESSAGE_SEQUENCED:
- *     +  u64  sequence number           of the calls of one origin context that run at most once at this target, from 1 on
- *     +  u32  records epoch             as the target's hello said when the call was sent first
- *     +  u16  attempt                   1: sent for the first time
+ *     +  u56  sequence number           of the calls of one origin context that run at most once at this target, from 1 on
  *     +  u8   how many numbers back the oldest one is whose call has not ended
- *     +  u8   zero
+ *   request with HG_MESSAGE_REPEATED:
+ *     +  u32  records epoch             as the target's hello said when the call was sent first
+ *     +  u16  attempt                   from 2 on
+ *     +  u16  zero
  *   with HG_MESSAGE_CHECKED:
  *     +  u32  CRC-32C of the payload bytes in this message, with HG_MESSAGE_CHECKED_PAYLOAD; else 0
  *     +  u32  CRC-32C of all bytes of the header in front of this one
@@ -79,6 +80,8 @@ enum hg_message_type {
 
 /** Request: it runs at most once, however often it comes. */
 #define HG_MESSAGE_SEQUENCED 64U
+/** Request, only with the flag before: it has been sent before. */
+#define HG_MESSAGE_REPEATED 128U
 
 /** The largest header that is ever written. */
 #define HG_HEADER_MAX 64U
@@ -102,10 +105,10 @@ struct hg_header {
     uint32_t total_size;     /**< fragment */
     uint32_t offset;         /**< fragment */
     uint64_t release_tag;    /**< response with more data */
-    uint64_t sequence;       /**< sequenced, as the next three */
-    uint32_t epoch;
-    uint16_t attempt;
+    uint64_t sequence;       /**< sequenced, as the next two; below 2^56 */
+    uint16_t attempt;        /**< on the wire with repeated alone: the decoder says 1 without it */
     uint8_t behind;
+    uint32_t epoch;         /**< repeated */
     uint32_t payload_check; /**< checked: CRC-32C of the payload, or 0; that of the header is not shown */
 };
 

@@ -38,7 +38,7 @@ enum once_state {
     ONCE_ANSWERED, /* with its answer, unless that is not kept */
 };
 
-struct once_record {
+struct hg_once_record {
     uint64_t sequence;
     struct hg_handle *handle; /* RUNNING; touched under the lock of its owner only */
     void *answer;             /* owned; it may outlive the record */
@@ -61,7 +61,7 @@ struct hg_once_origin {
     uint64_t floor;             /* numbers below have ended at their origin */
     uint32_t large;             /* records with more memory for an answer than stays with its place */
     uint32_t ring_size;         /* a power of two up to HG_HEADER_BEHIND_MAX */
-    struct once_record *ring;
+    struct hg_once_record *ring;
 };
 
 void hg_once_init(struct hg_once *once)
@@ -81,12 +81,12 @@ void hg_once_init(struct hg_once *once)
 
 /* --- records ----------------------------------------------------------------------------------------------- */
 
-static bool once_is_large(const struct once_record *record)
+static bool once_is_large(const struct hg_once_record *record)
 {
     return record->capacity > ONCE_ANSWER_KEPT;
 }
 
-static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record)
+static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin, struct hg_once_record *record)
 {
     if (record->capacity == 0)
         return;
@@ -100,22 +100,29 @@ static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin
     record->capacity = 0;
 }
 
-static void once_free_record(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record)
+static void once_free_record(struct hg_once *once, struct hg_once_origin *origin, struct hg_once_record *record)
 {
     record->state = ONCE_FREE;
     if (once_is_large(record))
         once_free_answer(once, origin, record);
 }
 
-static struct once_record *once_place(const struct hg_once_origin *origin, uint64_t sequence)
+static struct hg_once_record *once_place(const struct hg_once_origin *origin, uint64_t sequence)
 {
     return &origin->ring[sequence & (origin->ring_size - 1)];
 }
 
 /* Whether it is the record of this very number. */
-static bool once_is_of(const struct once_record *record, uint64_t sequence)
+static bool once_is_of(const struct hg_once_record *record, uint64_t sequence)
 {
     return record->state != ONCE_FREE && record->sequence == sequence;
+}
+
+static void once_move(const struct hg_once_record *from, struct hg_once_record *to)
+{
+    *to = *from;
+    if (to->state == ONCE_RUNNING)
+        to->handle->once.record = to;
 }
 
 /* Makes the ring so large that @need numbers from the floor on have places of their own, as far as it may grow. */
@@ -134,7 +141,7 @@ static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint6
         return false;
     for (uint32_t i = 0; i < origin->ring_size; i++) {
         if (origin->ring[i].state != ONCE_FREE)
-            *once_place(&grown, origin->ring[i].sequence) = origin->ring[i];
+            once_move(&origin->ring[i], once_place(&grown, origin->ring[i].sequence));
         else
             once_free_answer(once, origin, &origin->ring[i]);
     }
@@ -156,7 +163,7 @@ static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin
     if (floor - sequence > origin->ring_size)
         sequence = floor - origin->ring_size; /* the ring holds no more */
     for (; sequence < floor; sequence++) {
-        struct once_record *record = once_place(origin, sequence);
+        struct hg_once_record *record = once_place(origin, sequence);
 
         if (record->state == ONCE_ANSWERED && record->sequence < floor)
             once_free_record(once, origin, record);
@@ -208,11 +215,14 @@ static bool once_evict_origin(struct hg_once *once)
     return false;
 }
 
-static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t incarnation, uint8_t context)
+/* Says whether another one was evicted for it. */
+static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t incarnation, uint8_t context,
+                                                 bool *evicted)
 {
     struct hg_once_origin *origin;
 
-    if (once->count >= once->origins_max && !once_evict_origin(once))
+    *evicted = once->count >= once->origins_max && once_evict_origin(once);
+    if (once->count >= once->origins_max)
         return NULL;
     origin = util_calloc(1, sizeof(*origin));
     if (origin == NULL)
@@ -246,7 +256,7 @@ static bool once_make_room(struct hg_once *once, size_t size)
 
         /* As soon as it holds nothing it is off the list. */
         for (uint32_t i = 0; i < origin->ring_size && origin->bytes > 0; i++) {
-            struct once_record *record = &origin->ring[i];
+            struct hg_once_record *record = &origin->ring[i];
             bool wanted = record->state == ONCE_ANSWERED && record->sequence >= origin->floor;
             bool drops = wanted && record->size > 0 && !record->dropped;
 
@@ -268,7 +278,8 @@ static void once_refuse(struct hg_once_found *found, hg_return_t status, bool ex
 }
 
 /* A request that has been received before. */
-static void once_find_record(const struct hg_session *session, struct once_record *record, struct hg_once_found *found)
+static void once_find_record(const struct hg_session *session, struct hg_once_record *record,
+                             struct hg_once_found *found)
 {
     if (record->state == ONCE_RUNNING) {
         /* One that another context received cannot be touched from here: the origin may ask once more. */
@@ -296,29 +307,55 @@ static void once_find_record(const struct hg_session *session, struct once_recor
         memcpy(found->answer, record->answer, record->size);
 }
 
-/* Gives a new request its place. A record that is in it belongs to a call that its origin has given up. */
+/* Gives a new request its place, in which no other one runs. */
+static inline void once_occupy(struct hg_once_origin *origin, struct hg_once_record *record,
+                               const struct hg_header *header, struct hg_handle *handle)
+{
+    record->sequence = header->sequence;
+    record->state = ONCE_RUNNING;
+    record->handle = handle;
+    origin->running++;
+    handle->once = (struct hg_once_place){.origin = origin,
+                                          .record = record,
+                                          .sequence = header->sequence,
+                                          .attempt = header->attempt,
+                                          .behind = header->behind,
+                                          .may_have_run = header->attempt > 1};
+}
+
+/* The same, where the ring may be too small. A record that is in the place belongs to a call that its origin has given up. */
 static void once_add(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
                      struct hg_handle *handle, struct hg_once_found *found)
 {
     uint64_t need = header->sequence - origin->floor + 1;
-    struct once_record *record;
+    struct hg_once_record *record;
 
     if (need > origin->ring_size && !once_grow(once, origin, need)) {
         once_refuse(found, HG_NOMEM, false);
         return;
     }
     record = once_place(origin, header->sequence);
+    if (record->state == ONCE_RUNNING)
+        record->handle->once.record = NULL;
     once_free_record(once, origin, record);
-    record->sequence = header->sequence;
-    record->state = ONCE_RUNNING;
-    record->handle = handle;
-    origin->running++;
-    handle->once = (struct hg_once_place){.origin = origin,
-                                          .sequence = header->sequence,
-                                          .first = header->sequence - header->behind,
-                                          .attempt = header->attempt,
-                                          .may_have_run = header->attempt > 1};
+    once_occupy(origin, record, header, handle);
     found->verdict = HG_ONCE_NEW;
+}
+
+/* Most requests come for the first time, above all that came before, and find their place free or with an answer that is not
+ * wanted any more. Others are left as they are: false. */
+static inline bool once_add_next(struct hg_once_origin *origin, const struct hg_header *header,
+                                 struct hg_handle *handle)
+{
+    uint64_t first = header->sequence - header->behind;
+    struct hg_once_record *record = once_place(origin, header->sequence);
+
+    if (header->attempt != 1 || first < origin->floor || header->behind >= origin->ring_size || origin->large > 0 ||
+        record->state == ONCE_RUNNING || record->sequence >= header->sequence)
+        return false;
+    origin->floor = first;
+    once_occupy(origin, record, header, handle);
+    return true;
 }
 
 /* Whether the record of a repeated request may have been here, by what the origin was told when it was sent first. A service that
@@ -331,14 +368,14 @@ static bool once_has_forgotten(struct hg_once *once, const struct hg_once_origin
 }
 
 /* The origin at the other end of the session, made if need be; NULL: there is no room for it, or no memory. */
-static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_session *session)
+static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_session *session, bool *evicted)
 {
     uint64_t incarnation = session->remote_incarnation;
     uint8_t context = session->target_context;
     struct hg_once_origin *origin = util_map_get(&once->origins, once_key(incarnation, context));
 
     if (origin == NULL)
-        origin = once_create_origin(once, incarnation, context);
+        origin = once_create_origin(once, incarnation, context, evicted);
     if (origin == NULL || origin->incarnation != incarnation || origin->context != context)
         return NULL;
     session->once_origin = origin;
@@ -346,12 +383,10 @@ static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_s
     return origin;
 }
 
-/* The same, found by the session as long as none was evicted: it may be the one. */
-static struct hg_once_origin *once_origin(struct hg_once *once, struct hg_session *session)
+/* The same, as the session knows it; NULL: it must be looked for, since one was evicted, which it may be. */
+static struct hg_once_origin *once_known_origin(const struct hg_once *once, const struct hg_session *session)
 {
-    if (session->once_origin != NULL && session->once_evicted == once->evicted)
-        return session->once_origin;
-    return once_meet_origin(once, session);
+    return session->once_evicted == once->evicted ? session->once_origin : NULL;
 }
 
 /* It has been heard of just now. */
@@ -367,16 +402,11 @@ static void once_touch(struct hg_once *once, struct hg_once_origin *origin)
     util_list_push(&once->holding, &origin->hold_link);
 }
 
-static void once_look_up_locked(struct hg_once *once, struct hg_session *session, const struct hg_header *header,
-                                struct hg_handle *handle, struct hg_once_found *found)
+static void once_look_up_at(struct hg_once *once, struct hg_once_origin *origin, const struct hg_session *session,
+                            const struct hg_header *header, struct hg_handle *handle, struct hg_once_found *found)
 {
-    struct hg_once_origin *origin = once_origin(once, session);
-    struct once_record *record;
+    struct hg_once_record *record;
 
-    if (origin == NULL) {
-        once_refuse(found, HG_NOMEM, false);
-        return;
-    }
     once_touch(once, origin);
     if (header->sequence - header->behind > origin->floor)
         once_raise_floor(once, origin, header->sequence - header->behind);
@@ -391,45 +421,61 @@ static void once_look_up_locked(struct hg_once *once, struct hg_session *session
         once_add(once, origin, header, handle, found);
 }
 
+/* Whatever the request is. Says whether an origin was evicted for that of this one. */
+static __attribute__((noinline)) bool once_look_up_any(struct hg_once *once, struct hg_session *session,
+                                                       const struct hg_header *header, struct hg_handle *handle,
+                                                       struct hg_once_found *found)
+{
+    struct hg_once_origin *origin = once_known_origin(once, session);
+    bool evicted = false;
+
+    if (origin == NULL)
+        origin = once_meet_origin(once, session, &evicted);
+    if (origin != NULL)
+        once_look_up_at(once, origin, session, header, handle, found);
+    else
+        once_refuse(found, HG_NOMEM, false);
+    return evicted;
+}
+
 void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
                      struct hg_once_found *found)
 {
     struct hg_once *once = &session->context->hg_class->once;
-    uint64_t evicted;
+    struct hg_once_origin *origin;
+    bool evicted = false;
 
     util_lock_take(&once->lock);
-    evicted = once->evicted;
-    once_look_up_locked(once, session, header, handle, found);
-    evicted = once->evicted - evicted;
+    origin = once_known_origin(once, session);
+    if (origin != NULL && util_list_last(&once->by_use) == &origin->use_link && once_add_next(origin, header, handle))
+        found->verdict = HG_ONCE_NEW;
+    else
+        evicted = once_look_up_any(once, session, header, handle, found);
     util_lock_drop(&once->lock);
-    if (evicted > 0)
+    if (evicted)
         hg_event(session->context->hg_class, NULL, HG_EVENT_RECORDS_EVICTED,
                  "what was executed for an origin is forgotten, to keep records of another: there are more than %u",
                  once->origins_max);
 }
 
 /* Takes the handle out of its place. The record, or NULL if another call has it by now. */
-static struct once_record *once_leave(struct hg_handle *handle)
+static struct hg_once_record *once_leave(struct hg_handle *handle)
 {
-    struct hg_once_origin *origin = handle->once.origin;
-    struct once_record *record = once_place(origin, handle->once.sequence);
+    struct hg_once_record *record = handle->once.record;
 
-    assert(origin->running > 0);
-    origin->running--;
+    assert(handle->once.origin->running > 0);
+    assert(record == NULL || record->handle == handle);
+    handle->once.origin->running--;
     handle->once.origin = NULL;
-    if (!once_is_of(record, handle->once.sequence))
-        return NULL;
-    record->handle = NULL;
     return record;
 }
 
-/* Sees to it that an answer of so many bytes can be kept. */
-static bool once_reserve(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record, size_t size)
+/* Gets memory for an answer that does not fit into what the record has. */
+static __attribute__((noinline)) bool once_reserve(struct hg_once *once, struct hg_once_origin *origin,
+                                                   struct hg_once_record *record, size_t size)
 {
     size_t capacity = (size + ONCE_ANSWER_UNIT - 1) / ONCE_ANSWER_UNIT * ONCE_ANSWER_UNIT;
 
-    if (size <= record->capacity)
-        return true;
     once_free_answer(once, origin, record);
     if (size > HG_ONCE_ANSWER_MAX || !once_make_room(once, capacity))
         return false;
@@ -445,18 +491,19 @@ static bool once_reserve(struct hg_once *once, struct hg_once_origin *origin, st
     return true;
 }
 
-/* Keeps a copy of the answer, if there is room. */
-static void once_keep(struct hg_once *once, struct hg_once_origin *origin, struct once_record *record,
+/* Keeps a copy of the answer, if there is room. False: answers were dropped, this one or others. */
+static bool once_keep(struct hg_once *once, struct hg_once_origin *origin, struct hg_once_record *record,
                       const struct hg_outbox_payload *payload)
 {
     size_t size = hg_payload_size(payload);
+    uint64_t dropped = once->dropped;
     unsigned char *answer;
 
     record->size = 0;
-    record->dropped = !once_reserve(once, origin, record, size);
+    record->dropped = size > record->capacity && !once_reserve(once, origin, record, size);
     if (record->dropped) {
         once->dropped++;
-        return;
+        return false;
     }
     answer = record->answer;
     record->size = (uint32_t)size;
@@ -465,38 +512,36 @@ static void once_keep(struct hg_once *once, struct hg_once_origin *origin, struc
         memcpy(answer, payload->head, payload->head_size);
     if (payload->tail_size > 0)
         memcpy(answer + payload->head_size, payload->tail, payload->tail_size);
+    return once->dropped == dropped;
 }
 
 void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload)
 {
     struct hg_once *once = &handle->info.hg_class->once;
     struct hg_once_origin *origin = handle->once.origin;
-    struct once_record *record;
-    uint64_t dropped;
+    struct hg_once_record *record;
+    bool kept = true;
 
     util_lock_take(&once->lock);
-    dropped = once->dropped;
     record = once_leave(handle);
     if (record != NULL && (record->sequence < origin->floor || UTIL_MUTANT(RECORD_DROPPED_EARLY))) {
         once_free_record(once, origin, record); /* nobody will ask for it */
     } else if (record != NULL) {
         record->state = ONCE_ANSWERED;
         record->status = status;
-        once_keep(once, origin, record, payload);
+        kept = once_keep(once, origin, record, payload);
     }
-    dropped = once->dropped - dropped;
     util_lock_drop(&once->lock);
-    if (dropped > 0)
+    if (!kept)
         hg_event(handle->info.hg_class, NULL, HG_EVENT_ANSWERS_DROPPED,
-                 "%llu answers to requests that run at most once are not kept: they are too large, or too many",
-                 (unsigned long long)dropped);
+                 "answers to requests that run at most once are not kept: they are too large, or too many");
 }
 
 void hg_once_forget(struct hg_handle *handle)
 {
     struct hg_once *once = &handle->info.hg_class->once;
     struct hg_once_origin *origin = handle->once.origin;
-    struct once_record *record;
+    struct hg_once_record *record;
 
     util_lock_take(&once->lock);
     record = once_leave(handle);
@@ -547,7 +592,7 @@ hg_return_t qs_handle_get_record(hg_handle_t handle, struct qs_record *record, s
             .origin = place->origin->incarnation,
             .origin_context = place->origin->context,
             .sequence = place->sequence,
-            .first_needed = place->first,
+            .first_needed = place->sequence - place->behind,
             .may_have_run = place->may_have_run,
         };
     util_lock_drop(&handle->owner->lock);

@@ -34,6 +34,7 @@
 struct hg_handle;
 struct hg_header;
 struct hg_once_origin;
+struct hg_once_record;
 struct hg_outbox_payload;
 struct hg_session;
 
@@ -55,9 +56,10 @@ struct hg_once {
 /** A received request's place in the ring. */
 struct hg_once_place {
     struct hg_once_origin *origin; /**< NULL: the request is of another kind; it stays while there is a place in it */
+    struct hg_once_record *record; /**< NULL: another call has it by now; under the lock of the table */
     uint64_t sequence;
-    uint64_t first;    /**< the origin may still ask for this number and those above it */
     uint16_t attempt;  /**< the last one that has come */
+    uint8_t behind;    /**< the origin may still ask for numbers from so many before it on */
     bool may_have_run; /**< in an earlier life of the service, which alone can know */
 };
 

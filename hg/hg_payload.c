@@ -136,14 +136,6 @@ hg_return_t hg_payload_free(struct hg_handle *handle, hg_op_t which, void *data)
     return ret;
 }
 
-void hg_payload_view(const struct hg_handle *handle, struct hg_outbox_payload *payload)
-{
-    payload->head = handle->encoded.buf;
-    payload->head_size = handle->encoded.size;
-    payload->tail = handle->encoded.extra;
-    payload->tail_size = handle->encoded.extra_size;
-}
-
 struct hg_outbox_payload hg_payload_slice(const struct hg_outbox_payload *payload, size_t offset, size_t size)
 {
     struct hg_outbox_payload slice = {0};

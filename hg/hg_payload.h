@@ -12,10 +12,9 @@
 #ifndef HG_HG_PAYLOAD_H
 #define HG_HG_PAYLOAD_H
 
+#include "hg/hg_handle.h"
 #include "hg/hg_outbox.h"
 #include "mercury_types.h"
-
-struct hg_handle;
 
 /** Makes sure that handle->encoded has its buffer. HG_NOMEM. */
 hg_return_t hg_payload_reserve(struct hg_handle *handle);
@@ -33,7 +32,13 @@ hg_return_t hg_payload_free(struct hg_handle *handle, hg_op_t which, void *data)
 void hg_payload_drop_extra(struct hg_handle *handle);
 
 /** All bytes of the encoded payload, in up to two pieces. */
-void hg_payload_view(const struct hg_handle *handle, struct hg_outbox_payload *payload);
+static inline void hg_payload_view(const struct hg_handle *handle, struct hg_outbox_payload *payload)
+{
+    payload->head = handle->encoded.buf;
+    payload->head_size = handle->encoded.size;
+    payload->tail = handle->encoded.extra;
+    payload->tail_size = handle->encoded.extra_size;
+}
 
 /** The @p size bytes at @p offset of a payload. */
 struct hg_outbox_payload hg_payload_slice(const struct hg_outbox_payload *payload, size_t offset, size_t size);

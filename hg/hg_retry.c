@@ -233,6 +233,9 @@ void hg_retry_fill_header(const struct hg_handle *handle, struct hg_header *head
     header->flags |= HG_MESSAGE_SEQUENCED;
     header->sequence = retry->sequence;
     header->behind = (uint8_t)(retry->sequence - retry->peer->first);
+    if (handle->attempts == 1)
+        return;
+    header->flags |= HG_MESSAGE_REPEATED;
     header->epoch = retry->epoch;
     header->attempt = (uint16_t)(handle->attempts < UINT16_MAX ? handle->attempts : UINT16_MAX);
 }

@@ -770,6 +770,35 @@ static void calls_beyond_the_numbers_wait(void)
     close_both();
 }
 
+/* A call that is given up leaves its number, though its handler goes on: others come to its place in the ring. */
+static void handler_outlives_its_place(void)
+{
+    struct once_call *call;
+
+    open_both(QS_METHOD_AT_MOST_ONCE, NULL);
+    target.holds = true;
+    call = call_start(0);
+    UNTIL(target.executed[0] == 1);
+    HG_PAIR_OK(HG_Cancel(call->handle));
+    expect(call, HG_CANCELED, QS_OUTCOME_UNKNOWN, 1, 1);
+    for (uint32_t i = 1; i < 16; i++) {
+        (void)call_start(i);
+        UNTIL(target.executed[i] == 1);
+        answer_one(i);
+        expect(&origin.calls[i], HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    }
+    /* The ring has 8 places: number 17 comes to that of number 1. */
+    call = call_start(16);
+    UNTIL(target.executed[16] == 1);
+    fake_wire.drop = 100;
+    answer_one(16);
+    answer_one(0);
+    fake_wire.drop = 0;
+    cut();
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    close_both();
+}
+
 /* What a context keeps for peers has a bound; numbers go on where they were. */
 static void peers_that_are_left_alone_are_forgotten_without_harm(void)
 {
@@ -879,6 +908,7 @@ static const struct support_case once_cases[] = {
     SUPPORT_CASE(attempt_that_takes_too_long_is_given_up),
     SUPPORT_CASE(refused_attempt_is_forgotten_at_once),
     SUPPORT_CASE(calls_beyond_the_numbers_wait),
+    SUPPORT_CASE(handler_outlives_its_place),
     SUPPORT_CASE(peers_that_are_left_alone_are_forgotten_without_harm),
     SUPPORT_CASE(each_runs_once_whenever_the_connection_ends),
     SUPPORT_CASE(arguments_are_checked),

@@ -160,8 +160,8 @@ static size_t make_message(const struct fuzz_hostile *hostile, const struct fuzz
     unsigned int kind = fuzz_take(input);
     size_t used;
 
-    header.type = (uint8_t)(1 + kind % 8);
-    header.flags = (uint16_t)(fuzz_take(input) & (31 | HG_MESSAGE_SEQUENCED));
+    header.type = (uint8_t)(1 + kind % (HG_MESSAGE_TYPES - 1));
+    header.flags = (uint16_t)(fuzz_take(input) & (31 | HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED));
     header.tag = (kind & 0x80) != 0 ? end->last_tag : fuzz_take_number(input);
     header.rpc_id = (kind & 0x40) != 0 ? no_id : hostile->ids[kind / 8 % hostile->id_count];
     header.remaining_us = (uint32_t)fuzz_take(input);

@@ -76,16 +76,23 @@ static const struct hg_header samples[] = {
      .rpc_id = 2,
      .sequence = 256,
      .behind = 255,
-     .epoch = 0x12345678,
      .attempt = 1},
     {.type = HG_MESSAGE_REQUEST,
-     .flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED,
+     .flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED,
+     .tag = 1,
+     .rpc_id = 2,
+     .sequence = 1,
+     .epoch = 0x12345678,
+     .attempt = 2},
+    {.type = HG_MESSAGE_REQUEST,
+     .flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED | HG_MESSAGE_FRAGMENT | HG_MESSAGE_CHECKED,
      .tag = 2,
      .rpc_id = 9,
      .remaining_us = 1,
      .total_size = 100,
      .offset = 92,
-     .sequence = UINT64_MAX,
+     .sequence = (UINT64_C(1) << 56) - 1,
+     .behind = 255,
      .epoch = 1,
      .attempt = UINT16_MAX,
      .payload_size = 8},
@@ -131,6 +138,16 @@ Test(hg_header, plain_request_takes_24_bytes)
         cr_assert_leq(hg_header_size(&samples[i]), HG_HEADER_MAX);
         cr_assert_eq(hg_header_size(&samples[i]) % 8, 0);
     }
+}
+
+Test(hg_header, what_runs_at_most_once_costs_8_bytes)
+{
+    struct hg_header header = {.type = HG_MESSAGE_REQUEST, .flags = HG_MESSAGE_SEQUENCED, .sequence = 1, .attempt = 1};
+
+    cr_assert_eq(hg_header_size(&header), 32);
+    header.flags |= HG_MESSAGE_REPEATED;
+    header.attempt = 2;
+    cr_assert_eq(hg_header_size(&header), 40);
 }
 
 Test(hg_header, every_cut_is_refused)
@@ -212,10 +229,13 @@ Test(hg_header, lies_are_refused)
 Test(hg_header, impossible_sequence_numbers_are_refused)
 {
     static const struct hg_header wrong[] = {
-        {.sequence = 255, .behind = 255, .attempt = 1},
-        {.sequence = 5, .behind = 5, .attempt = 1}, /* the first number is 1 */
-        {.sequence = 0, .behind = 0, .attempt = 1},
-        {.sequence = 5, .behind = 4, .attempt = 0},
+        {.flags = HG_MESSAGE_SEQUENCED, .sequence = 255, .behind = 255},
+        {.flags = HG_MESSAGE_SEQUENCED, .sequence = 5, .behind = 5}, /* the first number is 1 */
+        {.flags = HG_MESSAGE_SEQUENCED, .sequence = 0, .behind = 0},
+        {.flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED, .sequence = 5, .behind = 5, .attempt = 2},
+        {.flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED, .sequence = 5, .behind = 4, .attempt = 1},
+        {.flags = HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED, .sequence = 5, .behind = 4, .attempt = 0},
+        {.flags = HG_MESSAGE_REPEATED, .attempt = 2}, /* of which call? */
     };
 
     for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -226,7 +246,6 @@ Test(hg_header, impossible_sequence_numbers_are_refused)
         size_t size;
 
         header.type = HG_MESSAGE_REQUEST;
-        header.flags = HG_MESSAGE_SEQUENCED;
         size = hg_header_encode(&header, bytes);
         cr_assert_eq(hg_header_decode(bytes, size, &header, &payload, &message_size), -EBADMSG);
     }
