@@ -15,6 +15,7 @@
 #include "na/ofi/ofi_av.h"
 #include "na/ofi/ofi_error.h"
 #include "na/ofi/ofi_fabric.h"
+#include "na/ofi/ofi_listen.h"
 #include "na/ofi/ofi_resolve.h"
 #include "na/ofi/ofi_route.h"
 #include "util/util_bytes.h"
@@ -146,6 +147,20 @@ static void connect_start_for_peer(struct ofi_route *route, const struct ofi_add
         ret = fi_endpoint(owner->domain, info, &ep, route);
     fi_freeinfo(info);
     ofi_connect_resolved(route, address, ep, ret);
+}
+
+bool ofi_connect_again(struct ofi_route *route, int error)
+{
+    struct ofi_class *owner = route->owner->owner;
+    struct ofi_address address;
+
+    if (!owner->provider->peer_in_info || ofi_resolve_waits(owner) || error != ETIMEDOUT ||
+        ++route->tries >= OFI_RESOLVE_TRIES || ofi_fabric_peer_address(owner, route->base.text, &address) != 0)
+        return false;
+    UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "nobody says that he is %s, asking again", route->base.text);
+    ofi_listen_close_connection(route);
+    connect_start_for_peer(route, &address);
+    return true;
 }
 
 static void connect_start(struct ofi_route *route, const struct ofi_address *address)

@@ -340,10 +340,10 @@ static void listen_apply(struct ofi_route *route, const struct listen_change *ch
     }
     if (!change->down)
         return;
-    if (route->state == OFI_ROUTE_STATE_CONNECTING)
-        ofi_route_end(route, ofi_error_connect(change->error));
-    else
+    if (route->state != OFI_ROUTE_STATE_CONNECTING)
         ofi_route_end(route, ofi_error_route(change->error));
+    else if (!ofi_connect_again(route, change->error))
+        ofi_route_end(route, ofi_error_connect(change->error));
 }
 
 void ofi_listen_take_event(struct ofi_route *route)

@@ -232,6 +232,7 @@ struct ofi_route {
 
     struct fid_ep *ep;           /* connected: owned; datagram: the context's */
     struct ofi_resolve *resolve; /* while its endpoint is being made elsewhere */
+    unsigned int tries;          /* connects that ended for want of an answer to who has the address */
     fi_addr_t addr;              /* datagram: the peer */
     struct ofi_av_entry *av_entry;
 

@@ -19,9 +19,6 @@
 /* Threads of a context at once. Further peers wait for one, behind those that wait already; whoever was not found goes
  * to the end again, so that hosts which are not there hold up no others for long. */
 #define RESOLVE_THREADS_MAX 64U
-/* The question and the answer are a packet each that may be lost. The kernel asks three times, a second apart, and
- * begins anew only when it is asked to after that, which is with the third try. */
-#define RESOLVE_TRIES 3U
 
 enum resolve_state {
     RESOLVE_WAITING, /* for a thread */
@@ -152,7 +149,7 @@ void ofi_resolve_give_up(struct ofi_route *route)
 /* Whether it is to be tried again: then it waits for another thread. */
 static bool resolve_again(struct ofi_resolve *job)
 {
-    if (job->error != -FI_ETIMEDOUT || job->route == NULL || job->tries >= RESOLVE_TRIES)
+    if (job->error != -FI_ETIMEDOUT || job->route == NULL || job->tries >= OFI_RESOLVE_TRIES)
         return false;
     job->state = RESOLVE_WAITING;
     util_list_remove(&job->route->state_node);                      /* its clock stands until then */

@@ -13,6 +13,10 @@
 
 #include "na/ofi/ofi_objects.h"
 
+/* Asking for a hardware address and answering are a packet each that may be lost. The kernel asks three times, a second apart, and
+ * begins anew only when it is asked to after that, which is with the third try. */
+#define OFI_RESOLVE_TRIES 3U
+
 /* Whether fi_endpoint may wait in this class, and may be called by another thread. */
 bool ofi_resolve_waits(const struct ofi_class *owner);
 
