@@ -50,10 +50,10 @@ row verbs-death test 400 "$fault-hg_death" verbs
 row verbs-peers test 400 "$fault-hg_peers" verbs
 row verbs-canary test 400 "$fault-hg_canary" verbs
 row verbs-revoke test 400 "$fault-na_revoke" verbs
-row verbs-calls-loss1 test 180 tests/vm/wire.sh --verbs "delay 25ms loss 1%" "$bench" "${calls[@]}"
-row verbs-bulk-loss1 test 180 tests/vm/wire.sh --verbs "delay 25ms loss 1%" "$bench" "${moves[@]}"
-row verbs-calls-loss5 test 240 tests/vm/wire.sh --verbs "delay 25ms loss 5%" "$bench" "${calls[@]}"
-row verbs-bulk-loss5 test 240 tests/vm/wire.sh --verbs "delay 25ms loss 5%" "$bench" "${moves[@]}"
+row verbs-calls-loss1 test 300 tests/vm/wire.sh --verbs "delay 25ms loss 1%" "$bench" "${calls[@]}"
+row verbs-bulk-loss1 test 300 tests/vm/wire.sh --verbs "delay 25ms loss 1%" "$bench" "${moves[@]}"
+row verbs-calls-loss5 test 400 tests/vm/wire.sh --verbs "delay 25ms loss 5%" "$bench" "${calls[@]}"
+row verbs-bulk-loss5 test 400 tests/vm/wire.sh --verbs "delay 25ms loss 5%" "$bench" "${moves[@]}"
 row verbs-killed test 120 tests/vm/wire.sh --verbs --kill "delay 25ms loss 1%" "$bench" "${calls[@]}"
 row verbs-network test 400 tests/vm/rdma_network.sh "$fault-hg_network"
 row verbs-partition test 180 tests/vm/rdma_partition.sh "$fault-hg_peers"

@@ -7,8 +7,14 @@
 # devices, and skipped where the kernel has none. With --kill the server is killed in the midst of calls, all of which must end,
 # as failed, long before their time is over.
 #
+# Soft-RoCE can come to a stand on a wire that loses packets: the device waits for what was lost of a read and never asks for it
+# again, though it goes on sending what comes behind. That is seen by its counters; then all is done again, three times
+# at most, and what has no end is skipped.
+#
 #   wire.sh [--verbs] [--kill] NETEM HG_BENCH ARGUMENTS...
 set -u
+arguments=("$@")
+attempt=${WIRE_ATTEMPT:-1}
 verbs=0
 kill_it=0
 while [[ $1 == --* ]]; do
@@ -28,6 +34,7 @@ command=$3
 shift 3
 dir=$(mktemp -d)
 server=
+watcher=
 
 # netem_at client|server add|del [NETEM...]
 netem_at()
@@ -59,9 +66,42 @@ call()
     exec h0 "$bench" "$@"
 }
 
+# count DEVICE NAME: one of the device's counters.
+count()
+{
+    local value=0
+
+    read -r value 2>/dev/null <"/sys/class/infiniband/$1/ports/1/hw_counters/$2"
+    echo "$value"
+}
+
+# Writes down which device has come to a stand: for 15 s it neither completes what it sends nor asks again for what was lost, while its
+# peer receives what it sends.
+watch()
+{
+    local device peer send retry receive
+    local -A sends=() retries=() received=() still=()
+
+    while sleep 5; do
+        for device in rxe0 rxe1; do
+            peer=$([ "$device" = rxe0 ] && echo rxe1 || echo rxe0)
+            send=$(count "$device" rdma_sends) retry=$(count "$device" completer_retry_err) receive=$(count "$peer" rdma_recvs)
+            if [ "$send" = "${sends[$device]:-}" ] && [ "$retry" = "${retries[$device]:-}" ] &&
+                [ "$receive" -gt "${received[$device]:-0}" ]; then
+                still[$device]=$((${still[$device]:-0} + 1))
+            else
+                still[$device]=0
+            fi
+            sends[$device]=$send retries[$device]=$retry received[$device]=$receive
+            [ "${still[$device]}" -lt 3 ] || echo "$device" >"$dir/stands"
+        done
+    done
+}
+
 end()
 {
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null
+    [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
     netem_at client del 2>/dev/null
     netem_at server del 2>/dev/null
     rm -rf "$dir"
@@ -85,6 +125,21 @@ wait_for()
     fail "nothing in $file after 30 s"
 }
 
+# The client has not come to its end.
+give_up()
+{
+    if [ ! -s "$dir/stands" ]; then
+        fail "$*"
+    fi
+    echo "wire.sh: $*: the device $(<"$dir/stands") stands, and does not ask for what was lost"
+    if [ "$attempt" -ge 3 ]; then
+        exit 77
+    fi
+    end
+    trap - EXIT
+    WIRE_ATTEMPT=$((attempt + 1)) exec "$0" "${arguments[@]}"
+}
+
 trap end EXIT
 if [ "$verbs" = 1 ]; then
     # A bad wire is bad for IP alone: a device that does not learn its peer's address gives up.
@@ -99,7 +154,11 @@ for side in client server; do
     netem_at "$side" add netem $netem || fail "no netem for the $side"
 done
 if [ "$kill_it" = 0 ]; then
-    (call "$command" "$(<"$dir/address")" "$@" --block --pin none --timeout 40) || fail "the client ended with $?"
+    if [ "$verbs" = 1 ]; then
+        watch &
+        watcher=$!
+    fi
+    (call "$command" "$(<"$dir/address")" "$@" --block --pin none --timeout 40) || give_up "the client ended with $?"
     kill -TERM "$server"
     wait "$server" || fail "the server ended with $?"
     server=
