@@ -40,6 +40,9 @@
 #define LIVENESS_ROUND_TRIPS 4U
 /* Looks of the timer in an interval. */
 #define LIVENESS_LOOKS 2U
+/* A transfer that stands still gets so much quiet, in which its device may do something about it (measured with soft-RoCE: with something
+ * said each second, reads of which packets were lost stood for more than 40 s in 3 runs of 20; with this, in none of 12). */
+#define LIVENESS_HUSH_NS (5U * UTIL_CLOCK_NS_PER_S)
 /* Old sessions that are looked at for each new one. */
 #define LIVENESS_SWEEP 2U
 
@@ -112,10 +115,34 @@ static void liveness_move(struct hg_session *session, enum qs_peer_state to, con
     hg_peer_move(session->context, session->addr, from, to, reason);
 }
 
+/* Whether nothing is to be said now, for the sake of transfers of ours on the route that have not moved since something was. */
+static bool liveness_hushes(struct hg_session *session, uint64_t now_ns)
+{
+    struct hg_liveness *liveness = &session->liveness;
+    const struct bulk_env *bulk = &session->context->bulk;
+
+    if (!session->port->limits->quiet_resend)
+        return false;
+    if (now_ns - liveness->spoke_ns < LIVENESS_HUSH_NS && bulk->counters.bytes == liveness->spoke_bytes &&
+        bulk_env_uses_route(bulk, session->route))
+        return true;
+    liveness->spoke_ns = now_ns;
+    liveness->spoke_bytes = bulk->counters.bytes;
+    return false;
+}
+
+void hg_liveness_pinged(struct hg_session *session, const struct hg_header *header)
+{
+    if (!liveness_hushes(session, util_clock_now_ns()))
+        hg_session_pong(session, header->tag);
+}
+
 static void liveness_ping(struct hg_session *session, uint64_t now_ns)
 {
     struct hg_liveness *liveness = &session->liveness;
 
+    if (liveness_hushes(session, now_ns))
+        return;
     liveness->unanswered++;
     if (session->outbox.refused != NULL || session->control_count > 0)
         return;

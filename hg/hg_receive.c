@@ -156,7 +156,7 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
         receive_release(session, header->tag);
         return 0;
     case HG_MESSAGE_PING:
-        hg_session_pong(session, header->tag);
+        hg_liveness_pinged(session, header);
         return 0;
     case HG_MESSAGE_PONG:
         hg_liveness_pong(session, header);

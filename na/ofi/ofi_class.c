@@ -133,6 +133,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
     limits->connections = owner->connected;
     limits->ordered = owner->provider->ordered;
     limits->death_notice = owner->provider->death_notice;
+    limits->quiet_resend = owner->provider->quiet_resend;
     limits->chosen_keys = (owner->mr_mode & (FI_MR_PROV_KEY | FI_MR_RAW)) == 0;
     limits->keys_checked = owner->provider->keys_checked;
     limits->rights_checked = owner->provider->keys_checked && !ofi_mr_all_rights(owner);

@@ -56,6 +56,7 @@ struct ofi_provider {
     bool failure_ends;   /* a failed operation is its connection's last; prov_errno has the device's status */
     bool closes_late;    /* closing an endpoint loses what it received and nobody has read: it is shut down first */
     bool exact_queue;    /* the completion queue breaks when it overflows: it must hold all that is posted */
+    bool quiet_resend;   /* na_limits::quiet_resend */
     uint32_t queue_size; /* asked for as tx and rx size; 0: the provider's default */
     uint32_t recv_count; /* receive buffers of one frame each, per context (multi_recv: 4 large ones) */
     size_t batch_size;   /* na_limits::batch_size */
