@@ -217,6 +217,7 @@ static int wire_class_open(const struct na_config *config, struct na_class **cla
         .rma_depth = 4,
         .connections = !fake_wire.no_connections,
         .death_notice = !fake_wire.no_connections,
+        .quiet_resend = fake_wire.quiet_resend,
         .chosen_keys = true,
         .revocable = true,
     };

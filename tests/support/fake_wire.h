@@ -21,6 +21,7 @@
 /* What the network does wrong. All 0: nothing. Chances are percentages. */
 struct fake_wire {
     bool no_connections;        /* frames come without a route, as from a datagram provider; before the first class */
+    bool quiet_resend;          /* of na_limits; before the first class */
     unsigned int drop;          /* frames are lost */
     unsigned int duplicate;     /* frames arrive twice */
     unsigned int reorder;       /* a frame overtakes others in the same inbox */

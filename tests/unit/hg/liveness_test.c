@@ -357,6 +357,49 @@ static void target_looks_after_origins_that_it_pulls_from(void)
     wire_pair_close(&pair);
 }
 
+static unsigned int pongs;
+
+static bool count_pongs(unsigned char *data, size_t *size, size_t capacity)
+{
+    struct hg_header header;
+
+    (void)capacity;
+    pongs += wire_pair_first_header(data, *size, &header) && header.type == HG_MESSAGE_PONG;
+    return true;
+}
+
+/* A device may need quiet to send again what was lost of a transfer: what stands still is left alone for 5 s at a time, and
+ * nobody is taken for dead meanwhile. */
+static void transfer_that_stands_still_has_quiet(void)
+{
+    struct hg_pair_blob in = {.size = 300000};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    pongs = 0;
+    fake_wire.quiet_resend = true;
+    fake_wire.tap = count_pongs;
+    pair_open(&pair);
+    HG_PAIR_OK(qs_class_set_silence_limit(pair.origin.hg_class, 10000000));
+    /* Who waits for a handler alone is answered as ever. */
+    hold(&pair, &call);
+    wire_pair_pass(&pair, 20 * interval_ms());
+    SUPPORT_CHECK(pongs >= 12 && state_of(&pair) == QS_PEER_ALIVE);
+    SUPPORT_CHECK(hg_pair_answer(&pair));
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    pongs = 0;
+    fake_wire.rma_delay = 1U << 30;
+    in.data = calloc(1, in.size);
+    hg_pair_call_start(&pair, &call, HG_PAIR_ECHO, &in);
+    free(in.data);
+    wire_pair_pass(&pair, 60 * 1000);
+    SUPPORT_CHECK(pongs >= 9 && pongs <= 13);
+    SUPPORT_CHECK(pings_of(pair.origin.hg_class) > 50 && atomic_load(&call.calls) == 0);
+    HG_PAIR_OK(HG_Cancel(call.handle));
+    HG_PAIR_FINISH(&call, HG_CANCELED);
+    wire_pair_close(&pair);
+}
+
 /* Origins come, call once and go, and nothing tells of their end but that they do not answer when asked. */
 static void strangers_make_the_target_ask_for_old_origins(void)
 {
@@ -526,6 +569,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(silence_limit_ends_all_that_waits),
     SUPPORT_CASE(suspicion_alone_ends_nothing_and_time_outs_still_count),
     SUPPORT_CASE(target_looks_after_origins_that_it_pulls_from),
+    SUPPORT_CASE(transfer_that_stands_still_has_quiet),
     SUPPORT_CASE(strangers_make_the_target_ask_for_old_origins),
     SUPPORT_CASE(successor_ends_the_calls_and_is_reached_by_the_same_address),
     SUPPORT_CASE(breaker_spares_peers_that_refuse),
