@@ -196,7 +196,7 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
 }
 
 /* Reads what is behind the common part, whose presence the caller has checked. */
-static void header_decode_behind(const unsigned char *at, uint16_t parts, struct hg_header *header)
+static void header_decode_rest(const unsigned char *at, uint16_t parts, struct hg_header *header)
 {
     if (header_types[header->type].request) {
         header->rpc_id = util_bytes_get64(at);
@@ -266,7 +266,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     padded = util_bytes_align8(header_size + header->payload_size);
     if (padded > size)
         return -EBADMSG;
-    header_decode_behind(bytes + HEADER_COMMON_SIZE, parts, header);
+    header_decode_rest(bytes + HEADER_COMMON_SIZE, parts, header);
     if ((parts & HEADER_DOUBTFUL) != 0 && !header_parts_right(header, parts))
         return -EBADMSG;
     header->flags &= (uint16_t)~HG_MESSAGE_TERMS;

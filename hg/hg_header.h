@@ -32,7 +32,7 @@
  *     +  u56  sequence number           of the calls of one origin context that run at most once at this target, from 1 on
  *     +  u8   how many numbers back the oldest one is whose call has not ended
  *   request with HG_MESSAGE_REPEATED:
- *     +  u32  records epoch             as the target's hello said when the call was sent first
+ *     +  u32  records epoch             as the target's hello said at the first attempt that may have run
  *     +  u16  attempt                   from 2 on
  *     +  u16  zero
  *   with HG_MESSAGE_CHECKED:
@@ -80,7 +80,7 @@ enum hg_message_type {
 
 /** Request: it runs at most once, however often it comes. */
 #define HG_MESSAGE_SEQUENCED 64U
-/** Request, only with the flag before: it has been sent before. */
+/** Request, only with the flag before: this is not the first attempt. */
 #define HG_MESSAGE_REPEATED 128U
 
 /** The largest header that is ever written. */
@@ -106,7 +106,7 @@ struct hg_header {
     uint32_t offset;         /**< fragment */
     uint64_t release_tag;    /**< response with more data */
     uint64_t sequence;       /**< sequenced, as the next two; below 2^56 */
-    uint16_t attempt;        /**< on the wire with repeated alone: the decoder says 1 without it */
+    uint16_t attempt;        /**< on the wire with repeated alone: without it the decoder says 1 */
     uint8_t behind;
     uint32_t epoch;         /**< repeated */
     uint32_t payload_check; /**< checked: CRC-32C of the payload, or 0; that of the header is not shown */

@@ -40,10 +40,11 @@ enum once_state {
 
 struct hg_once_record {
     uint64_t sequence;
-    struct hg_handle *handle; /* RUNNING; touched under the lock of its owner only */
-    void *answer;             /* owned; it may outlive the record */
-    uint32_t capacity;        /* bytes at answer */
-    uint32_t size;            /* of them, the answer; with state ANSWERED, as are the next three */
+    struct hg_handle
+        *handle;       /* RUNNING; its once.record under the table's lock, all else of it under that of its owner */
+    void *answer;      /* owned; it may outlive the record */
+    uint32_t capacity; /* bytes at answer */
+    uint32_t size;     /* of them, the answer; with state ANSWERED, as are the next three */
     uint32_t eager;
     uint32_t status;
     bool dropped; /* there was an answer, which is not kept */
@@ -283,7 +284,8 @@ static void once_find_record(const struct hg_session *session, struct hg_once_re
 {
     if (record->state == ONCE_RUNNING) {
         /* One that another context received cannot be touched from here: the origin may ask once more. */
-        if (record->handle == NULL || record->handle->owner != session->context) {
+        assert(record->handle != NULL);
+        if (record->handle->owner != session->context) {
             once_refuse(found, HG_AGAIN, false);
             return;
         }
@@ -342,8 +344,8 @@ static void once_add(struct hg_once *once, struct hg_once_origin *origin, const 
     found->verdict = HG_ONCE_NEW;
 }
 
-/* Most requests come for the first time, above all that came before, and find their place free or with an answer that is not
- * wanted any more. Others are left as they are: false. */
+/* Most requests come for the first time, and find their place free or with an answer that is not wanted any more: a lower number in it
+ * is a whole ring back at least, and so below the floor, since the ring holds all from there on. Others are left as they are: false. */
 static inline bool once_add_next(struct hg_once_origin *origin, const struct hg_header *header,
                                  struct hg_handle *handle)
 {

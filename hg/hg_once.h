@@ -53,7 +53,7 @@ struct hg_once {
     _Atomic uint32_t durable; /**< names the records that the service itself keeps beyond its life; 0: it keeps none */
 };
 
-/** A received request's place in the ring. */
+/** A received request's place in the ring. But for the record, written under the lock of the handle's owner. */
 struct hg_once_place {
     struct hg_once_origin *origin; /**< NULL: the request is of another kind; it stays while there is a place in it */
     struct hg_once_record *record; /**< NULL: another call has it by now; under the lock of the table */

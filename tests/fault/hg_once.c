@@ -787,7 +787,7 @@ static void handler_outlives_its_place(void)
         answer_one(i);
         expect(&origin.calls[i], HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
     }
-    /* The ring has 8 places: number 17 comes to that of number 1. */
+    /* The ring has 8 places: number 9 has come to that of number 1, and 17 comes there now. */
     call = call_start(16);
     UNTIL(target.executed[16] == 1);
     fake_wire.drop = 100;

@@ -93,6 +93,9 @@ watch()
                 still[$device]=0
             fi
             sends[$device]=$send retries[$device]=$retry received[$device]=$receive
+        done
+        : >"$dir/stands"
+        for device in rxe0 rxe1; do
             [ "${still[$device]}" -lt 3 ] || echo "$device" >"$dir/stands"
         done
     done
