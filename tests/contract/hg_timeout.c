@@ -89,6 +89,7 @@ static void handle_can_opt_out_of_the_timeout_of_its_class(void)
     hg_pair_call_begin(&pair, &call, HG_PAIR_HOLD);
     HG_PAIR_OK(qs_handle_set_timeout(call.handle, UINT64_MAX));
     hg_pair_call_forward(&call, &in);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.held_count) == 1);
     hg_pair_call_start(&pair, &limited, HG_PAIR_HOLD, &in);
     HG_PAIR_RET(hg_pair_call_wait(&limited), HG_TIMEOUT);
     SUPPORT_CHECK(atomic_load(&call.calls) == 0);
