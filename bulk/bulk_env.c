@@ -173,6 +173,21 @@ bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *rout
     return false;
 }
 
+bool bulk_env_stands(struct bulk_env *env, const struct na_route *route)
+{
+    util_list_each (node, &env->all) {
+        struct bulk_transfer *transfer = util_container_of(node, struct bulk_transfer, all_link);
+        bool stands = transfer->asked && transfer->moved == transfer->moved_before;
+
+        if (transfer->route != route || transfer->in_flight == 0)
+            continue;
+        transfer->asked = true;
+        transfer->moved_before = transfer->moved;
+        return stands;
+    }
+    return false;
+}
+
 void bulk_env_cancel_all(struct bulk_env *env)
 {
     util_list_each (pos, &env->all)

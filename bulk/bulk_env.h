@@ -102,6 +102,10 @@ void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct
 /* Whether a transfer uses the route. */
 bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *route);
 
+/* Whether the transfers on the route stand still: the first of those with pieces in flight, behind which the others wait, was the
+ * first when this was asked last, and has moved nothing since. */
+bool bulk_env_stands(struct bulk_env *env, const struct na_route *route);
+
 /* Cancels every transfer; their done calls follow from na_progress and resume. For teardown. */
 void bulk_env_cancel_all(struct bulk_env *env);
 

@@ -359,6 +359,7 @@ static void bulk_transfer_prepare(struct bulk_env *env, struct bulk_transfer *tr
     transfer->in_flight = 0;
     transfer->blocked = false;
     transfer->moved = 0;
+    transfer->asked = false;
     transfer->done = args->done;
     bulk_segments_walk_init(&transfer->walk, bulk_handle_segments(args->local), (size_t)args->local_offset,
                             bulk_handle_segments(args->origin), (size_t)args->origin_offset, (size_t)args->size);

@@ -73,6 +73,8 @@ struct bulk_transfer {
     bool blocked;                   /* in env->blocked */
     struct bulk_segments_walk walk; /* what is not posted yet */
     size_t moved;                   /* bytes of pieces that ended well */
+    size_t moved_before;            /* when bulk_env_stands() asked last */
+    bool asked;                     /* it has */
     void (*done)(struct bulk_transfer *transfer, int error);
 };
 

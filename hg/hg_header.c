@@ -9,6 +9,7 @@
 
 #include "hg/hg_header.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "hg/hg_proc_crc.h"
@@ -83,6 +84,7 @@ static void header_encode_terms(const struct hg_header *header, unsigned char *a
 
 static void header_encode_sequence(const struct hg_header *header, unsigned char *at)
 {
+    assert(header->sequence <= HEADER_SEQUENCE_MASK);
     util_bytes_put64(at, header->sequence | (uint64_t)header->behind << HEADER_SEQUENCE_BITS);
 }
 

@@ -41,7 +41,7 @@
 /* Looks of the timer in an interval. */
 #define LIVENESS_LOOKS 2U
 /* A transfer that stands still gets so much quiet, in which its device may do something about it (measured with soft-RoCE: with something
- * said each second, reads of which packets were lost stood for more than 40 s in 3 runs of 20; with this, in none of 12). */
+ * said each second, reads of which packets were lost stood for more than 40 s in 3 runs of 20; with this, see docs/rdma.md). */
 #define LIVENESS_HUSH_NS (5U * UTIL_CLOCK_NS_PER_S)
 /* Old sessions that are looked at for each new one. */
 #define LIVENESS_SWEEP 2U
@@ -115,19 +115,16 @@ static void liveness_move(struct hg_session *session, enum qs_peer_state to, con
     hg_peer_move(session->context, session->addr, from, to, reason);
 }
 
-/* Whether nothing is to be said now, for the sake of transfers of ours on the route that have not moved since something was. */
+/* Whether nothing is to be said now, for the sake of transfers of ours on the route that stand still. */
 static bool liveness_hushes(struct hg_session *session, uint64_t now_ns)
 {
     struct hg_liveness *liveness = &session->liveness;
-    const struct bulk_env *bulk = &session->context->bulk;
 
     if (!session->port->limits->quiet_resend)
         return false;
-    if (now_ns - liveness->spoke_ns < LIVENESS_HUSH_NS && bulk->counters.bytes == liveness->spoke_bytes &&
-        bulk_env_uses_route(bulk, session->route))
+    if (bulk_env_stands(&session->context->bulk, session->route) && now_ns - liveness->spoke_ns < LIVENESS_HUSH_NS)
         return true;
     liveness->spoke_ns = now_ns;
-    liveness->spoke_bytes = bulk->counters.bytes;
     return false;
 }
 

@@ -46,7 +46,6 @@ struct hg_liveness {
     uint32_t pinged_sent;         /**< requests sent when the ping was */
     uint32_t looked_taken;        /**< requests taken up at the last look */
     uint64_t spoke_ns;            /**< when the last ping or pong was sent, if na_limits::quiet_resend */
-    uint64_t spoke_bytes;         /**< what transfers of the context had moved by then */
     uint64_t rtt_ns;              /**< the shortest that a pong took; 0: none has come */
     struct util_timer timer;      /**< counted in context->lazy_timers */
 };
@@ -62,7 +61,7 @@ void hg_liveness_options_init(struct hg_liveness_options *options);
 
 void hg_liveness_init(struct hg_liveness *liveness);
 
-/** The peer asks whether we live: it is told. */
+/** The peer asks whether we live: it is told, now or when it asks again (na_limits::quiet_resend). */
 void hg_liveness_pinged(struct hg_session *session, const struct hg_header *header);
 
 /** The session has begun to connect. */

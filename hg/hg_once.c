@@ -40,11 +40,10 @@ enum once_state {
 
 struct hg_once_record {
     uint64_t sequence;
-    struct hg_handle
-        *handle;       /* RUNNING; its once.record under the table's lock, all else of it under that of its owner */
-    void *answer;      /* owned; it may outlive the record */
-    uint32_t capacity; /* bytes at answer */
-    uint32_t size;     /* of them, the answer; with state ANSWERED, as are the next three */
+    struct hg_handle *handle; /* RUNNING; but for its once.record, touched under the lock of its owner only */
+    void *answer;             /* owned; it may outlive the record */
+    uint32_t capacity;        /* bytes at answer */
+    uint32_t size;            /* of them, the answer; with state ANSWERED, as are the next three */
     uint32_t eager;
     uint32_t status;
     bool dropped; /* there was an answer, which is not kept */
@@ -423,12 +422,12 @@ static void once_look_up_at(struct hg_once *once, struct hg_once_origin *origin,
         once_add(once, origin, header, handle, found);
 }
 
-/* Whatever the request is. Says whether an origin was evicted for that of this one. */
-static __attribute__((noinline)) bool once_look_up_any(struct hg_once *once, struct hg_session *session,
-                                                       const struct hg_header *header, struct hg_handle *handle,
-                                                       struct hg_once_found *found)
+/* Whatever the request is; the origin is NULL where the session does not know it. Says whether another one was evicted for it. Not
+ * inline: the short way would have to save registers for it. */
+static __attribute__((noinline)) bool once_look_up_any(struct hg_once *once, struct hg_once_origin *origin,
+                                                       struct hg_session *session, const struct hg_header *header,
+                                                       struct hg_handle *handle, struct hg_once_found *found)
 {
-    struct hg_once_origin *origin = once_known_origin(once, session);
     bool evicted = false;
 
     if (origin == NULL)
@@ -452,7 +451,7 @@ void hg_once_look_up(struct hg_session *session, const struct hg_header *header,
     if (origin != NULL && util_list_last(&once->by_use) == &origin->use_link && once_add_next(origin, header, handle))
         found->verdict = HG_ONCE_NEW;
     else
-        evicted = once_look_up_any(once, session, header, handle, found);
+        evicted = once_look_up_any(once, origin, session, header, handle, found);
     util_lock_drop(&once->lock);
     if (evicted)
         hg_event(session->context->hg_class, NULL, HG_EVENT_RECORDS_EVICTED,
@@ -472,7 +471,7 @@ static struct hg_once_record *once_leave(struct hg_handle *handle)
     return record;
 }
 
-/* Gets memory for an answer that does not fit into what the record has. */
+/* Gets memory for an answer that does not fit into what the record has. Not inline: it is rare. */
 static __attribute__((noinline)) bool once_reserve(struct hg_once *once, struct hg_once_origin *origin,
                                                    struct hg_once_record *record, size_t size)
 {

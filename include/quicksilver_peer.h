@@ -92,7 +92,8 @@ HG_PUBLIC hg_return_t qs_class_set_ping(hg_class_t *hg_class, uint64_t interval_
 
 /**
  * Set how long a suspect peer may be silent before calls to it end with HG_HOSTUNREACH, as if it were dead. By default there
- * is no such limit, and calls end by their time-outs.
+ * is no such limit, and calls end by their time-outs. Over verbs it should be more than 6 s: a peer is silent for 5 s while its
+ * device may be sending again what was lost of a transfer (docs/rdma.md).
  *
  * \param hg_class [IN] the class
  * \param limit_us [IN] microseconds; 0 for none

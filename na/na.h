@@ -78,10 +78,9 @@ struct na_limits {
                               route, and the receiver opens a route to the address in the sender's hello */
     bool ordered;      /**< frames of one route arrive in the order in which they were sent; otherwise whole and once */
     bool death_notice; /**< route_down follows the death of the peer's process without any traffic */
-    bool
-        quiet_resend; /**< what was lost of a put or get may be sent again only when nothing else has been for some seconds */
-    bool chosen_keys;    /**< remote keys are random 64-bit numbers that we choose */
-    bool keys_checked;   /**< wrong keys and ranges are refused below */
+    bool quiet_resend; /**< what was lost of a put or get may wait for some seconds in which nothing is sent */
+    bool chosen_keys;  /**< remote keys are random 64-bit numbers that we choose */
+    bool keys_checked; /**< wrong keys and ranges are refused below */
     bool rights_checked; /**< and so are puts into what may only be read, and gets of what may only be written */
     bool revocable;      /**< after na_mem_deregister() peers are refused */
     /** With that, a put under way is stopped, or waited for up to 100 ms (a process that is stopped in the middle of one

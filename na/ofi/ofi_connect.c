@@ -154,8 +154,10 @@ bool ofi_connect_again(struct ofi_route *route, int error)
     struct ofi_class *owner = route->owner->owner;
     struct ofi_address address;
 
-    if (!owner->provider->peer_in_info || ofi_resolve_waits(owner) || error != ETIMEDOUT ||
-        ++route->tries >= OFI_RESOLVE_TRIES || ofi_fabric_peer_address(owner, route->base.text, &address) != 0)
+    if (!owner->provider->peer_in_info || ofi_resolve_waits(owner) || error != ETIMEDOUT)
+        return false;
+    route->tries++;
+    if (route->tries >= OFI_RESOLVE_TRIES || ofi_fabric_peer_address(owner, route->base.text, &address) != 0)
         return false;
     UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "nobody says that he is %s, asking again", route->base.text);
     ofi_listen_close_connection(route);

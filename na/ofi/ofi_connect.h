@@ -36,8 +36,7 @@ void ofi_connect_resolved(struct ofi_route *route, const struct ofi_address *add
 
 /* The connection that is being made has failed with `error`, positive, as the event queue says. True where that may be a lost packet of
  * those that ask for the peer's hardware address, and it is begun anew: libfabric 1.21 and later ask once, for 2 s, and tell by an
- * event. (The ones before wait in fi_endpoint, see ofi_resolve.h. That the peer does not answer the connect request itself takes the
- * kernel more than a minute to say.) */
+ * event. (The ones before wait in fi_endpoint, see ofi_resolve.h.) */
 bool ofi_connect_again(struct ofi_route *route, int error);
 
 #endif

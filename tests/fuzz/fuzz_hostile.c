@@ -177,7 +177,7 @@ static size_t make_message(const struct fuzz_hostile *hostile, const struct fuzz
     header.offset = (uint32_t)fuzz_take_number(input);
     header.release_tag = fuzz_take_number(input);
     if ((header.flags & HG_MESSAGE_SEQUENCED) != 0) {
-        header.sequence = fuzz_take_number(input);
+        header.sequence = fuzz_take_number(input) & ((UINT64_C(1) << 56) - 1);
         header.behind = (uint8_t)fuzz_take(input);
         header.epoch = fuzz_take(input) & 3;
         header.attempt = (uint16_t)(fuzz_take(input) & 3);

@@ -326,6 +326,37 @@ Test(bulk_transfer, refusals_are_waited_out)
     cr_assert_eq(env.counters.refused, 50);
 }
 
+/* Those behind the first are not its fault, and those that come and go between two questions are no standstill. */
+Test(bulk_transfer, what_has_moved_nothing_since_it_was_asked_stands)
+{
+    struct ending first = {.count = 0};
+    struct ending second = {.count = 0};
+
+    set_env(1000, 2, 0);
+    set_handles();
+    cr_assert_not(bulk_env_stands(&env, fake.route), "nothing is under way");
+    start(&first, BULK_OP_PULL, BYTES);
+    start(&second, BULK_OP_PULL, BYTES);
+    cr_assert_not(bulk_env_stands(&env, NULL), "nor on another route");
+    cr_assert_not(bulk_env_stands(&env, fake.route), "it has just begun");
+    cr_assert(bulk_env_stands(&env, fake.route));
+    fake.turn_max = 1;
+    (void)na_progress(fake.context);
+    cr_assert_not(bulk_env_stands(&env, fake.route), "a piece has moved");
+    cr_assert(bulk_env_stands(&env, fake.route));
+    while (first.count == 0)
+        (void)na_progress(fake.context);
+    cr_assert_eq(second.count, 0);
+    cr_assert_not(bulk_env_stands(&env, fake.route), "the second is the first now");
+    cr_assert(bulk_env_stands(&env, fake.route));
+    run(20);
+    cr_assert_not(bulk_env_stands(&env, fake.route));
+    /* The same object again is another transfer. */
+    start(&first, BULK_OP_PULL, BYTES);
+    cr_assert_not(bulk_env_stands(&env, fake.route));
+    run(20);
+}
+
 Test(bulk_transfer, first_error_wins_and_waits_for_the_pieces_in_flight)
 {
     struct ending ending = {.count = 0};
