@@ -27,23 +27,45 @@ size_t bulk_env_piece_size(void)
     return sizeof(struct bulk_transfer_piece);
 }
 
-static struct bulk_env_way bulk_env_way_of(const struct na_limits *limits)
+static struct bulk_env_way bulk_env_way_of(const struct na_limits *limits, const struct util_pool *pieces)
 {
     struct bulk_env_way way = {
         .chunk_size = limits->rma_chunk > 0 ? limits->rma_chunk : BULK_ENV_CHUNK_SIZE,
         .depth = limits->rma_depth > 0 ? limits->rma_depth : BULK_ENV_DEPTH,
+        .pieces_max = limits->rma_count > 0 ? limits->rma_count : UINT32_MAX,
+        .lane_bytes = limits->rma_route_bytes > 0 ? limits->rma_route_bytes : SIZE_MAX,
     };
 
+    if (pieces->max_objs > 0 && pieces->max_objs < way.pieces_max)
+        way.pieces_max = (uint32_t)pieces->max_objs;
     if (limits->rma_max > 0 && way.chunk_size > limits->rma_max)
         way.chunk_size = limits->rma_max;
     return way;
+}
+
+void bulk_lane_init(struct bulk_lane *lane)
+{
+    lane->bytes = 0;
+    lane->pieces = 0;
+    util_list_init(&lane->waiting);
+    lane->moved = 0;
+    lane->still_ns = 0;
+}
+
+bool bulk_lane_stands(struct bulk_lane *lane, uint64_t now_ns)
+{
+    if (lane->pieces > 0 && lane->still_ns != 0 && lane->moved == lane->moved_before)
+        return now_ns - lane->still_ns >= BULK_LANE_STILL_NS;
+    lane->moved_before = lane->moved;
+    lane->still_ns = now_ns;
+    return false;
 }
 
 void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct util_pool *pieces)
 {
     memset(env, 0, sizeof(*env));
     env->pieces = pieces;
-    env->ways[BULK_TRANSPORT_OWN] = bulk_env_way_of(limits);
+    env->ways[BULK_TRANSPORT_OWN] = bulk_env_way_of(limits, pieces);
     util_list_init(&env->all);
     util_list_init(&env->blocked);
     util_list_init(&env->ready);
@@ -51,7 +73,7 @@ void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct 
 
 void bulk_env_add_sm(struct bulk_env *env, const struct na_limits *limits)
 {
-    env->ways[BULK_TRANSPORT_SM] = bulk_env_way_of(limits);
+    env->ways[BULK_TRANSPORT_SM] = bulk_env_way_of(limits, env->pieces);
 }
 
 void bulk_env_fini(struct bulk_env *env)
@@ -65,7 +87,7 @@ void bulk_env_fini(struct bulk_env *env)
 /* Moves a transfer to the back of another list, if it is blocked again. */
 static void bulk_env_move_blocked(struct bulk_transfer *transfer, struct util_list *list)
 {
-    if (!transfer->blocked)
+    if (transfer->queue != BULK_TRANSFER_QUEUE_BLOCKED)
         return;
     util_list_remove(&transfer->queue_link);
     util_list_push(list, &transfer->queue_link);
@@ -150,17 +172,18 @@ void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int
         bulk_transfer_fail(transfer, error);
         /* It goes back to the transport: a later cancel must not name it. */
         transfer->route = NULL;
+        transfer->lane = NULL;
     }
 }
 
-void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct na_route *to,
+void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct na_route *to, struct bulk_lane *lane,
                       enum bulk_transport transport)
 {
     util_list_each (pos, &env->all) {
         struct bulk_transfer *transfer = util_container_of(pos, struct bulk_transfer, all_link);
 
         if (transfer->route == route && route != NULL)
-            bulk_transfer_reroute(transfer, to, transport);
+            bulk_transfer_reroute(transfer, to, lane, transport);
     }
 }
 
@@ -169,21 +192,6 @@ bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *rout
     util_list_each (node, &env->all) {
         if (util_container_of(node, struct bulk_transfer, all_link)->route == route)
             return true;
-    }
-    return false;
-}
-
-bool bulk_env_stands(struct bulk_env *env, const struct na_route *route)
-{
-    util_list_each (node, &env->all) {
-        struct bulk_transfer *transfer = util_container_of(node, struct bulk_transfer, all_link);
-        bool stands = transfer->asked && transfer->moved == transfer->moved_before;
-
-        if (transfer->route != route || transfer->in_flight == 0)
-            continue;
-        transfer->asked = true;
-        transfer->moved_before = transfer->moved;
-        return stands;
     }
     return false;
 }

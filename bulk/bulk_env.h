@@ -4,14 +4,16 @@
  * What the transfers of one context share: limits, the pool of pieces, and the queues of those that
  * wait. The RPC core embeds one in each context and calls bulk_env_resume once per turn of progress.
  *
- * Every transfer between start and done is in `all`, and in at most one of two queues: `blocked`,
- * where those wait that the transport refused for now, and `ready`, where those wait whose done
- * call is due although no transport will make it (copies, empty and cancelled transfers).
+ * Every transfer between start and done is in `all`, and in at most one of three queues: `blocked`,
+ * where those wait that the transport refused for now; `waiting` of their lane, where those wait that
+ * others on the same route leave no room; and `ready`, where those wait whose done call is due although
+ * no transport will make it (copies, empty and cancelled transfers).
  *
  * What bounds it: the pool's max_objs is the number of pieces that a context has in flight, depth
- * that of one transfer. Blocked transfers are served in turn, and a transfer gives its freed piece
- * up while others are blocked, so that a large one starves nobody. The queues hold transfers that
- * their callers own, so they need no memory and no bound of their own.
+ * that of one transfer. A lane takes no more than a quarter of what the others have left, and there is
+ * always one for it, so that peers which do not answer leave room for those that do. Those that wait are served in turn, and a transfer gives its freed piece up while
+ * others wait, so that a large one starves nobody. The queues hold transfers that their callers own,
+ * so they need no memory and no bound of their own.
  *
  * Threads: as na.h asks for one context, all calls are serialised by its owner.
  */
@@ -41,8 +43,23 @@ struct bulk_counters {
 
 /* How transfers through one transport are cut. */
 struct bulk_env_way {
-    size_t chunk_size; /* bytes of the largest piece */
-    uint32_t depth;    /* pieces in flight per transfer */
+    size_t chunk_size;   /* bytes of the largest piece */
+    uint32_t depth;      /* pieces in flight per transfer */
+    uint32_t pieces_max; /* in flight, of all transfers */
+    size_t lane_bytes;   /* in flight per lane, of which the last piece may be in part above; at least 1 */
+};
+
+#define BULK_LANE_STILL_NS (400U * 1000U * 1000U) /* less than the pause between two pings */
+
+/* What all transfers on one route share. Whoever has the route has it beside it, and keeps it as long. There is something
+ * in flight as long as somebody waits. */
+struct bulk_lane {
+    size_t bytes;             /* of pieces in flight */
+    uint32_t pieces;          /* in flight */
+    struct util_list waiting; /* transfers that found it full, by bulk_transfer.queue_link */
+    uint64_t moved;           /* pieces that have ended */
+    uint64_t moved_before;    /* when bulk_lane_stands() saw the last one */
+    uint64_t still_ns;        /* and since when it has seen none; 0: it has not looked since something is in flight */
 };
 
 struct bulk_env {
@@ -59,6 +76,13 @@ struct bulk_env {
 
 /* The size of the objects of bulk_env.pieces. */
 size_t bulk_env_piece_size(void);
+
+/* Makes a lane for a new route. It needs no end: nothing waits there when the route's transfers are over. */
+void bulk_lane_init(struct bulk_lane *lane);
+
+/* Whether the transfers in the lane stand still: something is in flight, and no piece has ended for BULK_LANE_STILL_NS or more, as
+ * far as this has been asked. */
+bool bulk_lane_stands(struct bulk_lane *lane, uint64_t now_ns);
 
 /* Makes an environment for a context of a class with these limits. `pieces` is borrowed. */
 void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct util_pool *pieces);
@@ -93,18 +117,14 @@ struct bulk_transfer *bulk_env_find(const struct bulk_env *env, uint64_t serial)
  * they have in flight has ended. To be called before na_route_close. Makes no done calls. */
 void bulk_env_fail_route(struct bulk_env *env, const struct na_route *route, int error);
 
-/* The route was never up, and is given up for another one, perhaps through another transport: the
- * transfers on it, which have nothing in flight, take that one. Those whose handles know no way by its
- * transport end with -EOPNOTSUPP. Makes no done calls. */
-void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct na_route *to,
+/* The route was never up, and is given up for another one with its lane, perhaps through another
+ * transport: the transfers on it, which have nothing in flight, take that one. Those whose handles know
+ * no way by its transport end with -EOPNOTSUPP. Makes no done calls. */
+void bulk_env_reroute(struct bulk_env *env, const struct na_route *route, struct na_route *to, struct bulk_lane *lane,
                       enum bulk_transport transport);
 
 /* Whether a transfer uses the route. */
 bool bulk_env_uses_route(const struct bulk_env *env, const struct na_route *route);
-
-/* Whether the transfers on the route stand still: the first of those with pieces in flight, behind which the others wait, was the
- * first when this was asked last, and has moved nothing since. */
-bool bulk_env_stands(struct bulk_env *env, const struct na_route *route);
 
 /* Cancels every transfer; their done calls follow from na_progress and resume. For teardown. */
 void bulk_env_cancel_all(struct bulk_env *env);

@@ -153,8 +153,9 @@ static int bulk_handle_register(struct hg_bulk *handle)
         ret = na_mem_register(owner->na_classes[i], handle->segments, handle->segment_count, access,
                               (enum na_mem_kind)handle->mem_kind, handle->device, &handle->mems[i]);
     if (ret != 0)
-        UTIL_LOG_ERROR(UTIL_LOG_AREA_BULK, "memory of %zu bytes in %" PRIu32 " segments cannot be registered: %s",
-                       handle->size, handle->segment_count, util_detail_get());
+        util_log_limited(UTIL_LOG_LEVEL_ERROR, UTIL_LOG_AREA_BULK,
+                         "memory of %zu bytes in %" PRIu32 " segments cannot be registered: %s", handle->size,
+                         handle->segment_count, util_detail_get());
     return ret;
 }
 

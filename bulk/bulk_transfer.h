@@ -6,7 +6,7 @@
  * A transfer is checked whole (permissions, ranges) before anything is posted. It is then cut into
  * pieces at the borders of segments and at the transport's chunk size, and a bounded number of them
  * is kept in flight; each piece that ends makes room for the next. What the transport refuses for
- * now waits in the environment (bulk_env.h). Where the origin's memory is in this process, or its
+ * now waits in the environment, and what finds the route full in its lane (bulk_env.h). Where the origin's memory is in this process, or its
  * data came inside the descriptor, the transfer is a copy and posts nothing.
  *
  * Life of a transfer:
@@ -48,6 +48,14 @@ enum bulk_transfer_state {
     BULK_TRANSFER_READY,   /* in a queue of bulk_env_resume, which calls done */
 };
 
+/* Where its queue_link is. */
+enum bulk_transfer_queue {
+    BULK_TRANSFER_QUEUE_NONE,
+    BULK_TRANSFER_QUEUE_BLOCKED, /* env->blocked */
+    BULK_TRANSFER_QUEUE_LANE,    /* lane->waiting */
+    BULK_TRANSFER_QUEUE_READY,   /* env->ready, or what bulk_env_resume() took from it */
+};
+
 /* Embedded in whatever waits for it, which keeps it in place from start to done. Zero before the
  * first start; free to be started again, or freed, as soon as done is entered. */
 struct bulk_transfer {
@@ -56,6 +64,7 @@ struct bulk_transfer {
     struct hg_bulk *origin;        /* a reference */
     struct hg_bulk *local;         /* a reference */
     struct na_route *route;        /* borrowed, see bulk_env_fail_route; NULL for a copy */
+    struct bulk_lane *lane;        /* of the route, likewise */
     enum bulk_transport transport; /* of the route */
     enum bulk_op op;
     size_t size;
@@ -63,18 +72,16 @@ struct bulk_transfer {
 
     /* Owner's links. */
     struct util_list all_link;   /* env->all */
-    struct util_list queue_link; /* env->blocked or env->ready */
+    struct util_list queue_link; /* as queue says */
     struct util_list posted;     /* pieces in flight */
 
     /* State. */
     enum bulk_transfer_state state;
     int error; /* the first one; 0: none */
     uint32_t in_flight;
-    bool blocked;                   /* in env->blocked */
+    enum bulk_transfer_queue queue;
     struct bulk_segments_walk walk; /* what is not posted yet */
     size_t moved;                   /* bytes of pieces that ended well */
-    size_t moved_before;            /* when bulk_env_stands() asked last */
-    bool asked;                     /* it has */
     void (*done)(struct bulk_transfer *transfer, int error);
 };
 
@@ -95,6 +102,7 @@ struct bulk_transfer_args {
     uint64_t size;                 /* may be 0 */
     uint64_t serial;               /* see struct bulk_transfer; may be 0 */
     struct na_route *route;        /* to the origin's owner; may be NULL without bulk_transfer_needs_route */
+    struct bulk_lane *lane;        /* of the route */
     enum bulk_transport transport; /* of the route */
     /* The end: 0, the error of the first piece that failed (na.h), that of bulk_env_fail_route, or
      * -ECANCELED. The handles are still held while it runs. It may start another transfer. */
@@ -123,9 +131,11 @@ struct bulk_transfer_descriptor_args {
     struct bulk_owner *owner;
     const void *descriptor; /* borrowed for the call */
     size_t descriptor_size;
+    bool ours;   /* it may name memory of our own; otherwise such a one is refused */
     void *buf;   /* borrowed until done: the local side */
     size_t size; /* bytes moved between buf and the front of what the descriptor names */
     struct na_route *route;
+    struct bulk_lane *lane;        /* of the route */
     enum bulk_transport transport; /* of the route */
     void (*done)(struct bulk_transfer *transfer, int error);
 };
@@ -144,7 +154,8 @@ void bulk_transfer_cancel(struct bulk_transfer *transfer);
 void bulk_transfer_fail(struct bulk_transfer *transfer, int error);
 
 /* For bulk_env.c: see bulk_env_reroute. */
-void bulk_transfer_reroute(struct bulk_transfer *transfer, struct na_route *to, enum bulk_transport transport);
+void bulk_transfer_reroute(struct bulk_transfer *transfer, struct na_route *to, struct bulk_lane *lane,
+                           enum bulk_transport transport);
 
 /* Between start and done. */
 static inline bool bulk_transfer_active(const struct bulk_transfer *transfer)

@@ -238,6 +238,8 @@ static const char *admit_refusal(const struct hg_context *context, const struct 
 {
     if (share->requests >= admit_get32(&context->hg_class->admission.peer_requests_max))
         return "as many requests of this peer are here as may be";
+    if (share->bytes > 0 && share->bytes > admit_get64(&context->hg_class->admission.peer_bytes_max))
+        return "answers that this peer has not fetched take as much memory as they may";
     return admit_is_timed(context) ? admit_full(context, share) : NULL;
 }
 
@@ -288,6 +290,14 @@ int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes)
 static bool admit_is_peers(const struct hg_handle *handle)
 {
     return handle->admitted && handle->session != NULL;
+}
+
+void hg_admit_output_locked(struct hg_handle *handle, uint64_t bytes)
+{
+    if (!admit_is_peers(handle))
+        return;
+    handle->session->share->bytes += bytes;
+    handle->share_bytes += bytes;
 }
 
 void hg_admit_ready_locked(struct hg_handle *handle)

@@ -80,6 +80,8 @@ hg_return_t hg_admit_check_locked(struct hg_session *session, const struct hg_he
 void hg_admit_enter_locked(struct hg_handle *handle);
 /** It brings so many bytes. -EAGAIN: more than its peer may have here; they do not count then. */
 int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes);
+/** Its answer holds so many bytes until it has left, or its peer has fetched it. */
+void hg_admit_output_locked(struct hg_handle *handle, uint64_t bytes);
 /** It waits for its handler; */
 void hg_admit_ready_locked(struct hg_handle *handle);
 /** and no longer. */

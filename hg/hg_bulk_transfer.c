@@ -379,6 +379,7 @@ static int bulk_find_route_locked(struct bulk_request *request)
     if (error != 0)
         return error;
     request->args.route = session->route;
+    request->args.lane = &session->lane;
     request->args.transport = session->port->transport;
     hg_liveness_watch(session);
     return 0;
@@ -456,7 +457,8 @@ static int bulk_start_locked(struct bulk_request *request, struct hg_bulk_transf
         *request->op_id = bulk_id_pack(context, request->args.serial);
     if (op->transfer.state == BULK_TRANSFER_READY)
         bulk_transfer_finish(&op->transfer);
-    else if (op->transfer.blocked && atomic_load_explicit(&context->armed, memory_order_relaxed))
+    else if (op->transfer.queue == BULK_TRANSFER_QUEUE_BLOCKED &&
+             atomic_load_explicit(&context->armed, memory_order_relaxed))
         na_wake(context->na); /* somebody may sleep without knowing that there is something to retry */
     return 0;
 }

@@ -132,6 +132,8 @@ void *HG_Get_data(hg_handle_t handle)
 
 hg_return_t HG_Set_target_id(hg_handle_t handle, uint8_t id)
 {
+    if (hg_fork_stops_handle(handle, "HG_Set_target_id"))
+        return HG_FAULT;
     if (handle == NULL || handle->target)
         return hg_error_set(HG_INVALID_ARG, "HG_Set_target_id: the handle is NULL or that of a received request");
     if (hg_handle_state(handle) != HG_HANDLE_IDLE)

@@ -99,7 +99,7 @@ void hg_liveness_watch(struct hg_session *session)
 static bool liveness_waits(const struct hg_session *session)
 {
     return hg_session_waits(session) || !util_list_empty(&session->waiting_responses) ||
-           bulk_env_uses_route(&session->context->bulk, session->route);
+           !util_list_empty(&session->leaving) || bulk_env_uses_route(&session->context->bulk, session->route);
 }
 
 /* --- silence ------------------------------------------------------------------------------------------- */
@@ -118,20 +118,18 @@ static void liveness_move(struct hg_session *session, enum qs_peer_state to, con
 /* Whether nothing is to be said now, for the sake of transfers of ours on the route that stand still. */
 static bool liveness_hushes(struct hg_session *session, uint64_t now_ns)
 {
-    struct hg_liveness *liveness = &session->liveness;
-
-    if (!session->port->limits->quiet_resend)
-        return false;
-    if (bulk_env_stands(&session->context->bulk, session->route) && now_ns - liveness->spoke_ns < LIVENESS_HUSH_NS)
-        return true;
-    liveness->spoke_ns = now_ns;
-    return false;
+    return session->port->limits->quiet_resend && bulk_lane_stands(&session->lane, now_ns) &&
+           now_ns - session->liveness.spoke_ns < LIVENESS_HUSH_NS;
 }
 
 void hg_liveness_pinged(struct hg_session *session, const struct hg_header *header)
 {
-    if (!liveness_hushes(session, util_clock_now_ns()))
-        hg_session_pong(session, header->tag);
+    uint64_t now_ns = util_clock_now_ns();
+
+    if (liveness_hushes(session, now_ns))
+        return;
+    session->liveness.spoke_ns = now_ns;
+    hg_session_pong(session, header->tag);
 }
 
 static void liveness_ping(struct hg_session *session, uint64_t now_ns)
@@ -143,6 +141,7 @@ static void liveness_ping(struct hg_session *session, uint64_t now_ns)
     liveness->unanswered++;
     if (session->outbox.refused != NULL || session->control_count > 0)
         return;
+    liveness->spoke_ns = now_ns;
     liveness->pinged_ns = now_ns;
     liveness->pinged_sent = session->requests_sent;
     liveness->pinged_counts = true;
@@ -210,7 +209,7 @@ static void liveness_quiet(struct hg_session *session, uint64_t now_ns)
     if (++liveness->quiet < LIVENESS_LOOKS)
         return;
     /* A connection that is not there yet has a limit of its own. */
-    if (liveness->state == QS_PEER_CONNECTING && session->outbox.refused != NULL)
+    if (liveness->state == QS_PEER_CONNECTING && (!session->connected || session->outbox.refused != NULL))
         return;
     if (liveness->unanswered >= atomic_load_explicit(&liveness_options(session)->count, memory_order_relaxed))
         liveness_move(session, QS_PEER_SUSPECT, "pings are not answered");

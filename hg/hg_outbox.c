@@ -169,9 +169,12 @@ static struct hg_header outbox_checked(const struct hg_header *header, const str
     return checked;
 }
 
-/* Whether the route has room for a message with data; what there is besides is for those without. */
+/* Whether the route has room for a message with data; what there is besides is for those without. Before it is up there is none:
+ * calls that end until then have not been sent. */
 static bool outbox_find_room(struct hg_session *session, size_t need)
 {
+    if (!session->connected)
+        return false;
     session->outbox.room = session->route != NULL ? na_room(session->route) : need;
     return session->outbox.room >= need;
 }

@@ -16,6 +16,7 @@
 #include "bulk/bulk_handle.h"
 #include "bulk/bulk_transfer.h"
 #include "bulk/bulk_wire.h"
+#include "hg/hg_addr.h"
 #include "hg/hg_handle.h"
 #include "hg/hg_payload.h"
 #include "hg/hg_proc_crc.h"
@@ -264,8 +265,10 @@ int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_han
 {
     struct bulk_transfer_descriptor_args args = {
         .op = BULK_OP_PULL,
+        .ours = handle->info.addr->self,
         .owner = &handle->info.hg_class->bulks,
         .route = handle->session->route,
+        .lane = &handle->session->lane,
         .transport = handle->session->port->transport,
         .done = overflow_pulled,
     };

@@ -168,7 +168,9 @@ static int receive_message(struct hg_session *session, const struct hg_header *h
         hg_session_goaway(session);
         return 0;
     case HG_MESSAGE_ASK:
-        hg_missing_asked_locked(session, header->tag);
+        /* By a connection nothing gets lost. */
+        if (!session->port->limits->connections)
+            hg_missing_asked_locked(session, header->tag);
         return 0;
     case HG_MESSAGE_GONE:
         hg_missing_told_locked(session, header->tag);
@@ -295,8 +297,9 @@ static struct hg_session *receive_session_by_route(struct hg_port *port, struct 
         if (!frame->has_hello || hg_session_accept(port, route, &frame->hello, &session) != 0)
             return NULL;
     }
+    /* Who does not know our id yet says who he is; who has used it knows it. */
     if (frame->header.session_key == 0)
-        return session;
+        return frame->has_hello && !session->local_used ? session : NULL;
     if (frame->header.session_index != session->local_index || frame->header.session_key != session->local_key ||
         frame->header.incarnation != (uint32_t)port->context->hg_class->incarnation)
         return NULL;
@@ -422,13 +425,8 @@ static int receive_kind_error(enum hg_frame_kind kind)
     return kind == HG_FRAME_KIND_GARBAGE ? -EPROTO : -EPROTONOSUPPORT;
 }
 
-static bool receive_most(bool first, bool second, bool third)
-{
-    return first ? second || third : second && third;
-}
-
 /* Whose frame it may have been that was damaged, or NULL. On a route that is known. Without one, two of the three
- * parts of the receive id must be right. */
+ * parts of the receive id must be right, and the key be one of them: the others are known to strangers. */
 static struct hg_session *receive_damaged_session(const struct hg_port *port, const unsigned char *bytes, size_t size)
 {
     struct hg_context *context = port->context;
@@ -441,7 +439,7 @@ static struct hg_session *receive_damaged_session(const struct hg_port *port, co
         bool key = header.session_key == session->local_key;
         bool incarnation = header.incarnation == (uint32_t)context->hg_class->incarnation;
 
-        if (session->port == port && hg_session_checked(session) && receive_most(index, key, incarnation))
+        if (session->port == port && hg_session_checked(session) && key && (index || incarnation))
             return session;
     }
     return NULL;

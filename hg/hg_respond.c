@@ -301,6 +301,8 @@ hg_return_t HG_Respond(hg_handle_t handle, hg_cb_t callback, void *arg, void *ou
         hg_tally_end(&handle->sample);
         if (handle->once.origin != NULL)
             respond_remember(handle);
+        if (handle->encoded.extra_size > 0)
+            hg_admit_output_locked(handle, handle->encoded.extra_size);
         hg_handle_move(handle, HG_HANDLE_RESPONDING);
         respond_submit(handle);
     }

@@ -2,8 +2,8 @@
 /* Copyright The Quicksilver authors */
 
 /*
- * Tags are places in a table of the origin, given anew as soon as they are free, so their low bits alone spread
- * well. A peer that chooses them otherwise makes its own cancels slow and nobody else's.
+ * Tags are places in a table of the origin, given anew as soon as they are free. A peer that chooses them otherwise does not know how
+ * they are spread here: all others would wait while its cancels are looked up in a long list.
  */
 
 #include "hg/hg_serving.h"
@@ -12,6 +12,7 @@
 
 #include "hg/hg_handle.h"
 #include "util/util_alloc.h"
+#include "util/util_rand.h"
 
 /* Handles per list, on average, beyond which there are more lists. */
 #define SERVING_LOAD        4U
@@ -21,6 +22,7 @@ void hg_serving_init(struct hg_serving *serving)
 {
     *serving = (struct hg_serving){0};
     util_list_init(&serving->first);
+    serving->salt = util_rand_u64() | 1;
 }
 
 void hg_serving_fini(struct hg_serving *serving)
@@ -35,7 +37,7 @@ static struct util_list *serving_bucket(const struct hg_serving *serving, uint64
     /* Lists of a const set are not const: their nodes are not part of it. */
     if (serving->buckets == NULL)
         return (struct util_list *)(uintptr_t)&serving->first;
-    return &serving->buckets[(uint32_t)tag & serving->mask];
+    return &serving->buckets[(uint32_t)(tag * serving->salt >> 32) & serving->mask];
 }
 
 static void serving_move(struct hg_serving *serving, struct util_list *from)

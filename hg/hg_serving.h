@@ -20,7 +20,8 @@ struct hg_handle;
 struct hg_serving {
     struct util_list first;    /**< the only list, until there are more */
     struct util_list *buckets; /**< owned; NULL: first is all there is */
-    uint32_t mask;             /**< of the tag; their number less one */
+    uint64_t salt;             /**< spreads tags over them; odd */
+    uint32_t mask;             /**< their number less one */
     uint32_t count;
 };
 

@@ -101,6 +101,7 @@ static struct hg_session *session_create(struct hg_port *port, struct hg_addr *a
     session->refs = 1;
     session->window = HG_SESSION_WINDOW;
     session->local_window = atomic_load_explicit(&context->hg_class->window, memory_order_relaxed);
+    bulk_lane_init(&session->lane);
     util_list_init(&session->link);
     util_list_init(&session->due_link);
     hg_liveness_init(&session->liveness);
@@ -242,6 +243,7 @@ static int session_open(struct hg_context *context, struct hg_addr *addr, uint8_
     if (session == NULL)
         return -ENOMEM;
     error = session_open_route(session, far);
+    session->connected = !session->port->limits->connections;
     if (error != 0) {
         session_unlink(session);
         hg_session_unref(session);
@@ -285,6 +287,7 @@ void hg_session_found(struct hg_session *session)
 {
     if (session->state == HG_SESSION_FINDING)
         session->state = HG_SESSION_OPEN;
+    session->connected = true;
     if (session->port->limits->connections)
         hg_session_heard(session);
     hg_session_kick(session);
@@ -323,7 +326,7 @@ static void session_move_transfers(struct hg_session *session)
         bulk_env_fail_route(bulk, session->route, error);
         return;
     }
-    bulk_env_reroute(bulk, session->route, to->route, to->port->transport);
+    bulk_env_reroute(bulk, session->route, to->route, &to->lane, to->port->transport);
     hg_liveness_watch(to);
 }
 
@@ -382,6 +385,7 @@ int hg_session_accept(struct hg_port *port, struct na_route *route, const struct
         return error;
     }
     session->accepted = true;
+    session->connected = true;
     if (route != NULL) {
         session->route = route;
         na_route_set_user(route, session);
@@ -460,8 +464,10 @@ static void session_begin_anew(struct hg_session *session, const struct hg_frame
         util_list_remove(node);
         util_list_push(&lost, node);
     }
-    while ((node = util_list_first(&session->receiving)) != NULL)
+    while ((node = util_list_first(&session->receiving)) != NULL) {
         hg_receive_abandon_locked(util_container_of(node, struct hg_handle, link));
+        session->local_received--; /* it will not be taken up */
+    }
     session_end_calls(&lost, hg_error_from(-ECONNRESET), -ECONNRESET);
     hg_cancel_session_locked(session);
 }

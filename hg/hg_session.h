@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bulk/bulk_env.h"
 #include "hg/hg_frame.h"
 #include "hg/hg_liveness.h"
 #include "hg/hg_outbox.h"
@@ -74,10 +75,12 @@ struct hg_session {
     struct hg_addr *addr;       /**< the peer; a reference */
     struct hg_port *port;       /**< of the context: where the route is */
     struct na_route *route;     /**< owned; NULL once ended */
+    struct bulk_lane lane;      /**< of bulk transfers on the route */
     uint8_t target_context;     /**< the peer's context */
     uint8_t wished_context;     /**< the one that it was opened for, where the route could lead to another */
     bool mapped;                /**< HG_Forward finds it in context->session_map */
     bool accepted;              /**< the peer came to us */
+    bool connected;             /**< the route has come up; from the start where there are no connections */
     bool goaway;                /**< the peer has said that it takes no new requests */
     bool share_counted;         /**< it counts in share->sessions */
     struct hg_share *share;     /**< of the peer, a reference; NULL until it is needed */

@@ -687,7 +687,7 @@ HG_PUBLIC void *HG_Get_data(hg_handle_t handle) HG_WARN_UNUSED_RESULT;
  * \param handle [IN] the handle
  * \param id [IN]     id that the target gave to HG_Context_create_id()
  *
- * \return HG_SUCCESS or HG_INVALID_ARG
+ * \return HG_SUCCESS, HG_INVALID_ARG, or HG_BUSY while a call is in progress
  */
 HG_PUBLIC hg_return_t HG_Set_target_id(hg_handle_t handle, uint8_t id);
 
@@ -827,7 +827,9 @@ HG_PUBLIC hg_return_t HG_Get_output_extra_buf(hg_handle_t handle, void **out_buf
  * \param in_struct [IN] the input; NULL if there is none
  *
  * \return HG_SUCCESS; on failure no callback comes: HG_INVALID_ARG (no target, no RPC), HG_BUSY (a call is in
- *         progress), HG_OVERFLOW (too large and no_overflow is set), HG_NOMEM, or what the proc returned
+ *         progress), HG_OVERFLOW (too large and no_overflow is set), HG_NOMEM, HG_CANCELED (the context is being destroyed),
+ *         HG_NOENTRY (this process has no such context), HG_AGAIN (no room, and NA_NO_RETRY was asked for), HG_HOSTUNREACH (the
+ *         breaker is open, see qs_class_set_breaker()), or what the proc returned
  */
 HG_PUBLIC hg_return_t HG_Forward(hg_handle_t handle, hg_cb_t callback, void *arg, void *in_struct);
 

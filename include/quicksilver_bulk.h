@@ -18,7 +18,7 @@ extern "C" {
 
 /** \name Safety of bulk data
  * When a call ends by its time limit or by HG_Cancel(), its target may be at work on memory that the call's input describes (by
- * hg_proc_hg_bulk_t()). If the target may write there, the callback waits until it has said that it moves nothing any more,
+ * hg_proc_hg_bulk_t()). If the target may read or write there, the callback waits until it has said that it moves nothing any more,
  * but not longer than a grace. From the callback on, or from HG_Bulk_free() on where the target did not say so, no byte of
  * that target lands in the memory: docs/bulk-path.md says for each transport how far that is true, and what it takes.
  * \{ */

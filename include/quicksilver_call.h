@@ -168,7 +168,7 @@ HG_PUBLIC const char *qs_outcome_text(enum qs_outcome outcome) HG_WARN_UNUSED_RE
  * default nothing is repeated, as in Mercury. An attempt that ends because its connection failed, because the target refused it
  * for lack of room, because it was damaged, or because an attempt's own time is over, is repeated after a pause, as long as
  * there are attempts, time (see above) and budget left: the pause is a random time between 0 and a bound that doubles
- * with each attempt. The budget belongs to each peer: a tenth of its calls may be repetitions, and ten a second in any case, so
+ * with each attempt. Each context has a budget for each peer: a tenth of its calls may be repetitions, and ten a second in any case, so
  * that repetitions do not keep down a target that is in trouble.
  *
  * One-way calls and calls to oneself are tried once.
@@ -177,8 +177,8 @@ HG_PUBLIC const char *qs_outcome_text(enum qs_outcome outcome) HG_WARN_UNUSED_RE
 /** What a repetition of a call means. */
 enum qs_method {
     QS_METHOD_ONCE = 0,       /**< repeated only when it is certain that it has not been executed */
-    QS_METHOD_IDEMPOTENT = 1, /**< to execute it twice is to execute it once: may be repeated whenever it failed */
-    /** May be repeated whenever it failed; the target executes it at most once. It keeps answers of up to 64 KiB until
+    QS_METHOD_IDEMPOTENT = 1, /**< to execute it twice is to execute it once: may be repeated though it may have been */
+    /** May be repeated though it may have been executed; the target executes it at most once. It keeps answers of up to 64 KiB until
      *  their origins are known to have them, and gives them again. What a target that was restarted in between has executed,
      *  nobody knows: such a call ends with QS_OUTCOME_UNKNOWN rather than run again. */
     QS_METHOD_AT_MOST_ONCE = 2,
@@ -216,7 +216,7 @@ HG_PUBLIC hg_return_t qs_registered_set_method(hg_class_t *hg_class, hg_id_t id,
 HG_PUBLIC hg_return_t qs_handle_set_retry(hg_handle_t handle, const struct qs_retry *retry);
 
 /**
- * Set the budget of repetitions that a class has for each of its peers.
+ * Set the budget of repetitions that each context of a class has for each of its peers.
  *
  * \param hg_class [IN]   the class
  * \param percent [IN]    how many a hundred calls earn; 10 by default
@@ -271,10 +271,11 @@ HG_PUBLIC hg_return_t qs_handle_get_record(hg_handle_t handle, struct qs_record 
  * \name Cancelling
  * HG_Cancel() ends a call at its origin at once, as does its time limit, and tells the target. A request whose handler has
  * not begun to run then never runs. One that runs can ask, or be called; it must still be answered or destroyed, and its
- * answer is dropped. A handler learns the same way that its origin's process has gone.
+ * answer is dropped. A handler learns the same way that its origin's process has gone, but not for one-way requests, nor for
+ * QS_METHOD_AT_MOST_ONCE ones, whose origin may ask again.
  *
  * Bulk transfers that were begun in a handler (see qs_handle_set_parent() for what that means) with the memory of the origin
- * that cancels end with HG_CANCELED, since that memory is handed back. Calls that a handler makes go on, unless the class says
+ * that cancels, in the context that received its request, end with HG_CANCELED, since that memory is handed back. Calls that a handler makes go on, unless the class says
  * otherwise or they were told by qs_handle_set_parent() what they serve.
  * \{ */
 

@@ -18,7 +18,8 @@ extern "C" {
 /** \name Peers
  * Whether the processes that a class talks to live. Only what calls and transfers wait for is looked after: when nothing has
  * come from a peer for a while, it is sent a ping, and three of them without an answer make it suspect. A suspect peer may be
- * stopped, busy, or cut off, and its calls go on. A dead one has ended, and its calls end at once, with HG_HOSTUNREACH.
+ * stopped, busy, or cut off, and its calls go on. A dead one has ended, or its connection has, and its calls end at once, with
+ * HG_HOSTUNREACH.
  * How soon a death is known depends on the transport: see docs/reliability.md.
  * \{ */
 
@@ -28,7 +29,7 @@ enum qs_peer_state {
     QS_PEER_CONNECTING, /**< contacted, and not heard of yet */
     QS_PEER_ALIVE,      /**< heard of; still so when nothing waits for it, however long ago that was */
     QS_PEER_SUSPECT,    /**< pings go unanswered */
-    QS_PEER_DEAD,       /**< its process ended, or has a successor that was not called yet */
+    QS_PEER_DEAD,       /**< its connection ended, as it does with its process, or a successor answers that was not called yet */
     QS_PEER_REFUSING,   /**< five connection attempts in a row have failed */
     QS_PEER_LEAVING,    /**< it has said that it takes no new requests, and answers those that it has */
 };
@@ -92,8 +93,8 @@ HG_PUBLIC hg_return_t qs_class_set_ping(hg_class_t *hg_class, uint64_t interval_
 
 /**
  * Set how long a suspect peer may be silent before calls to it end with HG_HOSTUNREACH, as if it were dead. By default there
- * is no such limit, and calls end by their time-outs. Over verbs it should be more than 6 s: a peer is silent for 5 s while its
- * device may be sending again what was lost of a transfer (docs/rdma.md).
+ * is no such limit, and calls end by their time-outs. Over verbs it should be more than 5 s and an interval of pings: a peer is silent for
+ * 5 s at a time while its device may be sending again what was lost of a transfer (docs/rdma.md).
  *
  * \param hg_class [IN] the class
  * \param limit_us [IN] microseconds; 0 for none
@@ -137,8 +138,9 @@ struct qs_admission {
     uint64_t wait_max_us;
     /** Requests of one peer that may be here at once; 65,536 by default. */
     uint32_t peer_requests_max;
-    /** Bytes of their inputs; a quarter of the machine's memory by default. A single input is always taken. A one-way request
-     *  that finds no room is lost, and the log says so. */
+    /** Bytes of their inputs in a context, and of large outputs that have not been fetched yet; a quarter of the machine's memory by default. A
+     *  single input is always taken, and a single output always kept. A one-way request that finds no room is lost, and the
+     *  log says so. */
     uint64_t peer_bytes_max;
     /** Connections that a peer may open to a context; 1,024 by default. */
     uint32_t peer_sessions_max;

@@ -73,7 +73,10 @@ struct na_limits {
     size_t rma_max;     /**< bytes of the largest single put or get */
     size_t rma_chunk;   /**< cut large transfers into pieces of this size (measured per provider) */
     uint32_t rma_depth; /**< pieces of one transfer to keep in flight */
-    bool connections;   /**< routes are connections: na_upcalls::accept exists, frames name their route,
+    uint32_t rma_count; /**< puts and gets that a context can have in flight on all its routes; 0: any number */
+    /** Bytes of them to keep in flight on one route: more makes nothing faster, and what is sent behind them waits; 0: any number. */
+    size_t rma_route_bytes;
+    bool connections;  /**< routes are connections: na_upcalls::accept exists, frames name their route,
                               route_down reports a peer's death. Otherwise frames arrive with a NULL
                               route, and the receiver opens a route to the address in the sender's hello */
     bool ordered;      /**< frames of one route arrive in the order in which they were sent; otherwise whole and once */
@@ -98,10 +101,10 @@ struct na_upcalls {
     /** A peer connected to this context. The route is up and owned by the receiver of this upcall
      *  (na_route_close() when done). Only with na_limits::connections. */
     void (*accept)(void *arg, struct na_route *route);
-    /** A route from na_route_open() can carry frames now. Optional hint: sends refused before may be tried. */
+    /** A route from na_route_open() can carry frames now: what waits for it, and sends that were refused before, may be tried. */
     void (*route_up)(void *arg, struct na_route *route);
     /** The route ended and carries nothing any more: -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT (never
-     *  connected), -ECONNRESET (the peer closed or died; without na_limits::death_notice: sends to it were
+     *  connected), -ENOMEM (nor that, for want of something on this machine), -ECONNRESET (the peer closed or died; without na_limits::death_notice: sends to it were
      *  refused for two seconds after they had been accepted before). Frames taken but not yet delivered may be
      *  lost. With -ECONNRESET its pending RMA has been completed with an error: nothing moves to or from its
      *  memory any more. The owner still calls na_route_close(). */
@@ -160,7 +163,7 @@ void na_context_stop_listening(struct na_context *context);
 
 /** Opens a route to context @p target_context at @p address (canonical). Returns at once; the route connects
  *  during na_progress(), and na_send() answers -EAGAIN until it is up. route_up or route_down follows, within
- *  the connect timeout. Where the transport cannot reach the wished context directly, the route leads to
+ *  the connect timeout, which begins again where an address was asked for anew. Where the transport cannot reach the wished context directly, the route leads to
  *  context 0 and na_route_target_context() says so. */
 int na_route_open(struct na_context *context, const char *address, uint8_t target_context, void *user,
                   struct na_route **route_out);
@@ -201,7 +204,7 @@ struct na_frame *na_frame_get(struct na_context *context);
 void na_frame_put(struct na_context *context, struct na_frame *frame);
 
 /** Sends frame->size bytes. 0: the transport owns the frame and recycles it. -EAGAIN: refused for now (not up
- *  yet, queue full, this route holds its quarter of the slots): the caller keeps the frame and tries again in a
+ *  yet, queue full, this route holds its share of the slots): the caller keeps the frame and tries again in a
  *  later turn. Anything else: the route is failing, the caller keeps the frame, route_down follows. Frames of
  *  one route arrive in order where na_limits::ordered, otherwise whole and once. A transmission that
  *  fails later is reported by route_down. */

@@ -155,10 +155,10 @@ static int interface_find(const char *name, const struct subnet *net, int addr_f
     return best >= 0 ? 0 : -ENODEV;
 }
 
-/* A host by number or name. `family` AF_UNSPEC for any. */
-static int host_find(const char *host, int family, int port, struct ofi_address *out)
+/* A host by number or name; with AI_NUMERICHOST in `flags` by number only. `family` AF_UNSPEC for any. */
+static int host_find(const char *host, int family, int flags, int port, struct ofi_address *out)
 {
-    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = flags, .ai_family = family, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     int ret = getaddrinfo(host, NULL, &hints, &list);
 
@@ -184,7 +184,7 @@ int ofi_address_local_ip(const struct na_uri *uri, const char *ip_subnet, int ad
     if (uri->host[0] != '\0') {
         if (interface_find(uri->host, NULL, addr_format, uri->port, out) == 0)
             return 0;
-        return host_find(uri->host, format_family(addr_format), uri->port, out);
+        return host_find(uri->host, format_family(addr_format), 0, uri->port, out);
     }
     if (ip_subnet != NULL && ip_subnet[0] != '\0') {
         ret = subnet_parse(ip_subnet, &net);
@@ -201,14 +201,16 @@ int ofi_address_local_ip(const struct na_uri *uri, const char *ip_subnet, int ad
     return 0;
 }
 
-int ofi_address_remote_ip(const struct na_uri *uri, int family, struct ofi_address *out)
+int ofi_address_remote_ip(const struct na_uri *uri, int family, bool named, struct ofi_address *out)
 {
     if (uri->host[0] == '\0' || uri->port <= 0)
         return util_detail_set(-EINVAL, "the address of a peer needs a host and a port, such as %s://10.0.0.1:5000",
                                uri->protocol);
+    if (!named)
+        return host_find(uri->host, family, AI_NUMERICHOST, uri->port, out);
     if (interface_find(uri->host, NULL, family == AF_INET6 ? FORMAT_IPV6 : FORMAT_IPV4, uri->port, out) == 0)
         return 0;
-    return host_find(uri->host, family, uri->port, out);
+    return host_find(uri->host, family, 0, uri->port, out);
 }
 
 int ofi_address_name(const struct na_uri *uri, struct ofi_address *out)

@@ -37,8 +37,9 @@ int ofi_address_parse(const char *text, struct na_uri *uri);
  * loopback. addr_format 4 or 6 limits the family. -ENODEV, -ENOENT, -EINVAL with a detail. */
 int ofi_address_local_ip(const struct na_uri *uri, const char *ip_subnet, int addr_format, struct ofi_address *out);
 
-/* A peer's IP address, which needs a host and a port. `family` is that of our own address. */
-int ofi_address_remote_ip(const struct na_uri *uri, int family, struct ofi_address *out);
+/* A peer's IP address, which needs a host and a port. `family` is that of our own address. Unless `named`, the host must be in
+ * figures, and nobody is asked for it. */
+int ofi_address_remote_ip(const struct na_uri *uri, int family, bool named, struct ofi_address *out);
 
 /* A named endpoint's address. */
 int ofi_address_name(const struct na_uri *uri, struct ofi_address *out);

@@ -100,6 +100,17 @@ static uint64_t class_id_mask(const struct ofi_class *owner)
     return size == 0 || size >= sizeof(uint64_t) ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
 }
 
+static void class_set_rma_limits(struct ofi_class *owner)
+{
+    struct na_limits *limits = &owner->base.limits;
+
+    limits->rma_count = owner->rma_slots;
+    if (!owner->connected && owner->info->tx_attr->size < limits->rma_count)
+        limits->rma_count = (uint32_t)owner->info->tx_attr->size;
+    /* What is enough for one transfer is enough for many. */
+    limits->rma_route_bytes = limits->rma_chunk * limits->rma_depth;
+}
+
 static int class_set_limits(struct ofi_class *owner, const struct na_config *config)
 {
     struct na_limits *limits = &owner->base.limits;
@@ -130,6 +141,7 @@ static int class_set_limits(struct ofi_class *owner, const struct na_config *con
         if (ret != 0)
             return ret;
     }
+    class_set_rma_limits(owner);
     limits->connections = owner->connected;
     limits->ordered = owner->provider->ordered;
     limits->death_notice = owner->provider->death_notice;
@@ -237,7 +249,7 @@ int ofi_class_resolve(struct na_class *base, const char *text, char canonical[NA
 {
     struct ofi_class *owner = ofi_class_of(base);
     struct ofi_address address;
-    int ret = ofi_fabric_peer_address(owner, text, &address);
+    int ret = ofi_fabric_peer_address(owner, text, true, &address);
 
     if (ret != 0)
         return ret;

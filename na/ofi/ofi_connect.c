@@ -100,11 +100,10 @@ static struct fi_info *connect_info_for(const struct ofi_class *owner, const str
     return NULL;
 }
 
-/* A failure at once is the peer's or the network's, so it becomes route_down. */
-static void connect_fail(struct ofi_route *route, int ret)
+void ofi_connect_fail(struct ofi_route *route, int error)
 {
-    UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s can be started: %s", route->base.text, ofi_error_text(ret));
-    ofi_route_end(route, ofi_error_connect(ret));
+    UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "no connection to %s can be made: %s", route->base.text, ofi_error_text(error));
+    ofi_route_end(route, ofi_error_connect(error));
 }
 
 /* The route has its endpoint, unless `ret` says that there is none. */
@@ -118,7 +117,7 @@ static void connect_go_on(struct ofi_route *route, const struct ofi_address *add
     if (ret == 0)
         ret = fi_connect(route->ep, address->bytes, bytes, sizeof(bytes));
     if (ret != 0)
-        connect_fail(route, ret);
+        ofi_connect_fail(route, ret);
 }
 
 void ofi_connect_resolved(struct ofi_route *route, const struct ofi_address *address, struct fid_ep *ep, int error)
@@ -139,7 +138,7 @@ static void connect_start_for_peer(struct ofi_route *route, const struct ofi_add
     if (info != NULL && ofi_resolve_waits(owner)) {
         ret = ofi_resolve_start(route, info, address);
         if (ret != 0)
-            connect_fail(route, ret);
+            ofi_connect_fail(route, ret);
         return;
     }
     ofi_route_start_clock(route);
@@ -157,7 +156,7 @@ bool ofi_connect_again(struct ofi_route *route, int error)
     if (!owner->provider->peer_in_info || ofi_resolve_waits(owner) || error != ETIMEDOUT)
         return false;
     route->tries++;
-    if (route->tries >= OFI_RESOLVE_TRIES || ofi_fabric_peer_address(owner, route->base.text, &address) != 0)
+    if (route->tries >= OFI_RESOLVE_TRIES || ofi_fabric_peer_address(owner, route->base.text, false, &address) != 0)
         return false;
     UTIL_LOG_INFO(UTIL_LOG_AREA_OFI, "nobody says that he is %s, asking again", route->base.text);
     ofi_listen_close_connection(route);
@@ -201,7 +200,7 @@ int ofi_connect_route_open(struct na_context *base, const char *text, uint8_t ta
     struct ofi_class *owner = context->owner;
     struct ofi_address address;
     struct ofi_route *route;
-    int ret = ofi_fabric_peer_address(owner, text, &address);
+    int ret = ofi_fabric_peer_address(owner, text, false, &address);
 
     if (ret == 0)
         ret = ofi_route_create(context, OFI_ROUTE_STATE_CONNECTING, &route);

@@ -34,6 +34,9 @@ int ofi_connect_endpoint(struct ofi_route *route, struct fi_info *info);
  * `error` is libfabric's. */
 void ofi_connect_resolved(struct ofi_route *route, const struct ofi_address *address, struct fid_ep *ep, int error);
 
+/* A connection could not be made, which is the peer's failure, the network's, or ours: it becomes route_down. Libfabric's error. */
+void ofi_connect_fail(struct ofi_route *route, int error);
+
 /* The connection that is being made has failed with `error`, positive, as the event queue says. True where that may be a lost packet of
  * those that ask for the peer's hardware address, and it is begun anew: libfabric 1.21 and later ask once, for 2 s, and tell by an
  * event. (The ones before wait in fi_endpoint, see ofi_resolve.h.) */

@@ -91,6 +91,11 @@ int ofi_error_connect(int err)
     case EPIPE:
     case FI_ESHUTDOWN:
         return -ECONNRESET;
+    case ENOMEM:
+    case ENOBUFS:
+    case EMFILE:
+    case ENFILE:
+        return -ENOMEM;
     default:
         return -EHOSTUNREACH;
     }

@@ -29,8 +29,8 @@ int ofi_error_cm(int err, int prov_errno);
  * could not be made. */
 int ofi_error_route(int err);
 
-/* The reason why a connection attempt failed, in the three values that route_down knows:
- * -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, or -ECONNRESET. */
+/* The reason why a connection attempt failed, in the values that route_down knows:
+ * -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, -ECONNRESET, or -ENOMEM where it is this machine that lacks something. */
 int ofi_error_connect(int err);
 
 /* libfabric's words for it, sign ignored. Static text. */

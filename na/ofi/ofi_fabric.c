@@ -14,6 +14,7 @@
 
 #include "na/ofi/ofi_device.h"
 #include "na/ofi/ofi_error.h"
+#include "na/ofi/ofi_resolve.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
@@ -80,7 +81,8 @@ static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, c
         hints->caps |= FI_HMEM;
         hints->domain_attr->mr_mode |= FI_MR_HMEM;
     }
-    if (config != NULL && config->single_threaded)
+    /* Threads of our own wait for the addresses of peers, where libfabric would (ofi_resolve.h). */
+    if (config != NULL && config->single_threaded && !ofi_resolve_may_wait(row))
         hints->domain_attr->threading = FI_THREAD_DOMAIN;
     if (config != NULL && config->traffic_class != 0)
         hints->tx_attr->tclass = fabric_traffic_class(config->traffic_class);
@@ -283,7 +285,7 @@ static bool fabric_speaks(const struct ofi_class *owner, const char *protocol)
            strcasecmp(ofi_provider_name(row, protocol), owner->base.provider) == 0;
 }
 
-int ofi_fabric_peer_address(const struct ofi_class *owner, const char *text, struct ofi_address *out)
+int ofi_fabric_peer_address(const struct ofi_class *owner, const char *text, bool named, struct ofi_address *out)
 {
     struct na_uri uri;
     int ret = ofi_address_parse(text, &uri);
@@ -297,7 +299,7 @@ int ofi_fabric_peer_address(const struct ofi_class *owner, const char *text, str
     case FI_SOCKADDR:
     case FI_SOCKADDR_IN:
     case FI_SOCKADDR_IN6:
-        return ofi_address_remote_ip(&uri, owner->address.sa.sa_family, out);
+        return ofi_address_remote_ip(&uri, owner->address.sa.sa_family, named, out);
     case FI_ADDR_STR:
         return ofi_address_name(&uri, out);
     default:

@@ -14,8 +14,9 @@ int ofi_fabric_open(struct ofi_class *owner, const struct na_config *config, str
 /* Takes a half-built class. */
 void ofi_fabric_close(struct ofi_class *owner);
 
-/* A peer's address from a user's text. -EPROTONOSUPPORT for another protocol than the class's. */
-int ofi_fabric_peer_address(const struct ofi_class *owner, const char *text, struct ofi_address *out);
+/* A peer's address from a text: a user's, which may be `named`, or a canonical one, which a peer may have sent: that must not make us
+ * wait for a name server. -EPROTONOSUPPORT for another protocol than the class's. */
+int ofi_fabric_peer_address(const struct ofi_class *owner, const char *text, bool named, struct ofi_address *out);
 
 /* Puts a copy of an address into an info, in the place of the one that is there. Gives libfabric's error. */
 int ofi_fabric_info_address(void **bytes, size_t *size, const struct ofi_address *address);

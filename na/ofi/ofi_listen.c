@@ -343,7 +343,7 @@ static void listen_apply(struct ofi_route *route, const struct listen_change *ch
     if (route->state != OFI_ROUTE_STATE_CONNECTING)
         ofi_route_end(route, ofi_error_route(change->error));
     else if (!ofi_connect_again(route, change->error))
-        ofi_route_end(route, ofi_error_connect(change->error));
+        ofi_connect_fail(route, change->error);
 }
 
 void ofi_listen_take_event(struct ofi_route *route)
@@ -415,6 +415,8 @@ void ofi_listen_close_connection(struct ofi_route *route)
 
     util_lock_take(&owner->cm.lock);
     util_list_remove(&route->event_node);
+    route->event_up = false; /* of this endpoint: the route may get another one */
+    route->event_down = false;
     if (route->ep != NULL && !(UTIL_MUTANT(ENDPOINT_KEPT) && route->error != 0))
         (void)fi_close(&route->ep->fid);
     route->ep = NULL;

@@ -143,6 +143,11 @@ static void recv_deliver(struct ofi_context *context, const struct fi_cq_data_en
 {
     struct ofi_route *route = NULL;
 
+    /* A peer's write with immediate data takes a buffer, too, and leaves in it what was there. */
+    if ((entry->flags & FI_RECV) == 0) {
+        context->dropped_frames++;
+        return;
+    }
     if (context->owner->connected) {
         route = (entry->flags & FI_REMOTE_CQ_DATA) != 0 ? ofi_route_receiving(context, entry->data) : NULL;
         if (route == NULL) {

@@ -7,7 +7,8 @@
  * once. Since some providers queue injected messages without a bound, at most INJECT_RUN of them
  * leave a route in a row; the next frame asks for a completion whatever its size, and only when
  * that comes is the run open again. Larger frames hold a slot until they complete; one route gets
- * at most a quarter of a context's slots, so that one slow peer cannot stop the others. Frames that
+ * at most a quarter of what the others have left of a context's slots, and one slot always, so that slow
+ * peers cannot stop those that are not, however many they are. Frames that
  * a provider lost with a peer are kept apart, in case it mentions them after all. Callers serialise
  * per context.
  */
@@ -24,7 +25,8 @@
 
 enum {
     CHUNK_FRAMES = 32,
-    CHUNKS_MAX = 64, /* 2,048 frames for a context, with those that sessions are filling */
+    CHUNKS_MAX = 256, /* 8,192 frames for a context, most of them for what sessions are filling or keep waiting */
+    SLOT_SHARE = 4,
     MEMORY_ALIGNMENT = 4096,
 };
 
@@ -154,13 +156,26 @@ static ssize_t send_try_inject(struct ofi_route *route, struct na_frame *frame)
     return 1;
 }
 
+/* A quarter of the slots is kept for routes that have none; beyond them it is one each, unless a queue of the provider might overflow. */
+static bool send_has_slot(const struct ofi_route *route)
+{
+    const struct ofi_context *context = route->owner;
+    const struct ofi_class *owner = context->owner;
+    uint32_t most = owner->slots - owner->slots / SLOT_SHARE;
+
+    if (route->tx_count == 0)
+        return context->send.inflight < owner->slots || (owner->connected && !owner->provider->exact_queue);
+    return context->send.inflight < most && route->tx_count < (most - context->send.inflight) / SLOT_SHARE;
+}
+
+/* Sends with a completion: 1 done, 0 there is no slot for it, else the error. */
 static ssize_t send_with_slot(struct ofi_route *route, struct ofi_frame *frame)
 {
     struct ofi_context *context = route->owner;
     ssize_t ret;
 
-    if (context->send.inflight >= context->owner->slots || route->tx_count >= context->owner->slots / 4)
-        return -FI_EAGAIN;
+    if (!send_has_slot(route))
+        return 0;
     ret = send_post(route, frame);
     if (ret != 0)
         return ret;
@@ -187,6 +202,9 @@ int ofi_send_frame(struct na_route *base, struct na_frame *frame)
         ofi_route_sent(route);
         return 0;
     }
+    /* The first of these says nothing of the peer: libfabric was not asked. */
+    if (ret == 0)
+        return -EAGAIN;
     if (ret == -FI_EAGAIN) {
         ofi_route_refused(route);
         return -EAGAIN;

@@ -31,19 +31,23 @@ static bool mem_has_entry(const struct shm_mem *mem, uint64_t entry)
     return false;
 }
 
-/* Whether a peer copies from or to the memory; if so, its name for the log. */
-static bool mem_is_busy(const struct shm_mem *mem, char text[NA_ADDRESS_MAX])
+/* A peer that has been waited for in vain so often is not waited for any more: it may be making fun of us. */
+enum { OVERSTAYS_MAX = 3 };
+
+/* Whether a peer copies from or to the memory; if so, its name for the log. It is noted if that is the end of the wait. */
+static bool mem_is_busy(const struct shm_mem *mem, bool over, char text[NA_ADDRESS_MAX])
 {
     bool busy = false;
 
     util_lock_take(&mem->owner->lock);
     util_list_each (node, &mem->owner->exposed) {
-        const struct shm_route *route = util_container_of(node, struct shm_route, exposed_node);
+        struct shm_route *route = util_container_of(node, struct shm_route, exposed_node);
         /* Acquire: the copy is over when the word has changed. */
         uint64_t word = atomic_load_explicit(&route->peer_busy->entry, memory_order_acquire);
 
-        if (word != 0 && mem_has_entry(mem, word - 1)) {
+        if (word != 0 && route->overstays < OVERSTAYS_MAX && mem_has_entry(mem, word - 1)) {
             busy = true;
+            route->overstays += over;
             memcpy(text, route->base.text, NA_ADDRESS_MAX);
             break;
         }
@@ -57,10 +61,10 @@ static void mem_wait(const struct shm_mem *mem)
     char text[NA_ADDRESS_MAX];
     uint64_t deadline_ns = 0;
 
-    while (mem_is_busy(mem, text)) {
+    while (mem_is_busy(mem, false, text)) {
         if (deadline_ns == 0)
             deadline_ns = util_clock_deadline_ns(SHM_RMA_WAIT_NS);
-        if (util_clock_now_ns() >= deadline_ns) {
+        if (util_clock_now_ns() >= deadline_ns && mem_is_busy(mem, true, text)) {
             util_log_limited(UTIL_LOG_LEVEL_WARNING, UTIL_LOG_AREA_NA,
                              "memory is withdrawn although %s, which must have been stopped, is copying one more piece",
                              text);

@@ -24,6 +24,7 @@
 #include "na/shm/shm_stream.h"
 #include "na/shm/shm_wait.h"
 #include "util/util_bytes.h"
+#include "util/util_clock.h"
 #include "util/util_detail.h"
 
 /* The peer's memory cannot be withdrawn for longer than one of these takes to copy. */
@@ -199,14 +200,24 @@ static ssize_t rma_copy_piece(struct shm_route *route, const struct shm_rma_op *
     return ret;
 }
 
+/* The peer's door is not open yet, as it is as soon as the peer has made progress: waited for as long as a connection is. */
+static bool rma_door_is_late(struct shm_route *route)
+{
+    if (route->door_ns == 0)
+        route->door_ns = util_clock_deadline_ns(route->owner->owner->connect_timeout_ms * UTIL_CLOCK_NS_PER_MS);
+    return util_clock_now_ns() >= route->door_ns;
+}
+
 /* Works on the first transfer: true when it has ended. */
 static bool rma_copy(struct shm_route *route, struct shm_rma_op *op, size_t *budget)
 {
     while (*budget > 0) {
         ssize_t moved = rma_copy_piece(route, op);
 
-        if (moved == -EINPROGRESS) /* the peer is about to open its door */
+        if (moved == -EINPROGRESS && !rma_door_is_late(route))
             return false;
+        if (moved == -EINPROGRESS)
+            moved = -ETIMEDOUT;
         if (moved == -EAGAIN) { /* from now on by the ring, this one from its start */
             route->direct = false;
             op->done = 0;

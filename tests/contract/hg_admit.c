@@ -319,6 +319,30 @@ static void inputs_of_one_peer_are_bounded(void)
     }
 }
 
+/* An origin that makes no progress fetches no large answers. */
+static void outputs_that_a_peer_does_not_fetch_are_bounded(void)
+{
+    struct hg_pair_move_in in = {.out_size = 800000};
+    struct hg_pair_call calls[2];
+    struct hg_pair_call refused;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, NULL);
+    hg_pair_check_works(&pair);
+    admit(&pair, &(struct qs_admission){.peer_bytes_max = 1000000});
+    for (unsigned int i = 0; i < 2; i++)
+        hg_pair_call_start(&pair, &calls[i], HG_PAIR_MOVE, &in);
+    for (struct hg_pair_patience patience = {0}; hg_pair_counters(pair.target.hg_class).rpc_resp_sent < 1 + 2;
+         hg_pair_patience_check(&patience, "both are answered"))
+        (void)hg_pair_step_target(&pair);
+    hg_pair_call_start(&pair, &refused, HG_PAIR_EMPTY, NULL);
+    (void)expect_refused(&refused);
+    for (unsigned int i = 0; i < 2; i++)
+        HG_PAIR_FINISH(&calls[i], HG_SUCCESS);
+    hg_pair_check_works(&pair);
+    hg_pair_close(&pair);
+}
+
 static void requests_of_one_peer_are_bounded(void)
 {
     struct hg_pair_blob in = {0};
@@ -450,6 +474,7 @@ const struct support_case hg_admit_cases[] = {
     SUPPORT_CASE(requests_that_have_waited_too_long_do_not_run),
     SUPPORT_CASE(one_way_requests_are_never_refused),
     SUPPORT_CASE(inputs_of_one_peer_are_bounded),
+    SUPPORT_CASE(outputs_that_a_peer_does_not_fetch_are_bounded),
     SUPPORT_CASE(requests_of_one_peer_are_bounded),
     SUPPORT_CASE(connections_of_one_peer_are_bounded),
     SUPPORT_CASE(the_window_can_be_lowered_and_raised),

@@ -282,6 +282,65 @@ static void many_transfers_at_once_all_end_well(void)
     mover_tear_down();
 }
 
+static hg_return_t count_cb(const struct hg_cb_info *info)
+{
+    atomic_uint *count = info->arg;
+
+    HG_PAIR_OK(info->ret);
+    atomic_fetch_add(count, 1);
+    return HG_SUCCESS;
+}
+
+/* More transfers than a context has pieces in flight, with a peer that makes no progress; those of others go on. */
+static void peer_that_does_nothing_holds_up_no_transfers_of_others(void)
+{
+    enum { COUNT = 5000, SIZE = 64, OTHERS = 50000 };
+    const hg_size_t all = (hg_size_t)COUNT * SIZE;
+    unsigned char *theirs = malloc(all);
+    unsigned char *ours = calloc(1, all);
+    hg_context_t *context;
+    struct hg_pair idle;
+    atomic_uint done = 0;
+    hg_bulk_t exposed;
+    hg_bulk_t remote;
+    hg_bulk_t local;
+    unsigned char wire[1000];
+    hg_size_t size;
+
+    SUPPORT_CHECK(theirs != NULL && ours != NULL);
+    mover_set_up(OTHERS, HG_BULK_READWRITE);
+    context = mover.pair.target.contexts[0];
+    hg_pair_open(&idle, &(struct hg_pair_options){.origin_listens = true});
+    hg_pair_fill(theirs, all, 4);
+    hg_pair_fill(mover.theirs, OTHERS, 5);
+    exposed = bulk_over(idle.origin.hg_class, theirs, all, HG_BULK_READWRITE);
+    HG_PAIR_OK(HG_Bulk_bind(exposed, idle.origin.contexts[0]));
+    size = HG_Bulk_get_serialize_size(exposed, 0);
+    SUPPORT_CHECK(size <= sizeof(wire));
+    HG_PAIR_OK(HG_Bulk_serialize(wire, size, 0, exposed));
+    HG_PAIR_OK(HG_Bulk_deserialize(mover.pair.target.hg_class, &remote, wire, size));
+    local = bulk_over(mover.pair.target.hg_class, ours, all, HG_BULK_READWRITE);
+    for (hg_size_t i = 0; i < COUNT; i++) {
+        HG_PAIR_OK(HG_Bulk_bind_transfer(context, count_cb, &done, HG_BULK_PULL, remote, i * SIZE, local, i * SIZE,
+                                         SIZE, HG_OP_ID_IGNORE));
+        /* The first one makes the connection. */
+        if (i == 0)
+            HG_PAIR_UNTIL(&mover.pair, (hg_pair_turn(&idle), atomic_load(&done) == 1));
+    }
+    for (unsigned int i = 0; i < 10; i++)
+        mover_move(HG_BULK_PULL, 0, mover.local, 0, OTHERS);
+    SUPPORT_CHECK(hg_pair_is_filled(mover.ours, OTHERS, 5));
+    HG_PAIR_UNTIL(&mover.pair, (hg_pair_turn(&idle), atomic_load(&done) == COUNT));
+    SUPPORT_CHECK(hg_pair_is_filled(ours, all, 4));
+    HG_PAIR_OK(HG_Bulk_free(remote));
+    HG_PAIR_OK(HG_Bulk_free(exposed));
+    HG_PAIR_OK(HG_Bulk_free(local));
+    free(theirs);
+    free(ours);
+    hg_pair_close(&idle);
+    mover_tear_down();
+}
+
 /* --- refusals ------------------------------------------------------------------------------------ */
 
 static void permissions_are_checked_before_anything_is_posted(void)
@@ -672,6 +731,7 @@ const struct support_case hg_bulk_cases[] = {
     SUPPORT_CASE(uneven_segments_and_offsets_move_the_right_bytes),
     SUPPORT_CASE(handles_may_be_freed_right_after_submit),
     SUPPORT_CASE(many_transfers_at_once_all_end_well),
+    SUPPORT_CASE(peer_that_does_nothing_holds_up_no_transfers_of_others),
     SUPPORT_CASE(permissions_are_checked_before_anything_is_posted),
     SUPPORT_CASE(ranges_are_checked_before_anything_is_posted),
     SUPPORT_CASE(null_arguments_are_refused),

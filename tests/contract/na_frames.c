@@ -5,6 +5,7 @@
  * refused are still the sender's.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "tests/contract/na_contract.h"
@@ -80,26 +81,33 @@ static void refused_frames_are_not_lost(void)
     node_close(&server);
 }
 
-static void a_stalled_peer_does_not_stop_the_others(void)
+static void stalled_peers_do_not_stop_the_others(void)
 {
+    enum { STALLED = 6 };
     struct node client;
-    struct node stalled;
+    struct node stalled[STALLED];
     struct node server;
-    struct na_route *to_stalled;
+    struct na_route *to_stalled[STALLED];
     struct na_route *to_server;
     uint64_t before;
 
     node_open(&server, true);
-    node_open(&stalled, true);
     node_open(&client, false);
-    to_stalled = node_route(&client, na_class_address(stalled.na_class));
+    for (int i = 0; i < STALLED; i++) {
+        node_open(&stalled[i], true);
+        to_stalled[i] = node_route(&client, na_class_address(stalled[i].na_class));
+        node_send_surely(&client, &stalled[i], to_stalled[i], NODE_KIND_DATA, 0, 1000);
+    }
     to_server = node_route(&client, na_class_address(server.na_class));
-    node_send_surely(&client, &stalled, to_stalled, NODE_KIND_DATA, 0, 1000);
     node_send_surely(&client, &server, to_server, NODE_KIND_DATA, 0, 1000);
     NODE_UNTIL(server.frames == 1, 5000) node_pump_both(&client, &server);
-    /* As much as the stalled one takes, for a while. */
+    /* As much as the stalled ones take, for a while. */
     for (uint64_t i = 0; i < 20000; i++) {
-        if (node_send(&client, to_stalled, NODE_KIND_DATA, i + 1, 4000) != 0)
+        bool refused = true;
+
+        for (int j = 0; j < STALLED; j++)
+            refused &= node_send(&client, to_stalled[j], NODE_KIND_DATA, i + 1, 4000) != 0;
+        if (refused)
             (void)node_pump(&client);
     }
     before = server.frames;
@@ -108,8 +116,46 @@ static void a_stalled_peer_does_not_stop_the_others(void)
     NODE_UNTIL(server.frames == before + 200, 5000) node_pump_both(&client, &server);
     SUPPORT_CHECK(server.frames == before + 200 && server.bad_frames == 0);
     node_close(&client);
-    node_close(&stalled);
+    for (int i = 0; i < STALLED; i++)
+        node_close(&stalled[i]);
     node_close(&server);
+}
+
+/* A peer that is stopped takes nothing and is no dead one, however much it has been sent; when it is killed then, it is. */
+static void a_full_and_stopped_peer_is_not_dead_until_it_is(void)
+{
+    struct node_child child;
+    struct node client;
+    struct na_route *route;
+    char address[NA_ADDRESS_MAX];
+    uint64_t sent = 0;
+    uint64_t refused = 0;
+
+    node_child_start(&child, node_child_serve, node_uri());
+    node_child_line(&child, address, sizeof(address));
+    node_open(&client, true);
+    route = node_meet(&client, NULL, address);
+    SUPPORT_CHECK(kill(child.pid, SIGSTOP) == 0);
+    NODE_UNTIL(client.downs > 0, 5000)
+    {
+        if (node_send(&client, route, NODE_KIND_DATA, sent + 1, refused % 2 == 0 ? 4000 : 400) == 0)
+            sent++;
+        else
+            refused++;
+        (void)node_pump(&client);
+    }
+    SUPPORT_CHECK(sent > 10 && refused > 0);
+    SUPPORT_CHECK(client.downs == 0);
+    SUPPORT_CHECK(kill(child.pid, SIGKILL) == 0);
+    NODE_UNTIL(client.downs > 0, 3500)
+    {
+        (void)node_send(&client, route, NODE_KIND_DATA, ++sent, 400);
+        (void)node_pump(&client);
+    }
+    SUPPORT_CHECK(client.downs == 1 && client.down_error == -ECONNRESET);
+    na_route_close(route);
+    node_close(&client);
+    node_child_kill(&child);
 }
 
 static void many_peers_are_told_apart(void)
@@ -209,7 +255,8 @@ static void a_route_may_be_closed_as_soon_as_it_is_there(void)
 const struct support_case na_frames_cases[] = {
     SUPPORT_CASE(frames_go_both_ways_with_their_content),
     SUPPORT_CASE(refused_frames_are_not_lost),
-    SUPPORT_CASE(a_stalled_peer_does_not_stop_the_others),
+    SUPPORT_CASE(stalled_peers_do_not_stop_the_others),
+    SUPPORT_CASE(a_full_and_stopped_peer_is_not_dead_until_it_is),
     SUPPORT_CASE(many_peers_are_told_apart),
     SUPPORT_CASE(a_route_may_be_closed_inside_an_upcall),
     SUPPORT_CASE(a_route_may_be_closed_as_soon_as_it_is_there),

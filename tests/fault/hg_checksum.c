@@ -172,6 +172,13 @@ static bool damaged_call(struct hg_pair *pair, unsigned int skip, size_t offset,
     return true;
 }
 
+/* Without connections a frame belongs to whoever's key is in it: the other parts of the receive id are known to strangers, who could end
+ * the sessions of others by frames that look damaged. */
+static bool is_key(size_t offset)
+{
+    return fake_wire.no_connections && offset >= 20 && offset < 24;
+}
+
 /* How a call may end whose frame was changed. */
 static void check_end(hg_return_t ret, bool known)
 {
@@ -206,7 +213,7 @@ static void each_byte(unsigned int skip, bool known, uint64_t in_size, uint64_t 
         if (known)
             HG_PAIR_OK(move(&pair, 10, 10));
         more = damaged_call(&pair, skip, offset, masks[offset % 3], in_size, out_size, &ret);
-        check_end(ret, known);
+        check_end(ret, known && !is_key(offset));
         HG_PAIR_OK(move(&pair, 100, 100));
         checksum_close(&pair);
         /* Large frames: the headers byte by byte, then in steps. */

@@ -410,7 +410,16 @@ static void black_hole_is_bounded_by_the_connect_limit(void)
     black_hole_close(&hole, &pair, &call);
 }
 
-/* The connection is not up, so nothing of the call has left. Closing gives it the second that all messages get. */
+/* The connection is not up, so nothing of the call has left. */
+static void check_not_sent(const struct hg_pair_call *call)
+{
+    struct qs_result result;
+
+    HG_PAIR_OK(qs_handle_get_result(call->handle, &result, sizeof(result)));
+    SUPPORT_CHECK(result.outcome == QS_OUTCOME_NOT_SENT);
+}
+
+/* Closing gives the connection the second that all messages get. */
 static void call_to_a_black_hole_can_be_cancelled_at_once(void)
 {
     struct black_hole hole;
@@ -426,7 +435,12 @@ static void call_to_a_black_hole_can_be_cancelled_at_once(void)
         HG_PAIR_OK(HG_Cancel(call.handle));
         HG_PAIR_OK(HG_Trigger(pair.origin.contexts[0], 0, 1, NULL));
         SUPPORT_CHECK(atomic_load(&call.calls) == 1 && call.ret == HG_CANCELED);
+        check_not_sent(&call);
     }
+    HG_PAIR_OK(qs_handle_set_timeout(call.handle, 100000));
+    hg_pair_call_forward(&call, NULL);
+    HG_PAIR_RET(hg_pair_call_wait(&call), HG_TIMEOUT);
+    check_not_sent(&call);
     hg_pair_check_works(&pair);
     black_hole_close(&hole, &pair, &call);
     printf("# all over after %llu ms\n", (unsigned long long)((support_suite_now_us() - begin_us) / 1000));

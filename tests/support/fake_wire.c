@@ -215,6 +215,7 @@ static int wire_class_open(const struct na_config *config, struct na_class **cla
         .rma_max = SIZE_MAX,
         .rma_chunk = 1U << 16,
         .rma_depth = 4,
+        .rma_count = 30,
         .connections = !fake_wire.no_connections,
         .death_notice = !fake_wire.no_connections,
         .quiet_resend = fake_wire.quiet_resend,

@@ -22,6 +22,7 @@ static struct bulk_owner here;
 static struct bulk_owner there;
 static struct util_pool pieces;
 static struct bulk_env env;
+static struct bulk_lane lane;
 
 static unsigned char *device; /* BYTES, closed */
 static unsigned char host[BYTES];
@@ -41,6 +42,7 @@ static void set_up(void)
     bulk_owner_init(&there, fake.na_class, NULL);
     util_pool_init(&pieces, bulk_env_piece_size(), 8, 0);
     bulk_env_init(&env, &fake.limits, &pieces);
+    bulk_lane_init(&lane);
     device = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(device, MAP_FAILED);
     memset(device, 'd', BYTES);
@@ -106,6 +108,7 @@ static int start(struct bulk_transfer *transfer, enum bulk_op op, struct hg_bulk
         .local = local,
         .size = BYTES,
         .route = fake.route,
+        .lane = &lane,
         .done = note_end,
     };
     int ret = bulk_transfer_check(&args);

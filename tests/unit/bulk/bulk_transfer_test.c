@@ -18,12 +18,16 @@
 #include "util/util_rand.h"
 
 #define BYTES 4096U
+#define LANES 6U
 
 static struct fake_na fake;
 static struct bulk_owner local_owner;
 static struct bulk_owner origin_owner;
 static struct util_pool pieces;
 static struct bulk_env env;
+/* Of routes that are one to the transport; new transfers take the one that is chosen. */
+static struct bulk_lane lanes[LANES];
+static unsigned int chosen;
 
 static unsigned char origin_bytes[BYTES];
 static unsigned char local_bytes[BYTES];
@@ -56,6 +60,9 @@ static void set_env(size_t chunk, uint32_t depth, size_t piece_max)
     fake.limits.rma_depth = depth;
     util_pool_init(&pieces, bulk_env_piece_size(), 8, piece_max);
     bulk_env_init(&env, &fake.limits, &pieces);
+    for (unsigned int i = 0; i < LANES; i++)
+        bulk_lane_init(&lanes[i]);
+    chosen = 0;
 }
 
 static void tear_down(void)
@@ -140,6 +147,7 @@ static struct bulk_transfer_args args_of(enum bulk_op op, uint64_t size)
         .local = local,
         .size = size,
         .route = fake.route,
+        .lane = &lanes[chosen],
         .done = note_end,
     };
 }
@@ -154,6 +162,19 @@ static void run(unsigned int max)
     }
     cr_assert(bulk_env_idle(&env), "still not over after %u turns", max);
     cr_assert_eq(util_pool_in_use(&pieces), 0);
+    for (unsigned int i = 0; i < LANES; i++)
+        cr_assert(lanes[i].bytes == 0 && lanes[i].pieces == 0 && util_list_empty(&lanes[i].waiting));
+}
+
+/* The lanes go with their route. */
+static void lose_route(void)
+{
+    bulk_env_fail_route(&env, fake.route, -ECONNRESET);
+    for (unsigned int i = 0; i < LANES; i++) {
+        cr_assert(util_list_empty(&lanes[i].waiting));
+        memset(&lanes[i], 0xa5, sizeof(lanes[i]));
+        bulk_lane_init(&lanes[i]);
+    }
 }
 
 static void start(struct ending *ending, enum bulk_op op, uint64_t size)
@@ -326,34 +347,34 @@ Test(bulk_transfer, refusals_are_waited_out)
     cr_assert_eq(env.counters.refused, 50);
 }
 
-/* Those behind the first are not its fault, and those that come and go between two questions are no standstill. */
-Test(bulk_transfer, what_has_moved_nothing_since_it_was_asked_stands)
+Test(bulk_transfer, a_lane_in_which_nothing_has_moved_for_a_while_stands)
 {
+    const uint64_t still = BULK_LANE_STILL_NS;
     struct ending first = {.count = 0};
     struct ending second = {.count = 0};
+    uint64_t now = 1000;
 
     set_env(1000, 2, 0);
     set_handles();
-    cr_assert_not(bulk_env_stands(&env, fake.route), "nothing is under way");
+    cr_assert_not(bulk_lane_stands(&lanes[0], now), "nothing is under way");
     start(&first, BULK_OP_PULL, BYTES);
     start(&second, BULK_OP_PULL, BYTES);
-    cr_assert_not(bulk_env_stands(&env, NULL), "nor on another route");
-    cr_assert_not(bulk_env_stands(&env, fake.route), "it has just begun");
-    cr_assert(bulk_env_stands(&env, fake.route));
+    now += 10 * still;
+    cr_assert_not(bulk_lane_stands(&lanes[0], now), "it has just begun");
+    cr_assert_not(bulk_lane_stands(&lanes[0], now + still - 1), "asked twice at short notice");
+    cr_assert(bulk_lane_stands(&lanes[0], now + still));
+    cr_assert_not(bulk_lane_stands(&lanes[1], now + still), "another route");
     fake.turn_max = 1;
+    fake.order = FAKE_NA_ORDER_LIFO;
     (void)na_progress(fake.context);
-    cr_assert_not(bulk_env_stands(&env, fake.route), "a piece has moved");
-    cr_assert(bulk_env_stands(&env, fake.route));
-    while (first.count == 0)
-        (void)na_progress(fake.context);
-    cr_assert_eq(second.count, 0);
-    cr_assert_not(bulk_env_stands(&env, fake.route), "the second is the first now");
-    cr_assert(bulk_env_stands(&env, fake.route));
+    now += still;
+    cr_assert_not(bulk_lane_stands(&lanes[0], now), "a piece has moved, whosever it is");
+    cr_assert(bulk_lane_stands(&lanes[0], now + still));
     run(20);
-    cr_assert_not(bulk_env_stands(&env, fake.route));
-    /* The same object again is another transfer. */
+    cr_assert_not(bulk_lane_stands(&lanes[0], now + 2 * still));
+    /* What begins later is not told from what was seen before. */
     start(&first, BULK_OP_PULL, BYTES);
-    cr_assert_not(bulk_env_stands(&env, fake.route));
+    cr_assert_not(bulk_lane_stands(&lanes[0], now + 4 * still));
     run(20);
 }
 
@@ -481,7 +502,7 @@ Test(bulk_transfer, a_route_that_goes_takes_its_transfers_with_it)
     start(&in_flight, BULK_OP_PULL, BYTES);
     fake.refuse_posts = 1;
     start(&blocked, BULK_OP_PULL, BYTES);
-    bulk_env_fail_route(&env, fake.route, -ECONNRESET);
+    lose_route();
     cr_assert_eq(in_flight.count + blocked.count, 0);
     run(5);
     cr_assert(in_flight.count == 1 && in_flight.error == -ECONNRESET);
@@ -543,8 +564,8 @@ Test(bulk_transfer, a_small_pool_is_shared_and_starves_nobody)
 
     set_env(64, 8, 3);
     set_handles();
-    for (unsigned int i = 0; i < 6; i++)
-        start(&endings[i], BULK_OP_PULL, BYTES);
+    for (chosen = 0; chosen < 6; chosen++)
+        start(&endings[chosen], BULK_OP_PULL, BYTES);
     cr_assert_eq(fake.in_flight, 3);
     run(500);
     for (unsigned int i = 0; i < 6; i++) {
@@ -554,6 +575,162 @@ Test(bulk_transfer, a_small_pool_is_shared_and_starves_nobody)
     }
     cr_assert_eq(fake.in_flight_max, 3);
     cr_assert_leq(last - first, 12, "equal transfers end together: turns %u to %u", first, last);
+}
+
+Test(bulk_transfer, a_full_lane_is_shared_and_starves_nobody)
+{
+    struct ending endings[6] = {{.count = 0}};
+    unsigned int first = UINT32_MAX;
+    unsigned int last = 0;
+
+    fake.limits.rma_count = 33; /* 25 are shared, of which one route has a quarter of the other 20 */
+    set_env(64, 4, 0);
+    set_handles();
+    for (unsigned int i = 0; i < 6; i++)
+        start(&endings[i], BULK_OP_PULL, BYTES);
+    cr_assert_eq(fake.in_flight, 5);
+    cr_assert_eq(env.blocked_count, 0, "it is not the transport that refuses");
+    run(500);
+    for (unsigned int i = 0; i < 6; i++) {
+        cr_assert(endings[i].count == 1 && endings[i].error == 0);
+        first = endings[i].turn < first ? endings[i].turn : first;
+        last = endings[i].turn > last ? endings[i].turn : last;
+    }
+    cr_assert_eq(fake.in_flight_max, 5);
+    cr_assert_leq(last - first, 12, "equal transfers end together: turns %u to %u", first, last);
+    cr_assert_arr_eq(local_bytes, origin_bytes, BYTES);
+}
+
+Test(bulk_transfer, bytes_in_a_lane_are_bounded_whatever_the_pieces)
+{
+    struct ending large = {.count = 0};
+    struct ending small[20] = {{.count = 0}};
+
+    fake.limits.rma_route_bytes = 2500;
+    set_env(1000, 4, 0);
+    set_handles();
+    start(&large, BULK_OP_PULL, BYTES);
+    cr_assert_eq(fake.in_flight, 3, "the last one may be in part above");
+    for (unsigned int i = 0; i < 20; i++)
+        start(&small[i], BULK_OP_PULL, 100);
+    cr_assert_eq(fake.in_flight, 3);
+    fake.turn_max = 1;
+    (void)na_progress(fake.context);
+    cr_assert_eq(fake.in_flight, 3, "the first one had found it full first");
+    (void)na_progress(fake.context);
+    cr_assert_eq(fake.in_flight, 2 + 5, "then as many of the others as have room");
+    run(100);
+    cr_assert(large.count == 1 && large.error == 0);
+    for (unsigned int i = 0; i < 20; i++)
+        cr_assert(small[i].count == 1 && small[i].error == 0);
+}
+
+/* Each of them takes less than those before, and there is always some left. */
+Test(bulk_transfer, peers_that_stand_still_leave_room_for_the_others)
+{
+    struct ending stuck[LANES][8] = {{{.count = 0}}};
+    unsigned int expected[LANES] = {15, 12, 9, 8, 6, 5};
+    struct ending other = {.count = 0};
+    struct bulk_transfer_args args;
+    struct bulk_lane other_lane;
+    struct fake_na far;
+
+    fake_na_init(&far);
+    bulk_lane_init(&other_lane);
+    set_env(10, 4, 100); /* 75 are shared */
+    set_handles();
+    for (chosen = 0; chosen < LANES; chosen++) {
+        for (unsigned int i = 0; i < 8; i++)
+            start(&stuck[chosen][i], BULK_OP_PULL, 100);
+        cr_assert_eq(lanes[chosen].pieces, expected[chosen]);
+    }
+    args = args_of(BULK_OP_PULL, BYTES);
+    args.route = far.route;
+    args.lane = &other_lane;
+    cr_assert_eq(bulk_transfer_start(&env, &other.transfer, &args), 0);
+    cr_assert_eq(far.in_flight, 4, "a transfer has its full depth");
+    for (unsigned int i = 0; i < 200 && other.count == 0; i++) {
+        (void)na_progress(far.context);
+        (void)bulk_env_resume(&env);
+    }
+    cr_assert(other.count == 1 && other.error == 0, "it waits for peers that it has nothing to do with");
+    cr_assert_eq(fake.in_flight, 55);
+    run(200);
+    fake_na_fini(&far);
+}
+
+Test(bulk_transfer, cancel_of_those_that_wait_for_a_lane_ends_in_resume)
+{
+    struct ending first = {.count = 0};
+    struct ending waits[3] = {{.count = 0}};
+
+    fake.limits.rma_count = 12;
+    set_env(1000, 2, 0);
+    set_handles();
+    start(&first, BULK_OP_PULL, BYTES);
+    for (unsigned int i = 0; i < 3; i++)
+        start(&waits[i], BULK_OP_PULL, BYTES);
+    bulk_transfer_cancel(&waits[1].transfer);
+    cr_assert_eq(waits[1].count, 0, "never inside cancel");
+    cr_assert_eq(bulk_env_resume(&env), 1);
+    cr_assert(waits[1].count == 1 && waits[1].error == -ECANCELED);
+    bulk_transfer_cancel(&first.transfer);
+    run(20);
+    cr_assert(first.count == 1 && first.error == -ECANCELED);
+    for (unsigned int i = 0; i < 3; i += 2)
+        cr_assert(waits[i].count == 1 && waits[i].error == 0, "the room of those that ended is used");
+}
+
+/* Refused by the transport when its turn has come: it waits as any other that is refused. */
+Test(bulk_transfer, who_leaves_a_lane_can_be_refused)
+{
+    struct ending endings[4] = {{.count = 0}};
+
+    fake.limits.rma_count = 5;
+    set_env(1000, 2, 0);
+    set_handles();
+    for (unsigned int i = 0; i < 4; i++)
+        start(&endings[i], BULK_OP_PULL, BYTES);
+    fake.refuse_posts = 5;
+    (void)na_progress(fake.context);
+    cr_assert_eq(fake.in_flight, 0);
+    cr_assert_eq(env.blocked_count, 4);
+    bulk_transfer_cancel(&endings[1].transfer);
+    run(100);
+    for (unsigned int i = 0; i < 4; i++)
+        cr_assert(endings[i].count == 1 && endings[i].error == (i == 1 ? -ECANCELED : 0));
+    cr_assert_eq(fake.in_flight_max, 1);
+}
+
+Test(bulk_transfer, a_post_that_fails_in_a_lane_leaves_its_room_to_the_next)
+{
+    struct ending endings[4] = {{.count = 0}};
+
+    fake.limits.rma_count = 5;
+    set_env(1000, 2, 0);
+    set_handles();
+    for (unsigned int i = 0; i < 4; i++)
+        start(&endings[i], BULK_OP_PULL, 1000);
+    fake.fail_post = -ENETDOWN;
+    run(20);
+    cr_assert_eq(endings[1].error, -ENETDOWN);
+    for (unsigned int i = 0; i < 4; i++)
+        cr_assert(endings[i].count == 1 && endings[i].error == (i == 1 ? -ENETDOWN : 0));
+}
+
+Test(bulk_transfer, a_route_that_goes_takes_those_that_wait_for_it)
+{
+    struct ending endings[3] = {{.count = 0}};
+
+    fake.limits.rma_count = 12;
+    set_env(1000, 2, 0);
+    set_handles();
+    for (unsigned int i = 0; i < 3; i++)
+        start(&endings[i], BULK_OP_PULL, BYTES);
+    lose_route();
+    run(5);
+    for (unsigned int i = 0; i < 3; i++)
+        cr_assert(endings[i].count == 1 && endings[i].error == -ECONNRESET);
 }
 
 Test(bulk_transfer, without_memory_for_a_piece_start_fails)
@@ -644,6 +821,7 @@ Test(bulk_transfer, a_descriptor_and_a_buffer_are_enough)
         .buf = local_bytes,
         .size = 1000,
         .route = fake.route,
+        .lane = &lanes[chosen],
         .done = note_end,
     };
 
@@ -688,6 +866,8 @@ static void random_script(struct util_prng *prng)
     fake.refuse_percent = (unsigned int)util_prng_below(prng, 80);
     fake.slots = (unsigned int)util_prng_below(prng, 4);
     fake.turn_max = (unsigned int)util_prng_below(prng, 4);
+    fake.limits.rma_count = (uint32_t)util_prng_below(prng, 20);
+    fake.limits.rma_route_bytes = (size_t)util_prng_below(prng, 3) * 600;
     fake.key_size = util_prng_below(prng, 2) == 0 ? 8 : 33;
 }
 
@@ -764,11 +944,14 @@ Test(bulk_transfer, storms_end_every_transfer_once)
 
         memset(endings, 0, sizeof(endings));
         random_script(&prng);
+        env.ways[0].pieces_max = 1 + (uint32_t)util_prng_below(&prng, 30);
+        env.ways[0].lane_bytes = 1 + (size_t)util_prng_below(&prng, 900);
         for (unsigned int i = 0; i < 32; i++) {
             struct bulk_transfer_args args =
                 args_of(util_prng_below(&prng, 2) == 0 ? BULK_OP_PULL : BULK_OP_PUSH, util_prng_below(&prng, BYTES));
             unsigned int dice = (unsigned int)util_prng_below(&prng, 8);
 
+            args.lane = &lanes[i % LANES];
             if (dice == 0) {
                 fake.fail_post = -ENETDOWN;
                 fake.fail_post_after = (unsigned int)util_prng_below(&prng, 20);
@@ -784,7 +967,7 @@ Test(bulk_transfer, storms_end_every_transfer_once)
             if (dice == 3)
                 bulk_transfer_cancel(&endings[i / 2].transfer);
             if (dice == 4 && round % 10 == 0)
-                bulk_env_fail_route(&env, fake.route, -ECONNRESET);
+                lose_route();
         }
         if (round % 7 == 0)
             bulk_env_cancel_all(&env);

@@ -73,12 +73,28 @@ Test(ofi_address, a_peer_needs_host_and_port)
     struct ofi_address address;
 
     cr_assert_eq(ofi_address_parse("tcp://127.0.0.1", &uri), 0);
-    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, &address), -EINVAL);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, true, &address), -EINVAL);
     cr_assert_eq(ofi_address_parse("tcp://:5000", &uri), 0);
-    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, &address), -EINVAL);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, true, &address), -EINVAL);
     cr_assert_eq(ofi_address_parse("tcp://127.0.0.1:5000", &uri), 0);
-    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, &address), 0);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, true, &address), 0);
     cr_assert_eq(address.format, (uint32_t)FI_SOCKADDR_IN);
+}
+
+/* An address that a peer sent is not looked up: a name server that does not answer would hold up all others. */
+Test(ofi_address, names_are_looked_up_for_users_only)
+{
+    struct na_uri uri;
+    struct ofi_address address;
+
+    cr_assert_eq(ofi_address_parse("tcp://localhost:5000", &uri), 0);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, true, &address), 0);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, false, &address), -ENOENT);
+    cr_assert_eq(ofi_address_parse("tcp://lo:5000", &uri), 0);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, true, &address), 0);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, false, &address), -ENOENT);
+    cr_assert_eq(ofi_address_parse("tcp://127.0.0.1:5000", &uri), 0);
+    cr_assert_eq(ofi_address_remote_ip(&uri, AF_INET, false, &address), 0);
 }
 
 Test(ofi_address, names_are_taken_as_they_are)
