@@ -95,7 +95,7 @@ void hg_liveness_watch(struct hg_session *session)
     liveness_arm(session, liveness->quiet_ns);
 }
 
-/* Whether anything ends only when the peer does something, or has ended. */
+/* Whether anything ends only when the peer does something, or has ended: also what is answered by nobody, but has not left yet. */
 static bool liveness_waits(const struct hg_session *session)
 {
     return hg_session_waits(session) || !util_list_empty(&session->waiting_responses) ||

@@ -170,6 +170,27 @@ static void call_that_waits_for_the_hello_is_looked_after(void)
     wire_pair_close(&pair);
 }
 
+/* Nobody waits for an answer to it, but it does not end before it has left. */
+static void one_way_call_that_cannot_leave_is_looked_after(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    pair_open(&pair);
+    hg_pair_check_works(&pair);
+    wire_pair_pass(&pair, 10 * interval_ms());
+    fake_wire.refuse = 100;
+    hg_pair_call_start(&pair, &call, HG_PAIR_QUIET, &in);
+    wire_pair_pass(&pair, 5 * interval_ms());
+    SUPPORT_CHECK(state_of(&pair) == QS_PEER_SUSPECT && atomic_load(&call.calls) == 0);
+    fake_wire.refuse = 0;
+    HG_PAIR_FINISH(&call, HG_SUCCESS);
+    hg_pair_check_works(&pair);
+    SUPPORT_CHECK(state_of(&pair) == QS_PEER_ALIVE);
+    wire_pair_close(&pair);
+}
+
 static void traffic_needs_no_pings(void)
 {
     struct hg_pair_call call;
@@ -562,6 +583,7 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(silence_leads_to_pings_and_they_to_suspicion),
     SUPPORT_CASE(slow_handlers_make_nobody_suspect),
     SUPPORT_CASE(call_that_waits_for_the_hello_is_looked_after),
+    SUPPORT_CASE(one_way_call_that_cannot_leave_is_looked_after),
     SUPPORT_CASE(traffic_needs_no_pings),
     SUPPORT_CASE(stall_of_ones_own_is_not_the_peers_silence),
     SUPPORT_CASE(interval_grows_with_the_round_trip),
