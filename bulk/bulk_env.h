@@ -45,7 +45,8 @@ struct bulk_counters {
 struct bulk_env_way {
     size_t chunk_size;   /* bytes of the largest piece */
     uint32_t depth;      /* pieces in flight per transfer */
-    uint32_t pieces_max; /* in flight, of all transfers */
+    uint32_t pieces_max; /* in flight, of all transfers by the transport */
+    uint32_t in_flight;  /* of them */
     size_t lane_bytes;   /* in flight per lane, of which the last piece may be in part above; at least 1 */
 };
 

@@ -127,10 +127,9 @@ static void bulk_transfer_wait(struct bulk_transfer *transfer)
 
 static bool bulk_transfer_lane_is_full(const struct bulk_transfer *transfer)
 {
-    const struct bulk_env *env = transfer->env;
-    const struct bulk_env_way *way = &env->ways[transfer->transport];
+    const struct bulk_env_way *way = &transfer->env->ways[transfer->transport];
     uint32_t most = way->pieces_max - way->pieces_max / LANE_SHARE;
-    uint32_t left = env->in_flight < most ? most - env->in_flight : 0;
+    uint32_t left = way->in_flight < most ? most - way->in_flight : 0;
     uint32_t share = left >= LANE_SHARE ? left / LANE_SHARE : 1;
 
     return transfer->lane->bytes >= way->lane_bytes || transfer->lane->pieces >= share;
@@ -257,6 +256,7 @@ static int bulk_transfer_post_piece(struct bulk_transfer *transfer, struct bulk_
     if (transfer->lane->pieces++ == 0)
         transfer->lane->still_ns = 0;
     transfer->lane->bytes += next.size;
+    env->ways[transfer->transport].in_flight++;
     env->in_flight++;
     env->counters.pieces++;
     return 0;
@@ -361,6 +361,8 @@ static void bulk_transfer_resume_lane(const struct bulk_lane *lane)
             return;
         bulk_transfer_leave_queue(transfer);
         bulk_transfer_go_on(transfer);
+        if (transfer->queue == BULK_TRANSFER_QUEUE_BLOCKED && lane->pieces > 0)
+            return; /* and so would the others be; the next piece that ends is theirs */
     }
 }
 
@@ -385,6 +387,7 @@ static void bulk_transfer_piece_done(struct na_rma *rma, int error)
     util_list_remove(&piece->link);
     util_pool_put(env->pieces, piece);
     transfer->in_flight--;
+    env->ways[transfer->transport].in_flight--;
     env->in_flight--;
     if (transfer->lane != NULL) {
         transfer->lane->bytes -= size;

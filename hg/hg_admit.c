@@ -233,13 +233,23 @@ static const char *admit_full(const struct hg_context *context, const struct hg_
     return NULL;
 }
 
-/* Why there is no room, or NULL. */
-static const char *admit_refusal(const struct hg_context *context, const struct hg_share *share)
+/* Why a peer may have nothing more here, or NULL. */
+static const char *admit_peer_is_full(const struct hg_context *context, const struct hg_share *share)
 {
     if (share->requests >= admit_get32(&context->hg_class->admission.peer_requests_max))
         return "as many requests of this peer are here as may be";
     if (share->bytes > 0 && share->bytes > admit_get64(&context->hg_class->admission.peer_bytes_max))
-        return "answers that this peer has not fetched take as much memory as they may";
+        return "inputs and answers of this peer take as much memory as they may";
+    return NULL;
+}
+
+/* Why there is no room, or NULL. */
+static const char *admit_refusal(const struct hg_context *context, const struct hg_share *share)
+{
+    const char *why = admit_peer_is_full(context, share);
+
+    if (why != NULL)
+        return why;
     return admit_is_timed(context) ? admit_full(context, share) : NULL;
 }
 
@@ -298,6 +308,24 @@ void hg_admit_output_locked(struct hg_handle *handle, uint64_t bytes)
         return;
     handle->session->share->bytes += bytes;
     handle->share_bytes += bytes;
+}
+
+hg_return_t hg_admit_again_locked(struct hg_handle *handle, uint64_t bytes)
+{
+    struct hg_context *context = handle->owner;
+    const struct hg_share *share = hg_admit_share_locked(handle->session);
+    const char *why = share != NULL ? admit_peer_is_full(context, share) : NULL;
+
+    if (share == NULL)
+        return HG_NOMEM;
+    if (why != NULL) {
+        context->admit.refusal = why;
+        return HG_AGAIN;
+    }
+    hg_admit_enter_locked(handle);
+    handle->arrived_ns = 0; /* it is no measure of the work here */
+    hg_admit_output_locked(handle, bytes);
+    return HG_SUCCESS;
 }
 
 void hg_admit_ready_locked(struct hg_handle *handle)

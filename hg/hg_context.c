@@ -374,13 +374,22 @@ hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
 
 /* --- taking down ------------------------------------------------------------------------------------- */
 
+/* Whether a one-way call waits for its turn to leave. Those that wait for an answer are cancelled instead. */
+static bool context_owes_one_way(const struct hg_session *session)
+{
+    util_list_each (node, &session->waiting_requests)
+        if (util_container_of(node, struct hg_handle, link)->no_response)
+            return true;
+    return false;
+}
+
 bool hg_context_sending(const struct hg_context *context)
 {
     util_list_each (node, &context->sessions) {
         const struct hg_session *session = util_container_of(node, struct hg_session, link);
 
         if (!util_list_empty(&session->waiting_responses) || session->outbox.refused != NULL ||
-            !util_list_empty(&session->leaving))
+            !util_list_empty(&session->leaving) || context_owes_one_way(session))
             return true;
     }
     return false;

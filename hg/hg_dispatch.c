@@ -281,7 +281,8 @@ static void dispatch_repeated(struct hg_session *session, const struct hg_header
             dispatch_rejoin(found->handle, session, header);
         return;
     }
-    if (found->verdict == HG_ONCE_ANSWERED && hg_respond_again_locked(handle, found) == 0) {
+    if (found->verdict == HG_ONCE_ANSWERED && hg_admit_again_locked(handle, found->answer_size) == HG_SUCCESS &&
+        hg_respond_again_locked(handle, found) == 0) {
         hg_session_taken(session);
         return;
     }

@@ -265,7 +265,7 @@ int hg_overflow_pull_locked(struct hg_handle *handle, void (*done)(struct hg_han
 {
     struct bulk_transfer_descriptor_args args = {
         .op = BULK_OP_PULL,
-        .ours = handle->info.addr->self,
+        .ours = handle->info.addr->self && handle->info.hg_class->options.no_loopback, /* else it is a claim */
         .owner = &handle->info.hg_class->bulks,
         .route = handle->session->route,
         .lane = &handle->session->lane,

@@ -242,7 +242,7 @@ static bool receive_same_session(const struct hg_session *session, const struct 
 static bool receive_keeps_session(const struct hg_session *session, const struct receive_frame *frame)
 {
     return frame->header.session_key != 0 && session->remote_incarnation == frame->hello.incarnation &&
-           !UTIL_MUTANT(SESSIONS_CROSS) && session->context->hg_class->incarnation > frame->hello.incarnation;
+           session->context->hg_class->incarnation > frame->hello.incarnation;
 }
 
 /* The session of a frame that came without a route. */

@@ -408,7 +408,7 @@ static bool retry_is_for(const struct hg_retry *retry, hg_return_t ret, enum qs_
 
     switch (outcome) {
     case QS_OUTCOME_NOT_SENT:
-        return trouble || ret == HG_AGAIN || ret == HG_TIMEOUT;
+        return trouble || ret == HG_AGAIN || ret == HG_NOMEM || ret == HG_TIMEOUT;
     case QS_OUTCOME_NOT_EXECUTED:
         return trouble || refused || ret == HG_TIMEOUT; /* of the attempt: only pieces of it have left */
     case QS_OUTCOME_UNKNOWN:

@@ -37,7 +37,8 @@ static struct util_list *serving_bucket(const struct hg_serving *serving, uint64
     /* Lists of a const set are not const: their nodes are not part of it. */
     if (serving->buckets == NULL)
         return (struct util_list *)(uintptr_t)&serving->first;
-    return &serving->buckets[(uint32_t)(tag * serving->salt >> 32) & serving->mask];
+    /* The upper bits of the product: all bits of the tag are in each of them. */
+    return &serving->buckets[(tag * serving->salt >> 32) * ((uint64_t)serving->mask + 1) >> 32];
 }
 
 static void serving_move(struct hg_serving *serving, struct util_list *from)

@@ -29,7 +29,7 @@ enum qs_peer_state {
     QS_PEER_CONNECTING, /**< contacted, and not heard of yet */
     QS_PEER_ALIVE,      /**< heard of; still so when nothing waits for it, however long ago that was */
     QS_PEER_SUSPECT,    /**< pings go unanswered */
-    QS_PEER_DEAD,       /**< its connection ended, as it does with its process, or a successor answers that was not called yet */
+    QS_PEER_DEAD,       /**< its connection or its process has ended, or a successor answers that was not called yet */
     QS_PEER_REFUSING,   /**< five connection attempts in a row have failed */
     QS_PEER_LEAVING,    /**< it has said that it takes no new requests, and answers those that it has */
 };

@@ -25,7 +25,6 @@
     entry(CREDIT_LEAKED, "the target never says that requests were taken up") \
     entry(WINDOW_IGNORED, "requests leave though the window is closed") \
     entry(HELLO_REPEATED_WRONGLY, "the answer to a hello names another session") \
-    entry(SESSIONS_CROSS, "hellos that cross end one another's sessions") \
     entry(CALLS_FORGOTTEN, "calls do not end with their session") \
     entry(RESPONSES_FORGOTTEN, "waiting responses do not end with their session") \
     entry(PIECE_MISPLACED, "each piece of a payload goes to its beginning") \

@@ -103,7 +103,9 @@ int ofi_error_connect(int err)
 
 int ofi_error_route(int err)
 {
-    return ofi_error_completion(err) == -ECONNRESET ? -ECONNRESET : ofi_error_connect(err);
+    int error = ofi_error_completion(err) == -ECONNRESET ? -ECONNRESET : ofi_error_connect(err);
+
+    return error == -ENOMEM ? -EHOSTUNREACH : error; /* there was a connection */
 }
 
 const char *ofi_error_text(ssize_t ret)

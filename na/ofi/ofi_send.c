@@ -7,8 +7,8 @@
  * once. Since some providers queue injected messages without a bound, at most INJECT_RUN of them
  * leave a route in a row; the next frame asks for a completion whatever its size, and only when
  * that comes is the run open again. Larger frames hold a slot until they complete; one route gets
- * at most a quarter of what the others have left of a context's slots, and one slot always, so that slow
- * peers cannot stop those that are not, however many they are. Frames that
+ * at most a quarter of what the others have left of a context's slots, so that slow peers cannot stop those
+ * that are not. Frames that
  * a provider lost with a peer are kept apart, in case it mentions them after all. Callers serialise
  * per context.
  */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -208,11 +210,21 @@ static bool system_lock_limit(uint64_t *kib_out)
     return true;
 }
 
+/* Whether the limit does not count. In a container it mostly does, for root as well. */
+static bool system_may_lock_all(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return syscall(SYS_capget, &header, data) == 0 &&
+           (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
 bool ofi_system_locks_little(char *why, size_t size)
 {
     uint64_t kib;
 
-    if (!system_lock_limit(&kib) || kib >= LOCKED_LEAST || geteuid() == 0)
+    if (!system_lock_limit(&kib) || kib >= LOCKED_LEAST || system_may_lock_all())
         return false;
     (void)snprintf(why, size, "the process may lock %llu KiB of memory, and %d KiB are needed at least (ulimit -l)",
                    (unsigned long long)kib, LOCKED_LEAST);

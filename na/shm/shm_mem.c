@@ -31,8 +31,17 @@ static bool mem_has_entry(const struct shm_mem *mem, uint64_t entry)
     return false;
 }
 
-/* A peer that has been waited for in vain so often is not waited for any more: it may be making fun of us. */
+/* A peer that has been waited for in vain so often is not waited for until so much time has passed: it may be making fun of us. */
 enum { OVERSTAYS_MAX = 3 };
+#define OVERSTAYS_NS (10U * UTIL_CLOCK_NS_PER_S)
+
+/* Whether the peer is worth the wait. */
+static bool mem_is_patient(struct shm_route *route)
+{
+    if (route->overstays > 0 && util_clock_now_ns() - route->overstay_ns > OVERSTAYS_NS)
+        route->overstays = 0;
+    return route->overstays < OVERSTAYS_MAX;
+}
 
 /* Whether a peer copies from or to the memory; if so, its name for the log. It is noted if that is the end of the wait. */
 static bool mem_is_busy(const struct shm_mem *mem, bool over, char text[NA_ADDRESS_MAX])
@@ -45,9 +54,12 @@ static bool mem_is_busy(const struct shm_mem *mem, bool over, char text[NA_ADDRE
         /* Acquire: the copy is over when the word has changed. */
         uint64_t word = atomic_load_explicit(&route->peer_busy->entry, memory_order_acquire);
 
-        if (word != 0 && route->overstays < OVERSTAYS_MAX && mem_has_entry(mem, word - 1)) {
+        if (word != 0 && mem_has_entry(mem, word - 1) && mem_is_patient(route)) {
             busy = true;
-            route->overstays += over;
+            if (over) {
+                route->overstays++;
+                route->overstay_ns = util_clock_now_ns();
+            }
             memcpy(text, route->base.text, NA_ADDRESS_MAX);
             break;
         }

@@ -159,6 +159,7 @@ struct shm_route {
     struct shm_segment_busy *busy;      /* ours, in segment */
     struct shm_segment_busy *peer_busy; /* the peer's */
     uint32_t overstays;                 /* withdrawals that its peer's copies have held up to the end; class's lock */
+    uint64_t overstay_ns;               /* and when the last one was; class's lock */
     uint64_t door_ns;                   /* how long its door is waited for, once it has been found not open yet */
     bool peer_gone;                     /* it hung up, and copies nothing any more */
     uint64_t free_ns;                   /* closed: how long the peer's last copy is waited for */

@@ -74,6 +74,22 @@ static void oneway_call_arrives_although_its_origin_is_gone(void)
     hg_pair_close(&pair);
 }
 
+/* There is no connection yet when it leaves, and nobody waits for the call. */
+static void first_oneway_call_arrives_although_its_origin_is_gone(void)
+{
+    struct hg_pair_blob in = {0};
+    struct hg_pair_call call;
+    struct hg_pair pair;
+
+    hg_pair_open(&pair, &(struct hg_pair_options){.threaded = true});
+    hg_pair_call_begin(&pair, &call, HG_PAIR_QUIET);
+    HG_PAIR_OK(HG_Forward(call.handle, NULL, NULL, &in));
+    hg_pair_call_end(&call);
+    hg_pair_close_origin(&pair);
+    HG_PAIR_UNTIL(&pair, atomic_load(&pair.quiet_count) == 1);
+    hg_pair_close(&pair);
+}
+
 static void large_oneway_calls_arrive_whole(void)
 {
     static const uint64_t sizes[] = {20000, 50000, 100000, 1048576};
@@ -189,6 +205,7 @@ const struct support_case hg_oneway_cases[] = {
     SUPPORT_CASE(oneway_call_ends_with_success_and_runs_once),
     SUPPORT_CASE(oneway_call_arrives_although_its_origin_does_nothing),
     SUPPORT_CASE(oneway_call_arrives_although_its_origin_is_gone),
+    SUPPORT_CASE(first_oneway_call_arrives_although_its_origin_is_gone),
     SUPPORT_CASE(large_oneway_calls_arrive_whole),
     SUPPORT_CASE(oneway_call_to_an_unknown_rpc_harms_nobody),
     SUPPORT_CASE(answer_to_a_oneway_call_is_not_supported),

@@ -419,7 +419,6 @@ static void check_not_sent(const struct hg_pair_call *call)
     SUPPORT_CHECK(result.outcome == QS_OUTCOME_NOT_SENT);
 }
 
-/* Closing gives the connection the second that all messages get. */
 static void call_to_a_black_hole_can_be_cancelled_at_once(void)
 {
     struct black_hole hole;

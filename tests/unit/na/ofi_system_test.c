@@ -9,11 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/capability.h>
 #include <rdma/fi_errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "na/ofi/ofi_error.h"
@@ -147,6 +151,48 @@ Test(ofi_system, interfaces_are_known_by_name)
 {
     cr_assert(ofi_system_is_interface("lo"));
     cr_assert(!ofi_system_is_interface("no-such-if") && !ofi_system_is_interface(""));
+}
+
+static void set_lock_limit(rlim_t kib)
+{
+    struct rlimit limit = {kib * 1024, kib * 1024};
+
+    cr_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+}
+
+/* As it is in a container, also for root. */
+static void give_up_the_right_to_lock_all(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    cr_assert_eq(syscall(SYS_capget, &header, data), 0);
+    data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective &= ~(uint32_t)CAP_TO_MASK(CAP_IPC_LOCK);
+    cr_assert_eq(syscall(SYS_capset, &header, data), 0);
+}
+
+Test(ofi_system, a_low_limit_of_locked_memory_is_named_where_it_counts)
+{
+    struct rlimit now;
+
+    give_up_the_right_to_lock_all();
+    cr_assert_eq(getrlimit(RLIMIT_MEMLOCK, &now), 0);
+    if (now.rlim_max >= (rlim_t)8192 * 1024) {
+        set_lock_limit(8192);
+        cr_assert(!ofi_system_locks_little(why, sizeof(why)));
+    }
+    if (now.rlim_max >= (rlim_t)64 * 1024) {
+        set_lock_limit(64);
+        cr_assert(ofi_system_locks_little(why, sizeof(why)));
+        cr_assert(strstr(why, "64 KiB") != NULL && strstr(why, "ulimit -l") != NULL, "%s", why);
+    }
+}
+
+Test(ofi_error, a_shortage_of_this_machine_is_not_the_peers)
+{
+    cr_assert_eq(ofi_error_connect(ENOMEM), -ENOMEM);
+    cr_assert_eq(ofi_error_connect(-EMFILE), -ENOMEM);
+    cr_assert_eq(ofi_error_connect(ENETUNREACH), -EHOSTUNREACH);
 }
 
 Test(ofi_error, a_devices_status_becomes_an_errno)

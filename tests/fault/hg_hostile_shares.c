@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright The Quicksilver authors */
+/*
+ * What a peer may take of its target's memory: it asks for much, and fetches nothing.
+ */
+#include "tests/fault/hg_raw.h"
+#include "util/util_bytes.h"
+
+/* Too large for pieces, and small enough to be kept. */
+enum { ANSWER_SIZE = 65400 };
+
+static struct hg_header move_request(uint64_t tag, unsigned char payload[24])
+{
+    struct hg_header header = hg_raw_request(HG_PAIR_MOVE, tag);
+
+    util_bytes_put64(payload, 1);
+    util_bytes_put64(payload + 8, ANSWER_SIZE);
+    util_bytes_put64(payload + 16, 0);
+    header.payload_size = 24;
+    return header;
+}
+
+static void check_refused(uint64_t tag)
+{
+    SUPPORT_CHECK(hg_raw_last()->tag == tag && hg_raw_last()->type == HG_MESSAGE_NACK);
+    SUPPORT_CHECK(hg_raw_last()->status == HG_AGAIN && !raw.down);
+}
+
+static void release(uint64_t release_tag)
+{
+    const struct hg_header header = {.type = HG_MESSAGE_RELEASE, .tag = release_tag};
+
+    hg_raw_add(&header, NULL, 0);
+    hg_raw_send();
+}
+
+static void answers_that_are_not_fetched_are_bounded(void)
+{
+    const struct qs_admission admission = {.peer_bytes_max = 2 * ANSWER_SIZE};
+    uint64_t release_tags[8];
+    unsigned char payload[24];
+    unsigned int count = 0;
+
+    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, &admission));
+    for (uint64_t tag = 1; count < 8; tag++) {
+        struct hg_header header = move_request(tag, payload);
+
+        hg_raw_add(&header, payload, sizeof(payload));
+        hg_raw_send();
+        if (hg_raw_last()->type == HG_MESSAGE_NACK)
+            break;
+        SUPPORT_CHECK(hg_raw_last()->tag == tag && hg_raw_last()->release_tag != 0);
+        release_tags[count++] = hg_raw_last()->release_tag;
+    }
+    check_refused(count + 1);
+    SUPPORT_CHECK(count >= 2 && count <= 3);
+    for (unsigned int i = 0; i < count; i++)
+        release(release_tags[i]);
+    hg_raw_add_echo(100);
+    hg_raw_send();
+    SUPPORT_CHECK(hg_raw_last()->tag == 100 && hg_raw_last()->type == HG_MESSAGE_RESPONSE);
+    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, NULL));
+    hg_raw_finish();
+}
+
+/* They are kept once, and copied for each who asks. */
+static void answers_that_are_given_again_are_bounded(void)
+{
+    const struct qs_admission admission = {.peer_bytes_max = 2 * ANSWER_SIZE};
+    uint64_t release_tags[8];
+    unsigned char payload[24];
+    unsigned int count = 0;
+
+    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, &admission));
+    for (uint64_t tag = 1; count < 8; tag++) {
+        struct hg_header header = move_request(tag, payload);
+
+        header.flags = tag == 1 ? HG_MESSAGE_SEQUENCED : HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED;
+        header.sequence = 1;
+        header.attempt = (uint16_t)tag;
+        header.epoch = raw.hello.records_epoch;
+        hg_raw_add(&header, payload, sizeof(payload));
+        hg_raw_send();
+        if (hg_raw_last()->type == HG_MESSAGE_NACK)
+            break;
+        SUPPORT_CHECK(hg_raw_last()->tag == tag && hg_raw_last()->release_tag != 0);
+        release_tags[count++] = hg_raw_last()->release_tag;
+    }
+    check_refused(count + 1);
+    SUPPORT_CHECK(count >= 2 && count <= 3);
+    SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).repeats >= 2);
+    for (unsigned int i = 0; i < count; i++)
+        release(release_tags[i]);
+    hg_raw_add_echo(100);
+    hg_raw_send();
+    SUPPORT_CHECK(hg_raw_last()->tag == 100 && hg_raw_last()->type == HG_MESSAGE_RESPONSE);
+    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, NULL));
+    hg_raw_finish();
+}
+
+const struct support_case hg_hostile_share_cases[] = {
+    SUPPORT_CASE(answers_that_are_not_fetched_are_bounded),
+    SUPPORT_CASE(answers_that_are_given_again_are_bounded),
+    {NULL, NULL, 0},
+};
