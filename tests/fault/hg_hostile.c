@@ -192,35 +192,6 @@ static void wrong_key_or_incarnation_is_refused(void)
     hg_raw_finish();
 }
 
-/* Who has not had our hello says who he is, and who has used its key has had it. */
-static void frame_without_a_key_is_refused_behind_the_first_ones(void)
-{
-    if (fake_wire.no_connections)
-        support_suite_skip("over datagrams a frame without a key begins another session");
-    for (unsigned int i = 0; i < 2; i++) {
-        unsigned int echoed;
-
-        hg_raw_add_echo(1);
-        hg_raw_send();
-        SUPPORT_CHECK(raw.has_hello);
-        if (i == 1) {
-            hg_raw_add_echo(2);
-            hg_raw_send();
-        }
-        echoed = atomic_load(&pair.echoed);
-        hg_raw_add_echo(3);
-        raw.header.session_index = 0;
-        raw.header.session_key = 0;
-        raw.header.incarnation = 0;
-        raw.send_hello = i == 1;
-        hg_raw_send();
-        SUPPORT_CHECK(atomic_load(&pair.echoed) == echoed);
-        hg_raw_expect_ended();
-        hg_raw_connect("wire://target");
-    }
-    hg_raw_finish();
-}
-
 static void hello_of_another_incarnation_ends_the_session(void)
 {
     hg_raw_add_echo(1);
@@ -534,30 +505,6 @@ static void descriptors_that_lie_are_answered_with_an_error(void)
     hg_raw_finish();
 }
 
-/* What the victim has shown to somebody is not copied for whoever names it as an input of his. */
-static void descriptor_of_the_victims_own_memory_is_refused(void)
-{
-    struct hg_header header = hg_raw_request(HG_PAIR_ECHO, 40);
-    unsigned char bytes[300] = {0};
-    hg_size_t size = 100000;
-    void *data = calloc(1, size);
-    hg_bulk_t bulk;
-
-    SUPPORT_CHECK(data != NULL);
-    HG_PAIR_OK(HG_Bulk_create(pair.target.hg_class, 1, &data, &size, HG_BULK_READ_ONLY, &bulk));
-    SUPPORT_CHECK(HG_Bulk_get_serialize_size(bulk, 0) + 8 <= sizeof(bytes));
-    header.flags = HG_MESSAGE_MORE_DATA;
-    header.payload_size = (uint32_t)HG_Bulk_get_serialize_size(bulk, 0) + 8;
-    HG_PAIR_OK(HG_Bulk_serialize(bytes + 8, header.payload_size - 8, 0, bulk));
-    hg_raw_add(&header, bytes, header.payload_size);
-    hg_raw_send();
-    SUPPORT_CHECK(hg_raw_last()->tag == 40 && hg_raw_last()->type == HG_MESSAGE_NACK && !raw.down);
-    SUPPORT_CHECK(atomic_load(&pair.echoed) == 1 && atomic_load(&pair.bad_inputs) == 0);
-    HG_PAIR_OK(HG_Bulk_free(bulk));
-    free(data);
-    hg_raw_finish();
-}
-
 /* --- cases: as a target -------------------------------------------------------------------------- */
 
 /* The pair's origin calls the raw peer, which answers as it likes. */
@@ -771,7 +718,6 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(hello_that_makes_no_sense_is_refused),
     SUPPORT_CASE(hello_with_the_address_of_another_harms_nobody),
     SUPPORT_CASE(wrong_key_or_incarnation_is_refused),
-    SUPPORT_CASE(frame_without_a_key_is_refused_behind_the_first_ones),
     SUPPORT_CASE(hello_of_another_incarnation_ends_the_session),
     SUPPORT_CASE(more_requests_than_the_window_end_the_session),
     SUPPORT_CASE(credit_for_requests_that_were_never_sent_ends_the_session),
@@ -786,7 +732,6 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(refused_fragments_are_refused_once),
     SUPPORT_CASE(descriptors_of_nonsense_are_answered_with_an_error),
     SUPPORT_CASE(descriptors_that_lie_are_answered_with_an_error),
-    SUPPORT_CASE(descriptor_of_the_victims_own_memory_is_refused),
     SUPPORT_CASE(answers_with_any_status_end_the_call_once),
     SUPPORT_CASE(refusal_of_our_version_ends_the_calls),
     SUPPORT_CASE(answer_larger_than_its_first_fragment_said_is_refused),
@@ -799,8 +744,8 @@ static const struct support_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    static const struct support_case *const tables[] = {cases, hg_hostile_check_cases, hg_hostile_cancel_cases,
-                                                        hg_hostile_share_cases, NULL};
+    static const struct support_case *const tables[] = {
+        cases, hg_hostile_check_cases, hg_hostile_cancel_cases, hg_hostile_share_cases, hg_hostile_hello_cases, NULL};
 
     return support_suite_main(argc, argv, tables, hg_raw_setup);
 }

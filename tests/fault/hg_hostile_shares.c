@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright The Quicksilver authors */
 /*
- * What a peer may take of its target's memory: it asks for much, and fetches nothing.
+ * What a peer may take of its target's memory: it asks for much and fetches nothing, or for what is not meant for it.
  */
+#include <stdlib.h>
+
 #include "tests/fault/hg_raw.h"
 #include "util/util_bytes.h"
 
@@ -98,8 +100,33 @@ static void answers_that_are_given_again_are_bounded(void)
     hg_raw_finish();
 }
 
+/* What the victim has shown to somebody is not copied for whoever names it as an input of his. */
+static void descriptor_of_the_victims_own_memory_is_refused(void)
+{
+    struct hg_header header = hg_raw_request(HG_PAIR_ECHO, 40);
+    unsigned char bytes[300] = {0};
+    hg_size_t size = 100000;
+    void *data = calloc(1, size);
+    hg_bulk_t bulk;
+
+    SUPPORT_CHECK(data != NULL);
+    HG_PAIR_OK(HG_Bulk_create(pair.target.hg_class, 1, &data, &size, HG_BULK_READ_ONLY, &bulk));
+    SUPPORT_CHECK(HG_Bulk_get_serialize_size(bulk, 0) + 8 <= sizeof(bytes));
+    header.flags = HG_MESSAGE_MORE_DATA;
+    header.payload_size = (uint32_t)HG_Bulk_get_serialize_size(bulk, 0) + 8;
+    HG_PAIR_OK(HG_Bulk_serialize(bytes + 8, header.payload_size - 8, 0, bulk));
+    hg_raw_add(&header, bytes, header.payload_size);
+    hg_raw_send();
+    SUPPORT_CHECK(hg_raw_last()->tag == 40 && hg_raw_last()->type == HG_MESSAGE_NACK && !raw.down);
+    SUPPORT_CHECK(atomic_load(&pair.echoed) == 1 && atomic_load(&pair.bad_inputs) == 0);
+    HG_PAIR_OK(HG_Bulk_free(bulk));
+    free(data);
+    hg_raw_finish();
+}
+
 const struct support_case hg_hostile_share_cases[] = {
     SUPPORT_CASE(answers_that_are_not_fetched_are_bounded),
     SUPPORT_CASE(answers_that_are_given_again_are_bounded),
+    SUPPORT_CASE(descriptor_of_the_victims_own_memory_is_refused),
     {NULL, NULL, 0},
 };

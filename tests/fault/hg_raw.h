@@ -43,6 +43,8 @@ struct hg_raw {
 extern const struct support_case hg_hostile_check_cases[];
 /* Those of hg_hostile_cancels.c. */
 extern const struct support_case hg_hostile_cancel_cases[];
+/* Those of hg_hostile_hellos.c. */
+extern const struct support_case hg_hostile_hello_cases[];
 /* Those of hg_hostile_shares.c. */
 extern const struct support_case hg_hostile_share_cases[];
 
