@@ -27,7 +27,7 @@ size_t bulk_env_piece_size(void)
     return sizeof(struct bulk_transfer_piece);
 }
 
-static struct bulk_env_way bulk_env_way_of(const struct na_limits *limits, const struct util_pool *pieces)
+static struct bulk_env_way bulk_env_way_of(const struct na_limits *limits)
 {
     struct bulk_env_way way = {
         .chunk_size = limits->rma_chunk > 0 ? limits->rma_chunk : BULK_ENV_CHUNK_SIZE,
@@ -36,8 +36,6 @@ static struct bulk_env_way bulk_env_way_of(const struct na_limits *limits, const
         .lane_bytes = limits->rma_route_bytes > 0 ? limits->rma_route_bytes : SIZE_MAX,
     };
 
-    if (pieces->max_objs > 0 && pieces->max_objs < way.pieces_max)
-        way.pieces_max = (uint32_t)pieces->max_objs;
     if (limits->rma_max > 0 && way.chunk_size > limits->rma_max)
         way.chunk_size = limits->rma_max;
     return way;
@@ -65,7 +63,8 @@ void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct 
 {
     memset(env, 0, sizeof(*env));
     env->pieces = pieces;
-    env->ways[BULK_TRANSPORT_OWN] = bulk_env_way_of(limits, pieces);
+    env->pieces_max = pieces->max_objs > 0 && pieces->max_objs < UINT32_MAX ? (uint32_t)pieces->max_objs : UINT32_MAX;
+    env->ways[BULK_TRANSPORT_OWN] = bulk_env_way_of(limits);
     util_list_init(&env->all);
     util_list_init(&env->blocked);
     util_list_init(&env->ready);
@@ -73,7 +72,7 @@ void bulk_env_init(struct bulk_env *env, const struct na_limits *limits, struct 
 
 void bulk_env_add_sm(struct bulk_env *env, const struct na_limits *limits)
 {
-    env->ways[BULK_TRANSPORT_SM] = bulk_env_way_of(limits, env->pieces);
+    env->ways[BULK_TRANSPORT_SM] = bulk_env_way_of(limits);
 }
 
 void bulk_env_fini(struct bulk_env *env)

@@ -67,6 +67,7 @@ struct bulk_env {
     struct util_pool *pieces;                      /* borrowed; objects of bulk_env_piece_size() */
     struct bulk_env_way ways[BULK_TRANSPORTS_MAX]; /* by transport */
     uint32_t in_flight;                            /* pieces posted and not ended, of all transfers */
+    uint32_t pieces_max;                           /* of the pool */
     uint32_t blocked_count;                        /* transfers in blocked */
     bool out_of_pieces;                            /* the pool had none left for the last transfer that asked */
     struct util_list all;                          /* by bulk_transfer.all_link */

@@ -125,14 +125,24 @@ static void bulk_transfer_wait(struct bulk_transfer *transfer)
     bulk_transfer_enter(transfer, BULK_TRANSFER_QUEUE_LANE, &transfer->lane->waiting);
 }
 
+/* How many of so many pieces a lane may have, if so many are in flight. */
+static uint32_t lane_share(uint32_t max, uint32_t in_flight)
+{
+    uint32_t most = max - max / LANE_SHARE;
+    uint32_t left = in_flight < most ? most - in_flight : 0;
+
+    return left >= LANE_SHARE ? left / LANE_SHARE : 1;
+}
+
 static bool bulk_transfer_lane_is_full(const struct bulk_transfer *transfer)
 {
-    const struct bulk_env_way *way = &transfer->env->ways[transfer->transport];
-    uint32_t most = way->pieces_max - way->pieces_max / LANE_SHARE;
-    uint32_t left = way->in_flight < most ? most - way->in_flight : 0;
-    uint32_t share = left >= LANE_SHARE ? left / LANE_SHARE : 1;
+    const struct bulk_env *env = transfer->env;
+    const struct bulk_env_way *way = &env->ways[transfer->transport];
+    uint32_t share = lane_share(way->pieces_max, way->in_flight);
+    uint32_t share_of_pool = lane_share(env->pieces_max, env->in_flight);
 
-    return transfer->lane->bytes >= way->lane_bytes || transfer->lane->pieces >= share;
+    return transfer->lane->bytes >= way->lane_bytes || transfer->lane->pieces >= share ||
+           transfer->lane->pieces >= share_of_pool;
 }
 
 /* --- the end ----------------------------------------------------------------------------------- */

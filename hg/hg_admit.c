@@ -35,6 +35,8 @@
 #define ADMIT_RETRY_AFTER_MAX_US 1000000U
 /* Each interval between two ends changes the smoothed one by an eighth of the difference, as in TCP's round-trip time (RFC 6298). */
 #define ADMIT_SMOOTHING 8
+/* What a handle takes besides the answer that it gives again: its buffers, as large as a frame. */
+#define ADMIT_HANDLE_BYTES 16384U
 
 /* --- what is allowed ------------------------------------------------------------------------------------------ */
 
@@ -313,18 +315,17 @@ void hg_admit_output_locked(struct hg_handle *handle, uint64_t bytes)
 hg_return_t hg_admit_again_locked(struct hg_handle *handle, uint64_t bytes)
 {
     struct hg_context *context = handle->owner;
-    const struct hg_share *share = hg_admit_share_locked(handle->session);
-    const char *why = share != NULL ? admit_peer_is_full(context, share) : NULL;
+    struct hg_share *share = hg_admit_share_locked(handle->session);
 
     if (share == NULL)
         return HG_NOMEM;
-    if (why != NULL) {
-        context->admit.refusal = why;
+    bytes += ADMIT_HANDLE_BYTES;
+    if (share->bytes > 0 && share->bytes + bytes > admit_get64(&context->hg_class->admission.peer_bytes_max)) {
+        context->admit.refusal = "inputs and answers of this peer take as much memory as they may";
         return HG_AGAIN;
     }
-    hg_admit_enter_locked(handle);
-    handle->arrived_ns = 0; /* it is no measure of the work here */
-    hg_admit_output_locked(handle, bytes);
+    share->bytes += bytes;
+    handle->share_bytes += bytes;
     return HG_SUCCESS;
 }
 
@@ -385,6 +386,10 @@ void hg_admit_leave_locked(struct hg_handle *handle)
     struct hg_admit *admit = &handle->owner->admit;
     struct hg_share *share;
 
+    if (!handle->admitted && handle->share_bytes > 0) { /* an answer that was given again */
+        handle->session->share->bytes -= handle->share_bytes;
+        handle->share_bytes = 0;
+    }
     if (!handle->admitted || (UTIL_MUTANT(ADMISSION_LEAKED) && qs_handle_cancelled(handle)))
         return;
     handle->admitted = false;

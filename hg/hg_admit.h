@@ -82,8 +82,8 @@ void hg_admit_enter_locked(struct hg_handle *handle);
 int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes);
 /** Its answer holds so many bytes until it has left, or its peer has fetched it. */
 void hg_admit_output_locked(struct hg_handle *handle, uint64_t bytes);
-/** A kept answer of so many bytes is given again by the handle: HG_SUCCESS, HG_AGAIN (its peer has too much here), or HG_NOMEM. The
- *  class's limits of requests do not count. */
+/** A kept answer of so many bytes is given again by the handle: HG_SUCCESS, HG_AGAIN (its peer has too many bytes here), or HG_NOMEM.
+ *  It is no further request. */
 hg_return_t hg_admit_again_locked(struct hg_handle *handle, uint64_t bytes);
 /** It waits for its handler; */
 void hg_admit_ready_locked(struct hg_handle *handle);

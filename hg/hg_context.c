@@ -374,7 +374,18 @@ hg_context_t *HG_Context_create_id(hg_class_t *hg_class, uint8_t id)
 
 /* --- taking down ------------------------------------------------------------------------------------- */
 
-/* Whether a one-way call waits for its turn to leave. Those that wait for an answer are cancelled instead. */
+bool hg_context_sending(const struct hg_context *context)
+{
+    util_list_each (node, &context->sessions) {
+        const struct hg_session *session = util_container_of(node, struct hg_session, link);
+
+        if (!util_list_empty(&session->waiting_responses) || session->outbox.refused != NULL ||
+            !util_list_empty(&session->leaving))
+            return true;
+    }
+    return false;
+}
+
 static bool context_owes_one_way(const struct hg_session *session)
 {
     util_list_each (node, &session->waiting_requests)
@@ -383,21 +394,16 @@ static bool context_owes_one_way(const struct hg_session *session)
     return false;
 }
 
-bool hg_context_sending(const struct hg_context *context)
-{
-    util_list_each (node, &context->sessions) {
-        const struct hg_session *session = util_container_of(node, struct hg_session, link);
-
-        if (!util_list_empty(&session->waiting_responses) || session->outbox.refused != NULL ||
-            !util_list_empty(&session->leaving) || context_owes_one_way(session))
-            return true;
-    }
-    return false;
-}
-
+/* Whether messages have not left. Of the calls that wait for their turn to leave only one-way ones count: those that wait for an
+ * answer, too, are cancelled. */
 static bool context_draining(struct hg_context *context)
 {
-    return hg_context_sending(context);
+    if (hg_context_sending(context))
+        return true;
+    util_list_each (node, &context->sessions)
+        if (context_owes_one_way(util_container_of(node, struct hg_session, link)))
+            return true;
+    return false;
 }
 
 /* Turns until @done says so, or the time is up. */
@@ -471,12 +477,13 @@ static void context_end_self_calls(struct hg_context *context)
     }
 }
 
-/* Ends every call and transfer. While the context is closing, no new session begins. */
+/* Ends every call and transfer. From then on no new session begins. */
 static void context_end_sessions(struct hg_context *context)
 {
     struct util_list *node;
 
     util_lock_take(&context->lock);
+    context->ending = true;
     while ((node = util_list_first(&context->sessions)) != NULL)
         hg_session_end(util_container_of(node, struct hg_session, link), -ECANCELED);
     context_end_self_calls(context);
@@ -517,6 +524,7 @@ static void context_drain(struct hg_context *context)
 static void context_reopen(struct hg_context *context)
 {
     util_lock_take(&context->lock);
+    context->ending = false;
     atomic_store_explicit(&context->closing, false, memory_order_relaxed);
     context->flush_asked = false;
     context->flush_forgotten = false;

@@ -120,6 +120,7 @@ struct hg_context {
      *  other contexts read them: see hg_context_refuses(). */
     atomic_bool unposted;
     atomic_bool closing;
+    bool ending; /**< its sessions have been ended; under the lock */
 
     struct qs_counters counters;
     struct hg_tally tally;

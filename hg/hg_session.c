@@ -235,7 +235,8 @@ static int session_open(struct hg_context *context, struct hg_addr *addr, uint8_
     struct hg_session *session;
     int error;
 
-    if (context->closing) {
+    /* What waits for a session by shared memory may go on by another one (hg_session_go_far) until all are ended. */
+    if (context->ending || (context->closing && !far)) {
         (void)util_detail_set(-ECANCELED, "context %u is being destroyed", context->id);
         return -ECANCELED;
     }

@@ -68,7 +68,7 @@ static void answers_that_are_not_fetched_are_bounded(void)
 /* They are kept once, and copied for each who asks. */
 static void answers_that_are_given_again_are_bounded(void)
 {
-    const struct qs_admission admission = {.peer_bytes_max = 2 * ANSWER_SIZE};
+    const struct qs_admission admission = {.peer_bytes_max = 4 * ANSWER_SIZE};
     uint64_t release_tags[8];
     unsigned char payload[24];
     unsigned int count = 0;

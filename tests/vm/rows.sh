@@ -44,7 +44,7 @@ row verbs_rxm-calls test 120 env FI_UNIVERSE_SIZE=16 "$bench" rate --provider "v
 row verbs_rxm-bulk test 120 env FI_UNIVERSE_SIZE=16 "$bench" bw --provider "verbs;ofi_rxm" --verify --op "pull,push" --size "1,4095,1M" --runs 1 --duration 1
 row verbs-faults smoke,test 120 "${faults[@]}" --provider verbs --duration 8
 row verbs-registration test 120 "$B/tests/perf/test-registration" verbs
-row verbs-memlock test 120 tests/vm/rdma_memlock.sh "$bench"
+row verbs-memlock test 240 tests/vm/rdma_memlock.sh "$bench"
 row verbs-na test 900 "$B/tests/contract/na-contract" verbs
 row verbs-hg test 1800 "$B/tests/contract/hg-contract" verbs
 row verbs-death test 400 "$fault-hg_death" verbs
