@@ -319,15 +319,17 @@ static void inputs_of_one_peer_are_bounded(void)
     }
 }
 
-/* An origin that makes no progress fetches no large answers. */
+/* An origin that makes no progress, nor has a thread that does, fetches no large answers. */
 static void outputs_that_a_peer_does_not_fetch_are_bounded(void)
 {
+    struct hg_init_info init = HG_INIT_INFO_INITIALIZER;
     struct hg_pair_move_in in = {.out_size = 800000};
     struct hg_pair_call calls[2];
     struct hg_pair_call refused;
     struct hg_pair pair;
 
-    hg_pair_open(&pair, NULL);
+    init.na_init_info.thread_mode = NA_THREAD_MODE_SINGLE;
+    hg_pair_open(&pair, &(struct hg_pair_options){.init = &init});
     hg_pair_check_works(&pair);
     admit(&pair, &(struct qs_admission){.peer_bytes_max = 1000000});
     for (unsigned int i = 0; i < 2; i++)
