@@ -416,9 +416,10 @@ static void bulk_transfer_piece_done(struct na_rma *rma, int error)
         transfer->error = error;
         transfer->state = BULK_TRANSFER_ENDING;
     }
-    bulk_transfer_refill(transfer);
-    if (transfer->lane != NULL)
+    if (transfer->lane != NULL) {
+        bulk_transfer_refill(transfer);
         bulk_transfer_resume_lane(transfer->lane);
+    }
     if (bulk_transfer_is_over(transfer))
         bulk_transfer_end(transfer);
 }
