@@ -102,7 +102,7 @@ static void stalled_peers_do_not_stop_the_others(void)
     node_send_surely(&client, &server, to_server, NODE_KIND_DATA, 0, 1000);
     NODE_UNTIL(server.frames == 1, 5000) node_pump_both(&client, &server);
     /* As much as the stalled ones take, for a while. */
-    for (uint64_t i = 0; i < 20000; i++) {
+    for (uint64_t i = 0; i < 5000; i++) {
         bool refused = true;
 
         for (int j = 0; j < STALLED; j++)
@@ -121,7 +121,8 @@ static void stalled_peers_do_not_stop_the_others(void)
     node_close(&server);
 }
 
-/* A peer that is stopped takes nothing and is no dead one, however much it has been sent; when it is killed then, it is. */
+/* A peer that is stopped takes nothing and is no dead one, however much it has been sent (two seconds of refusals would be a death over
+ * datagrams); when it is killed then, it is. */
 static void a_full_and_stopped_peer_is_not_dead_until_it_is(void)
 {
     struct node_child child;
@@ -136,7 +137,7 @@ static void a_full_and_stopped_peer_is_not_dead_until_it_is(void)
     node_open(&client, true);
     route = node_meet(&client, NULL, address);
     SUPPORT_CHECK(kill(child.pid, SIGSTOP) == 0);
-    NODE_UNTIL(client.downs > 0, 5000)
+    NODE_UNTIL(client.downs > 0, 2600)
     {
         if (node_send(&client, route, NODE_KIND_DATA, sent + 1, refused % 2 == 0 ? 4000 : 400) == 0)
             sent++;
