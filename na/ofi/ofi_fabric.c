@@ -14,7 +14,6 @@
 
 #include "na/ofi/ofi_device.h"
 #include "na/ofi/ofi_error.h"
-#include "na/ofi/ofi_resolve.h"
 #include "util/util_alloc.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
@@ -81,8 +80,7 @@ static int fabric_hints(struct fi_info *hints, const struct ofi_provider *row, c
         hints->caps |= FI_HMEM;
         hints->domain_attr->mr_mode |= FI_MR_HMEM;
     }
-    /* Threads of our own wait for the addresses of peers, where libfabric would (ofi_resolve.h). */
-    if (config != NULL && config->single_threaded && !ofi_resolve_may_wait(row))
+    if (config != NULL && config->single_threaded)
         hints->domain_attr->threading = FI_THREAD_DOMAIN;
     if (config != NULL && config->traffic_class != 0)
         hints->tx_attr->tclass = fabric_traffic_class(config->traffic_class);

@@ -41,14 +41,10 @@ struct ofi_resolve {
     int error;
 };
 
-bool ofi_resolve_may_wait(const struct ofi_provider *row)
-{
-    return row->peer_in_info && FI_VERSION_LT(ofi_compat_runtime(), FI_VERSION(1, 21));
-}
-
 bool ofi_resolve_waits(const struct ofi_class *owner)
 {
-    return ofi_resolve_may_wait(owner->provider) && owner->info->domain_attr->threading == FI_THREAD_SAFE;
+    return owner->provider->peer_in_info && FI_VERSION_LT(ofi_compat_runtime(), FI_VERSION(1, 21)) &&
+           owner->info->domain_attr->threading == FI_THREAD_SAFE;
 }
 
 static void *resolve_main(void *arg)

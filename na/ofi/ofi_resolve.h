@@ -17,9 +17,7 @@
  * begins anew only when it is asked to after that, which is with the third try. */
 #define OFI_RESOLVE_TRIES 3U
 
-/* Whether fi_endpoint may wait with this provider. */
-bool ofi_resolve_may_wait(const struct ofi_provider *row);
-/* The same for a class, whose endpoints may be made by another thread. */
+/* Whether fi_endpoint may wait in this class, and may be called by another thread. */
 bool ofi_resolve_waits(const struct ofi_class *owner);
 
 /* Begins to make an endpoint from `info`, which is taken in any case, for a route in state CONNECTING that is to lead
