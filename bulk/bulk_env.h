@@ -10,10 +10,10 @@
  * no transport will make it (copies, empty and cancelled transfers).
  *
  * What bounds it: the pool's max_objs is the number of pieces that a context has in flight, depth
- * that of one transfer. A lane takes no more than a quarter of what the others have left, and there is
- * always one for it, so that peers which do not answer leave room for those that do. Those that wait are served in turn, and a transfer gives its freed piece up while
- * others wait, so that a large one starves nobody. The queues hold transfers that their callers own,
- * so they need no memory and no bound of their own.
+ * that of one transfer. A lane takes no more than a quarter of what the others have left, and may have
+ * one always, so that peers which do not answer leave room for those that do. Those that wait are served
+ * in turn, and a transfer gives its freed piece up while others wait, so that a large one starves nobody.
+ * The queues hold transfers that their callers own, so they need no memory and no bound of their own.
  *
  * Threads: as na.h asks for one context, all calls are serialised by its owner.
  */

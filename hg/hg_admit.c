@@ -235,23 +235,15 @@ static const char *admit_full(const struct hg_context *context, const struct hg_
     return NULL;
 }
 
-/* Why a peer may have nothing more here, or NULL. */
-static const char *admit_peer_is_full(const struct hg_context *context, const struct hg_share *share)
-{
-    if (share->requests >= admit_get32(&context->hg_class->admission.peer_requests_max))
-        return "as many requests of this peer are here as may be";
-    if (share->bytes > 0 && share->bytes > admit_get64(&context->hg_class->admission.peer_bytes_max))
-        return "inputs and answers of this peer take as much memory as they may";
-    return NULL;
-}
+#define ADMIT_NO_BYTES "inputs and answers of this peer take as much memory as they may"
 
 /* Why there is no room, or NULL. */
 static const char *admit_refusal(const struct hg_context *context, const struct hg_share *share)
 {
-    const char *why = admit_peer_is_full(context, share);
-
-    if (why != NULL)
-        return why;
+    if (share->requests >= admit_get32(&context->hg_class->admission.peer_requests_max))
+        return "as many requests of this peer are here as may be";
+    if (share->bytes > 0 && share->bytes > admit_get64(&context->hg_class->admission.peer_bytes_max))
+        return ADMIT_NO_BYTES;
     return admit_is_timed(context) ? admit_full(context, share) : NULL;
 }
 
@@ -290,7 +282,7 @@ int hg_admit_bytes_locked(struct hg_handle *handle, uint64_t bytes)
 
     /* A single input is always taken: how large that may be is said elsewhere. */
     if (share->bytes > 0 && share->bytes + bytes > admit_get64(&handle->info.hg_class->admission.peer_bytes_max)) {
-        handle->owner->admit.refusal = "inputs of this peer take as much memory as they may";
+        handle->owner->admit.refusal = ADMIT_NO_BYTES;
         return -EAGAIN;
     }
     share->bytes += bytes;
@@ -314,19 +306,9 @@ void hg_admit_output_locked(struct hg_handle *handle, uint64_t bytes)
 
 hg_return_t hg_admit_again_locked(struct hg_handle *handle, uint64_t bytes)
 {
-    struct hg_context *context = handle->owner;
-    struct hg_share *share = hg_admit_share_locked(handle->session);
-
-    if (share == NULL)
+    if (hg_admit_share_locked(handle->session) == NULL)
         return HG_NOMEM;
-    bytes += ADMIT_HANDLE_BYTES;
-    if (share->bytes > 0 && share->bytes + bytes > admit_get64(&context->hg_class->admission.peer_bytes_max)) {
-        context->admit.refusal = "inputs and answers of this peer take as much memory as they may";
-        return HG_AGAIN;
-    }
-    share->bytes += bytes;
-    handle->share_bytes += bytes;
-    return HG_SUCCESS;
+    return hg_admit_bytes_locked(handle, bytes + ADMIT_HANDLE_BYTES) == 0 ? HG_SUCCESS : HG_AGAIN;
 }
 
 void hg_admit_ready_locked(struct hg_handle *handle)
@@ -384,22 +366,19 @@ static void admit_time(struct hg_admit *admit)
 void hg_admit_leave_locked(struct hg_handle *handle)
 {
     struct hg_admit *admit = &handle->owner->admit;
-    struct hg_share *share;
 
-    if (!handle->admitted && handle->share_bytes > 0) { /* an answer that was given again */
+    if (UTIL_MUTANT(ADMISSION_LEAKED) && qs_handle_cancelled(handle))
+        return;
+    if (handle->share_bytes > 0)
         handle->session->share->bytes -= handle->share_bytes;
-        handle->share_bytes = 0;
-    }
-    if (!handle->admitted || (UTIL_MUTANT(ADMISSION_LEAKED) && qs_handle_cancelled(handle)))
+    handle->share_bytes = 0;
+    if (!handle->admitted)
         return;
     handle->admitted = false;
     admit->requests--;
     if (handle->session == NULL)
         return;
-    share = handle->session->share;
-    share->requests--;
-    share->bytes -= handle->share_bytes;
-    handle->share_bytes = 0;
+    handle->session->share->requests--;
     if (handle->arrived_ns != 0 && !handle->refused)
         admit_time(admit);
 }

@@ -127,13 +127,13 @@ struct hg_handle {
     struct util_list rejoined_link;        /**< target: owner->rejoined */
     bool refused;                          /**< target: its handler did not run, which the answer says */
     bool admitted;                         /**< target: it counts in owner->admit */
-    uint64_t share_bytes;      /**< target: what its input and output add to session->share, while admitted */
-    uint64_t arrived_ns;       /**< target: 0 where nobody asked the clock */
-    struct hg_once_place once; /**< target */
-    struct hg_retry retry;     /**< origin */
-    struct hg_missing missing; /**< whether the peer may have lost it */
-    bool parent_set;           /**< origin: parent is the user's word */
-    struct hg_nested parent;   /**< origin: the request that this call serves; target: what it is to those who
+    uint64_t share_bytes;                  /**< target: what its input and output add to session->share */
+    uint64_t arrived_ns;                   /**< target: 0 where nobody asked the clock */
+    struct hg_once_place once;             /**< target */
+    struct hg_retry retry;                 /**< origin */
+    struct hg_missing missing;             /**< whether the peer may have lost it */
+    bool parent_set;                       /**< origin: parent is the user's word */
+    struct hg_nested parent; /**< origin: the request that this call serves; target: what it is to those who
                                               serve it, constant while it runs */
 
     /* Memory that the call shows to its target; origin. */

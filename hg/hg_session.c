@@ -693,7 +693,8 @@ bool hg_session_pump(struct hg_session *session)
     done = session_pump_all(session);
     if (!done)
         hg_liveness_watch(session); /* what the transport has not taken waits for the peer, whatever it is */
-    hg_session_watched(session);
+    else
+        hg_session_watched(session);
     return done;
 }
 

@@ -7,10 +7,9 @@
  * once. Since some providers queue injected messages without a bound, at most INJECT_RUN of them
  * leave a route in a row; the next frame asks for a completion whatever its size, and only when
  * that comes is the run open again. Larger frames hold a slot until they complete; one route gets
- * at most a quarter of what the others have left of a context's slots, so that slow peers cannot stop those
- * that are not. Frames that
- * a provider lost with a peer are kept apart, in case it mentions them after all. Callers serialise
- * per context.
+ * at most a quarter of what the others have left of a context's slots, so that slow peers cannot stop
+ * those that are not. Frames that a provider lost with a peer are kept apart, in case it mentions them
+ * after all. Callers serialise per context.
  */
 #include "na/ofi/ofi_send.h"
 
@@ -202,9 +201,8 @@ int ofi_send_frame(struct na_route *base, struct na_frame *frame)
         ofi_route_sent(route);
         return 0;
     }
-    /* The first of these says nothing of the peer: libfabric was not asked. */
     if (ret == 0)
-        return -EAGAIN;
+        return -EAGAIN; /* libfabric was not asked, so this says nothing of the peer */
     if (ret == -FI_EAGAIN) {
         ofi_route_refused(route);
         return -EAGAIN;

@@ -217,8 +217,8 @@ static bool rma_copy(struct shm_route *route, struct shm_rma_op *op, size_t *bud
         if (moved == -EINPROGRESS && !rma_door_is_late(route))
             return false;
         if (moved == -EINPROGRESS)
-            moved = -ETIMEDOUT;
-        if (moved == -EAGAIN) { /* from now on by the ring, this one from its start */
+            moved = -ECONNRESET; /* it will not come any more */
+        if (moved == -EAGAIN) {  /* from now on by the ring, this one from its start */
             route->direct = false;
             op->done = 0;
             return false;

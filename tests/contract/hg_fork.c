@@ -51,6 +51,7 @@ static void child_uses_context(const struct hg_pair *pair, hg_handle_t handle)
     CHILD_FAULT(HG_Create(context, pair->addr, pair->origin.ids[HG_PAIR_ECHO], &other));
     CHILD_FAULT(HG_Forward(handle, NULL, NULL, &in));
     CHILD_FAULT(HG_Reset(handle, pair->addr, 0));
+    CHILD_FAULT(HG_Set_target_id(handle, 1));
     CHILD_FAULT(HG_Cancel(handle));
     CHILD_FAULT(HG_Ref_incr(handle));
     CHILD_FAULT(qs_handle_set_timeout(handle, 1));

@@ -36,9 +36,10 @@ static void release(uint64_t release_tag)
     hg_raw_send();
 }
 
-static void answers_that_are_not_fetched_are_bounded(void)
+/* Asks for answers until one is refused, all for the first attempt's with `again`; releases them. How many there were. */
+static unsigned int ask_until_refused(bool again, uint64_t bytes_max)
 {
-    const struct qs_admission admission = {.peer_bytes_max = 2 * ANSWER_SIZE};
+    const struct qs_admission admission = {.peer_bytes_max = bytes_max};
     uint64_t release_tags[8];
     unsigned char payload[24];
     unsigned int count = 0;
@@ -47,6 +48,12 @@ static void answers_that_are_not_fetched_are_bounded(void)
     for (uint64_t tag = 1; count < 8; tag++) {
         struct hg_header header = move_request(tag, payload);
 
+        if (again) {
+            header.flags = tag == 1 ? HG_MESSAGE_SEQUENCED : HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED;
+            header.sequence = 1;
+            header.attempt = (uint16_t)tag;
+            header.epoch = raw.hello.records_epoch;
+        }
         hg_raw_add(&header, payload, sizeof(payload));
         hg_raw_send();
         if (hg_raw_last()->type == HG_MESSAGE_NACK)
@@ -55,48 +62,30 @@ static void answers_that_are_not_fetched_are_bounded(void)
         release_tags[count++] = hg_raw_last()->release_tag;
     }
     check_refused(count + 1);
-    SUPPORT_CHECK(count >= 2 && count <= 3);
     for (unsigned int i = 0; i < count; i++)
         release(release_tags[i]);
     hg_raw_add_echo(100);
     hg_raw_send();
     SUPPORT_CHECK(hg_raw_last()->tag == 100 && hg_raw_last()->type == HG_MESSAGE_RESPONSE);
     HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, NULL));
+    return count;
+}
+
+static void answers_that_are_not_fetched_are_bounded(void)
+{
+    unsigned int count = ask_until_refused(false, 2 * ANSWER_SIZE);
+
+    SUPPORT_CHECK(count >= 2 && count <= 3);
     hg_raw_finish();
 }
 
 /* They are kept once, and copied for each who asks. */
 static void answers_that_are_given_again_are_bounded(void)
 {
-    const struct qs_admission admission = {.peer_bytes_max = 4 * ANSWER_SIZE};
-    uint64_t release_tags[8];
-    unsigned char payload[24];
-    unsigned int count = 0;
+    unsigned int count = ask_until_refused(true, 4 * ANSWER_SIZE);
 
-    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, &admission));
-    for (uint64_t tag = 1; count < 8; tag++) {
-        struct hg_header header = move_request(tag, payload);
-
-        header.flags = tag == 1 ? HG_MESSAGE_SEQUENCED : HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED;
-        header.sequence = 1;
-        header.attempt = (uint16_t)tag;
-        header.epoch = raw.hello.records_epoch;
-        hg_raw_add(&header, payload, sizeof(payload));
-        hg_raw_send();
-        if (hg_raw_last()->type == HG_MESSAGE_NACK)
-            break;
-        SUPPORT_CHECK(hg_raw_last()->tag == tag && hg_raw_last()->release_tag != 0);
-        release_tags[count++] = hg_raw_last()->release_tag;
-    }
-    check_refused(count + 1);
-    SUPPORT_CHECK(count >= 2 && count <= 3);
+    SUPPORT_CHECK(count >= 2 && count <= 4);
     SUPPORT_CHECK(hg_pair_counters(pair.target.hg_class).repeats >= 2);
-    for (unsigned int i = 0; i < count; i++)
-        release(release_tags[i]);
-    hg_raw_add_echo(100);
-    hg_raw_send();
-    SUPPORT_CHECK(hg_raw_last()->tag == 100 && hg_raw_last()->type == HG_MESSAGE_RESPONSE);
-    HG_PAIR_OK(qs_class_set_admission(pair.target.hg_class, NULL));
     hg_raw_finish();
 }
 
