@@ -97,6 +97,65 @@ static void a_copy_that_never_ends_is_not_waited_for(void)
     scene_end();
 }
 
+/* A peer whose every copy is waited for in vain would stop the victim at each withdrawal. */
+static void copies_that_never_end_hold_up_few_withdrawals(void)
+{
+    enum { WAITED_FOR = 5, NOT_WAITED_FOR = 10 };
+    unsigned char bytes[100];
+    uint64_t took_us = UINT64_MAX;
+    struct shm_raw raw;
+
+    scene_begin();
+    scene_accept(&raw);
+    for (unsigned int i = 0; i < WAITED_FOR + NOT_WAITED_FOR; i++) {
+        struct na_mem *mem = bench_register(&scene.victim, bytes, sizeof(bytes), BOTH);
+        struct na_remote_segment there;
+        uint64_t begin_us;
+
+        na_mem_describe(mem, 0, &there);
+        atomic_store(&raw.segment->busy[0].entry, (uint64_t)shm_table_entry_of(there.address) + 1);
+        begin_us = support_suite_now_us();
+        na_mem_deregister(mem);
+        /* The shortest, since the machine may be busy with something else. */
+        if (i >= WAITED_FOR && support_suite_now_us() - begin_us < took_us)
+            took_us = support_suite_now_us() - begin_us;
+    }
+    SUPPORT_CHECK(took_us < 50000);
+    scene_check_good();
+    na_route_close(scene.victim.accepted[--scene.victim.accepted_count]);
+    shm_raw_close(&raw);
+    scene_end();
+}
+
+/* A peer that says for ever that it is about to let others copy would keep them awake. */
+static void a_door_that_is_never_opened_ends_its_transfers(void)
+{
+    enum { LIMIT_MS = 300 };
+    struct na_remote_segment there = {.address = UINT64_C(1) << SHM_TABLE_OFFSET_BITS, .key_size = 8};
+    struct bench mirror = {.size = sizeof(scene.memory)};
+    struct op op = {0};
+    struct shm_raw raw;
+    uint64_t begin_us;
+
+    scene_begin_limited(LIMIT_MS);
+    shm_raw_open(&raw);
+    atomic_store(&raw.segment->busy[0].door, SHM_DOOR_NOT_YET);
+    shm_raw_dial(&raw, scene_victim_name());
+    shm_raw_say_hello(&raw);
+    mirror.route = scene_until_accepted();
+    mirror.client_mem = scene.mem;
+    mirror.client_bytes = scene.memory;
+    op_fill(&op, &mirror, NA_RMA_GET, 0, 1000, &there);
+    begin_us = support_suite_now_us();
+    SUPPORT_CHECK(na_rma_post(&op.rma) == 0);
+    NODE_UNTIL(op.ends > 0, SCENE_LIMIT_MS) scene_pump();
+    SUPPORT_CHECK(op.ends == 1 && op.error == -ECONNRESET);
+    SUPPORT_CHECK(support_suite_now_us() - begin_us >= LIMIT_MS * UINT64_C(1000));
+    SUPPORT_CHECK(scene.victim.downs == 0); /* the peer may call none the less */
+    shm_raw_close(&raw);
+    scene_end();
+}
+
 /* A process that has nothing of this one's but the memory that is shared, and does `work` until it is killed. */
 static pid_t fork_writer(void (*work)(struct shm_raw *raw), struct shm_raw *raw)
 {
@@ -329,6 +388,8 @@ static const struct support_case cases[] = {
     SUPPORT_CASE(a_datagram_that_is_no_wake_up_costs_the_route),
     SUPPORT_CASE(floods_of_wake_ups_starve_nobody),
     SUPPORT_CASE(a_copy_that_never_ends_is_not_waited_for),
+    SUPPORT_CASE(copies_that_never_end_hold_up_few_withdrawals),
+    SUPPORT_CASE(a_door_that_is_never_opened_ends_its_transfers),
     SUPPORT_CASE(writing_behind_a_closed_door_does_not_keep_it_open),
     SUPPORT_CASE(anything_at_any_time_harms_nobody_else),
     SUPPORT_CASE(crowds_come_and_go_without_a_trace),

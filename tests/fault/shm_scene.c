@@ -36,7 +36,12 @@ void scene_check_good(void)
 
 void scene_begin(void)
 {
-    node_open(&scene.victim, true);
+    scene_begin_limited(0);
+}
+
+void scene_begin_limited(uint32_t connect_timeout_ms)
+{
+    node_open_config(&scene.victim, &(struct na_config){.listen = true, .connect_timeout_ms = connect_timeout_ms});
     node_open(&scene.good, false);
     bytes_fill(scene.memory, sizeof(scene.memory), 2);
     scene.mem = bench_register(&scene.victim, scene.memory, sizeof(scene.memory), BOTH | NA_ACCESS_LOCAL);

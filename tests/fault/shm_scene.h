@@ -30,6 +30,8 @@ struct scene {
 extern struct scene scene;
 
 void scene_begin(void);
+/* The same with a limit of its own for what the victim makes of connections; 0: the default. */
+void scene_begin_limited(uint32_t connect_timeout_ms);
 /* Nothing is left of all others; closes everything. */
 void scene_end(void);
 
