@@ -2,11 +2,12 @@
 /* Copyright The Quicksilver authors */
 /*
  * How many receive buffers a context has, and of which kind: the part of multi_recv_op_max and no_multi_recv that is not
- * seen from above.
+ * seen from above. And what is taken for a frame that uses one up.
  */
 #include <criterion/criterion.h>
 
 #include "na/ofi/ofi_objects.h"
+#include "na/ofi/ofi_recv.h"
 #include "tests/support/support_guard.h"
 #include "util/util_detail.h"
 #include "util/util_log.h"
@@ -83,4 +84,45 @@ Test(ofi_recv, large_buffers_are_as_many_as_wished_and_can_be_declined)
     cr_assert(shape_of(&(struct na_config){.uri = "sockets://127.0.0.1", .listen = true, .recv_single = true}, &shape));
     cr_assert(!shape.multi);
     cr_assert_gt(shape.count, 7);
+}
+
+static unsigned int frames;
+
+static void count_frame(void *arg, struct na_route *route, const void *data, size_t size)
+{
+    (void)arg;
+    (void)route;
+    (void)data;
+    cr_assert_eq(size, 100);
+    frames++;
+}
+
+/* Over verbs a peer that was given a key can write with immediate data, which takes a receive buffer, as a frame does, and
+ * leaves in it what came before. */
+Test(ofi_recv, a_write_that_takes_a_buffer_is_no_frame)
+{
+    static const struct na_upcalls upcalls = {.frame = count_frame};
+    static const struct na_config config = {
+        .uri = "tcp;ofi_rxm://127.0.0.1", .listen = true, .recv_buffers = 4, .recv_single = true};
+    struct fi_cq_data_entry entry = {.flags = FI_RMA | FI_REMOTE_WRITE | FI_REMOTE_CQ_DATA, .len = 100};
+    struct na_class *na_class = NULL;
+    struct na_context *base = NULL;
+    struct ofi_context *context;
+    uint32_t idle;
+
+    if (na_class_open(&config, &na_class) != 0)
+        cr_skip("no datagrams: %s", util_detail_get());
+    cr_assert_eq(na_context_open(na_class, 0, &upcalls, NULL, &base), 0, "%s", util_detail_get());
+    context = ofi_context_of(base);
+    idle = context->recv.idle_count;
+    ofi_recv_done(context, &context->recv.bufs[0], &entry);
+    cr_assert_eq(frames, 0);
+    cr_assert_eq(context->dropped_frames, 1);
+    cr_assert_eq(context->recv.idle_count, idle + 1, "the buffer is lost");
+    entry.flags = FI_RECV | FI_MSG;
+    ofi_recv_done(context, &context->recv.bufs[1], &entry);
+    cr_assert_eq(frames, 1);
+    cr_assert_eq(context->dropped_frames, 1);
+    na_context_close(base, 0);
+    na_class_close(na_class);
 }
