@@ -293,6 +293,25 @@ static int context_open(struct hg_context *context)
     return error;
 }
 
+/* The class has more than one context from now on: what handles of the others have of answers is put where all of them can look. */
+static void context_settle_others(struct hg_class *hg_class, const struct hg_context *context)
+{
+    for (unsigned int id = 0; id < NA_CONTEXTS_MAX; id++) {
+        struct hg_context *other = hg_context_by_id(hg_class, (uint8_t)id);
+
+        if (other == NULL || other == context)
+            continue;
+        util_lock_take(&other->lock);
+        util_list_each (node, &other->handles_all) {
+            struct hg_handle *handle = util_container_of(node, struct hg_handle, all_link);
+
+            if (handle->once.origin != NULL && handle->once.answered)
+                hg_once_settle(handle);
+        }
+        util_lock_drop(&other->lock);
+    }
+}
+
 /* Under the class's context_lock. */
 static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8_t id)
 {
@@ -325,6 +344,7 @@ static struct hg_context *context_create_locked(struct hg_class *hg_class, uint8
     /* Release: pairs with hg_context_by_id. */
     atomic_store_explicit(&hg_class->contexts[id], context, memory_order_release);
     atomic_fetch_add_explicit(&hg_class->context_count, 1, memory_order_relaxed);
+    context_settle_others(hg_class, context);
     hg_stats_signal_add(context);
     return context;
 }

@@ -17,7 +17,7 @@
 #include "hg/hg_deadline.h"
 #include "hg/hg_error.h"
 #include "hg/hg_handle.h"
-#include "hg/hg_once.h"
+#include "hg/hg_once_next.h"
 #include "hg/hg_overflow.h"
 #include "hg/hg_progress.h"
 #include "hg/hg_receive.h"
@@ -304,28 +304,39 @@ static bool dispatch_has_room(struct hg_session *session, const struct hg_header
     return false;
 }
 
-/* Whether a request that is to run at most once is to run now, for which it then has its place. */
+/* The same for one that is not new at first sight. */
+static __attribute__((noinline)) bool dispatch_is_new_after_all(struct hg_session *session,
+                                                                const struct hg_header *header,
+                                                                struct hg_handle *handle, struct hg_once_found *found)
+{
+    if (found->verdict == HG_ONCE_RUNNING && hg_handle_state(found->handle) == HG_HANDLE_RECEIVING &&
+        !dispatch_is_overtaken(found->handle, session, header)) {
+        dispatch_restart(found->handle);
+        if (hg_once_look_up_any(session, header, handle, found))
+            return dispatch_has_room(session, header, handle);
+    }
+    if (found->verdict != HG_ONCE_REFUSED) {
+        session->context->counters.repeats++;
+        hg_tally_get(&session->context->tally, handle->rpc)->repeats++;
+    }
+    dispatch_repeated(session, header, handle, found);
+    util_free(found->answer);
+    return false;
+}
+
+/* Whether a request is to run now. If at most once, it has its place then. */
 static bool dispatch_is_new(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle)
 {
     struct hg_once_found found;
 
-    if ((header->flags & HG_MESSAGE_SEQUENCED) == 0)
+    if ((header->flags & HG_MESSAGE_SEQUENCED) == 0) {
+        if (handle->once.origin != NULL)
+            hg_once_settle(handle);
         return true;
-    hg_once_look_up(session, header, handle, &found);
-    if (found.verdict == HG_ONCE_RUNNING && hg_handle_state(found.handle) == HG_HANDLE_RECEIVING &&
-        !dispatch_is_overtaken(found.handle, session, header)) {
-        dispatch_restart(found.handle);
-        hg_once_look_up(session, header, handle, &found);
     }
-    if (found.verdict == HG_ONCE_NEW)
+    if (hg_once_look_up_next(session, header, handle) || hg_once_look_up_any(session, header, handle, &found))
         return dispatch_has_room(session, header, handle);
-    if (found.verdict != HG_ONCE_REFUSED) {
-        session->context->counters.repeats++;
-        hg_tally_get(&session->context->tally, handle->rpc)->repeats++;
-    }
-    dispatch_repeated(session, header, handle, &found);
-    util_free(found.answer);
-    return false;
+    return dispatch_is_new_after_all(session, header, handle, &found);
 }
 
 /* How many requests of the peer may be here. Over datagrams a peer may begin to count anew (hg_session_learn) while others of

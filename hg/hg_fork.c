@@ -60,6 +60,7 @@ static void fork_free_handles(struct hg_context *context)
         struct hg_handle *handle = util_container_of(node, struct hg_handle, all_link);
 
         hg_handle_drop_received_locked(handle);
+        handle->once.origin = NULL; /* nobody asks a child for answers; the lock may be held */
         hg_handle_destroy(handle);
     }
 }

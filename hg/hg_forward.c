@@ -69,8 +69,7 @@ int hg_forward_send_locked(struct hg_handle *handle)
         hg_deadline_over_locked(handle); /* it has waited too long to be of use to the target */
         return 0;
     }
-    if (handle->retry.peer != NULL)
-        hg_retry_fill_header(handle, &header);
+    hg_retry_fill_header(&handle->retry, handle->attempts, &header);
     hg_payload_view(handle, &payload);
     error = hg_fragment_send(handle, &header, &payload, &frame_number);
     /* It counts against the window from its first fragment on, as the target counts. */

@@ -95,6 +95,13 @@ struct hg_frame_hello {
     char route_address[NA_ADDRESS_MAX]; /**< empty where routes are connections */
 };
 
+/** What a hello says of the process that it comes from. */
+struct hg_frame_process {
+    uint64_t incarnation;
+    uint32_t epoch;    /**< of its records (hg_once.h) */
+    uint32_t features; /**< HG_FRAME_FEATURE_* */
+};
+
 /** What a frame's first bytes turned out to be. */
 enum hg_frame_kind {
     HG_FRAME_KIND_FRAME,           /**< a frame of a version that we understand */

@@ -161,6 +161,8 @@ struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, 
 void hg_handle_destroy(struct hg_handle *handle)
 {
     hg_user_data_free(&handle->user);
+    if (handle->once.origin != NULL)
+        hg_once_settle(handle);
     hg_deadline_drop_locked(handle);
     util_list_remove(&handle->all_link);
     util_list_remove(&handle->idle_link);
@@ -234,7 +236,7 @@ static void handle_end_locked(struct hg_handle *handle)
 static void handle_recycle_locked(struct hg_handle *handle)
 {
     assert(hg_handle_state(handle) == HG_HANDLE_IDLE);
-    if (handle->once.origin != NULL)
+    if (handle->once.origin != NULL && !handle->once.answered)
         hg_once_forget(handle);
     hg_admit_leave_locked(handle);
     hg_handle_drop_received_locked(handle);

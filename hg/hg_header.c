@@ -161,10 +161,8 @@ static void header_decode_terms(const unsigned char *at, struct hg_header *heade
 
 static void header_decode_sequence(const unsigned char *at, struct hg_header *header)
 {
-    uint64_t word = util_bytes_get64(at);
-
-    header->sequence = word & HEADER_SEQUENCE_MASK;
-    header->behind = (uint8_t)(word >> HEADER_SEQUENCE_BITS);
+    header->sequence = util_bytes_get64(at) & HEADER_SEQUENCE_MASK;
+    header->behind = at[HEADER_SEQUENCE_BITS / 8U];
     header->attempt = 1;
 }
 
@@ -197,28 +195,6 @@ static void header_decode_parts(const unsigned char *at, uint16_t parts, struct 
         header->payload_check = util_bytes_get32(at);
 }
 
-/* Reads what is behind the common part, whose presence the caller has checked. */
-static void header_decode_rest(const unsigned char *at, uint16_t parts, struct hg_header *header)
-{
-    if (header_types[header->type].request) {
-        header->rpc_id = util_bytes_get64(at);
-        at += HEADER_PART_SIZE;
-    } else if (header_types[header->type].status) {
-        header->status = util_bytes_get32(at);
-        header->retry_after_us = header->type == HG_MESSAGE_NACK ? util_bytes_get32(at + 4) : 0;
-        at += HEADER_PART_SIZE;
-    }
-    if (parts == HG_MESSAGE_TERMS)
-        header_decode_terms(at, header);
-    else if (parts == HG_MESSAGE_SEQUENCED)
-        header_decode_sequence(at, header);
-    else if (parts != 0)
-        header_decode_parts(at, parts, header);
-}
-
-/* Parts that can contradict themselves, and are checked. */
-#define HEADER_DOUBTFUL (HG_MESSAGE_FRAGMENT | HG_MESSAGE_SEQUENCED | HG_MESSAGE_REPEATED)
-
 /* Whether what the parts say can be. */
 static bool header_parts_right(const struct hg_header *header, uint16_t parts)
 {
@@ -229,6 +205,31 @@ static bool header_parts_right(const struct hg_header *header, uint16_t parts)
     if ((parts & HG_MESSAGE_REPEATED) != 0 && ((parts & HG_MESSAGE_SEQUENCED) == 0 || header->attempt < 2))
         return false;
     return (parts & HG_MESSAGE_SEQUENCED) == 0 || header->sequence > header->behind;
+}
+
+/* Reads what is behind the common part, whose presence the caller has checked. False: it contradicts itself. */
+static bool header_decode_rest(const unsigned char *at, uint16_t parts, struct hg_header *header)
+{
+    if (header_types[header->type].request) {
+        header->rpc_id = util_bytes_get64(at);
+        at += HEADER_PART_SIZE;
+    } else if (header_types[header->type].status) {
+        header->status = util_bytes_get32(at);
+        header->retry_after_us = header->type == HG_MESSAGE_NACK ? util_bytes_get32(at + 4) : 0;
+        at += HEADER_PART_SIZE;
+    }
+    if (parts == 0)
+        return true;
+    if (parts == HG_MESSAGE_TERMS) {
+        header_decode_terms(at, header);
+        return true;
+    }
+    if (parts == HG_MESSAGE_SEQUENCED) {
+        header_decode_sequence(at, header);
+        return header->sequence > header->behind;
+    }
+    header_decode_parts(at, parts, header);
+    return header_parts_right(header, parts);
 }
 
 bool hg_header_payload_intact(const struct hg_header *header, const unsigned char *payload)
@@ -268,8 +269,7 @@ int hg_header_decode(const unsigned char *bytes, size_t size, struct hg_header *
     padded = util_bytes_align8(header_size + header->payload_size);
     if (padded > size)
         return -EBADMSG;
-    header_decode_rest(bytes + HEADER_COMMON_SIZE, parts, header);
-    if ((parts & HEADER_DOUBTFUL) != 0 && !header_parts_right(header, parts))
+    if (!header_decode_rest(bytes + HEADER_COMMON_SIZE, parts, header))
         return -EBADMSG;
     header->flags &= (uint16_t)~HG_MESSAGE_TERMS;
     *payload = bytes + header_size;

@@ -7,7 +7,7 @@
  * place of its own, and a record in the place of a newer one belongs to a call that its origin has given up.
  */
 
-#include "hg/hg_once.h"
+#include "hg/hg_once_next.h"
 
 #include <assert.h>
 #include <string.h>
@@ -32,38 +32,6 @@
 #define ONCE_ANSWER_UNIT 64U
 #define ONCE_ANSWER_KEPT 256U
 
-enum once_state {
-    ONCE_FREE,
-    ONCE_RUNNING,  /* received, and not answered */
-    ONCE_ANSWERED, /* with its answer, unless that is not kept */
-};
-
-struct hg_once_record {
-    uint64_t sequence;
-    struct hg_handle *handle; /* RUNNING; but for its once.record, touched under the lock of its owner only */
-    void *answer;             /* owned; it may outlive the record */
-    uint32_t capacity;        /* bytes at answer */
-    uint32_t size;            /* of them, the answer; with state ANSWERED, as are the next three */
-    uint32_t eager;
-    uint32_t status;
-    bool dropped; /* there was an answer, which is not kept */
-    enum once_state state;
-};
-
-struct hg_once_origin {
-    uint64_t incarnation;
-    uint8_t context;
-    struct util_list use_link;  /* once->by_use */
-    struct util_list hold_link; /* once->holding, with bytes > 0 */
-    size_t bytes;               /* of memory for answers */
-    uint32_t running;           /* places held by handles */
-    uint32_t epoch;             /* when it was first heard of */
-    uint64_t floor;             /* numbers below have ended at their origin */
-    uint32_t large;             /* records with more memory for an answer than stays with its place */
-    uint32_t ring_size;         /* a power of two up to HG_HEADER_BEHIND_MAX */
-    struct hg_once_record *ring;
-};
-
 void hg_once_init(struct hg_once *once)
 {
     util_lock_init(&once->lock);
@@ -72,6 +40,8 @@ void hg_once_init(struct hg_once *once)
     util_list_init(&once->holding);
     once->count = 0;
     once->bytes = 0;
+    once->last = NULL;
+    once->generation = 1;
     once->evicted = 0;
     once->dropped = 0;
     once->origins_max = HG_ONCE_ORIGINS_MAX;
@@ -80,6 +50,17 @@ void hg_once_init(struct hg_once *once)
 }
 
 /* --- records ----------------------------------------------------------------------------------------------- */
+
+static uint32_t once_ring_size(const struct hg_once_origin *origin)
+{
+    return origin->ring_mask + 1;
+}
+
+/* On the short way no answer is dropped, so there must be none with much memory. */
+static void once_set_quick(struct hg_once_origin *origin)
+{
+    origin->quick = origin->large > 0 ? 0 : once_ring_size(origin);
+}
 
 static bool once_is_large(const struct hg_once_record *record)
 {
@@ -91,6 +72,7 @@ static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin
     if (record->capacity == 0)
         return;
     origin->large -= once_is_large(record);
+    once_set_quick(origin);
     origin->bytes -= record->capacity;
     once->bytes -= record->capacity;
     if (origin->bytes == 0)
@@ -102,52 +84,48 @@ static void once_free_answer(struct hg_once *once, struct hg_once_origin *origin
 
 static void once_free_record(struct hg_once *once, struct hg_once_origin *origin, struct hg_once_record *record)
 {
-    record->state = ONCE_FREE;
+    record->state = HG_ONCE_FREE;
     if (once_is_large(record))
         once_free_answer(once, origin, record);
-}
-
-static struct hg_once_record *once_place(const struct hg_once_origin *origin, uint64_t sequence)
-{
-    return &origin->ring[sequence & (origin->ring_size - 1)];
 }
 
 /* Whether it is the record of this very number. */
 static bool once_is_of(const struct hg_once_record *record, uint64_t sequence)
 {
-    return record->state != ONCE_FREE && record->sequence == sequence;
+    return record->state != HG_ONCE_FREE && record->sequence == sequence;
 }
 
 static void once_move(const struct hg_once_record *from, struct hg_once_record *to)
 {
     *to = *from;
-    if (to->state == ONCE_RUNNING)
+    if (to->state == HG_ONCE_HELD)
         to->handle->once.record = to;
 }
 
 /* Makes the ring so large that @need numbers from the floor on have places of their own, as far as it may grow. */
 static bool once_grow(struct hg_once *once, struct hg_once_origin *origin, uint64_t need)
 {
-    uint32_t size = origin->ring_size;
+    uint32_t size = once_ring_size(origin);
     struct hg_once_origin grown = {0}; /* no more than its ring */
 
     while (size < need && size < HG_HEADER_BEHIND_MAX)
         size *= 2;
-    if (size == origin->ring_size)
+    if (size == once_ring_size(origin))
         return true;
-    grown.ring_size = size;
+    grown.ring_mask = size - 1;
     grown.ring = util_calloc(size, sizeof(*grown.ring));
     if (grown.ring == NULL)
         return false;
-    for (uint32_t i = 0; i < origin->ring_size; i++) {
-        if (origin->ring[i].state != ONCE_FREE)
-            once_move(&origin->ring[i], once_place(&grown, origin->ring[i].sequence));
+    for (uint32_t i = 0; i < once_ring_size(origin); i++) {
+        if (origin->ring[i].state != HG_ONCE_FREE)
+            once_move(&origin->ring[i], hg_once_place_of(&grown, origin->ring[i].sequence));
         else
             once_free_answer(once, origin, &origin->ring[i]);
     }
     util_free(origin->ring);
     origin->ring = grown.ring;
-    origin->ring_size = size;
+    origin->ring_mask = size - 1;
+    once_set_quick(origin);
     return true;
 }
 
@@ -160,12 +138,12 @@ static void once_raise_floor(struct hg_once *once, struct hg_once_origin *origin
     origin->floor = floor;
     if (origin->large == 0)
         return;
-    if (floor - sequence > origin->ring_size)
-        sequence = floor - origin->ring_size; /* the ring holds no more */
+    if (floor - sequence > once_ring_size(origin))
+        sequence = floor - once_ring_size(origin); /* the ring holds no more */
     for (; sequence < floor; sequence++) {
-        struct hg_once_record *record = once_place(origin, sequence);
+        struct hg_once_record *record = hg_once_place_of(origin, sequence);
 
-        if (record->state == ONCE_ANSWERED && record->sequence < floor)
+        if (record->state == HG_ONCE_KEPT && record->sequence < floor)
             once_free_record(once, origin, record);
     }
 }
@@ -181,8 +159,10 @@ static void once_free_origin(struct hg_once *once, struct hg_once_origin *origin
 {
     (void)util_map_remove(&once->origins, once_key(origin->incarnation, origin->context));
     util_list_remove(&origin->use_link);
+    if (once->last == origin)
+        once->last = NULL;
     once->count--;
-    for (uint32_t i = 0; i < origin->ring_size; i++)
+    for (uint32_t i = 0; i < once_ring_size(origin); i++)
         once_free_answer(once, origin, &origin->ring[i]);
     util_free(origin->ring);
     util_free(origin);
@@ -198,17 +178,44 @@ void hg_once_fini(struct hg_once *once)
     util_lock_fini(&once->lock);
 }
 
+/* Whether the answer is with a handle of this context, of which it can be taken. */
+static bool once_is_with(const struct hg_once_record *record, const struct hg_context *context)
+{
+    return record->state == HG_ONCE_HELD && record->handle->owner == context && record->handle->once.answered;
+}
+
+/* Drops what handles have of the origin if that is answers alone, all with handles of this context. */
+static void once_drop_held(struct hg_once_origin *origin, const struct hg_context *context)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < once_ring_size(origin); i++)
+        count += once_is_with(&origin->ring[i], context);
+    if (count < origin->held)
+        return; /* it cannot be forgotten, so nothing of it may be */
+    for (uint32_t i = 0; i < once_ring_size(origin); i++) {
+        if (!once_is_with(&origin->ring[i], context))
+            continue;
+        origin->ring[i].handle->once.origin = NULL;
+        origin->ring[i].state = HG_ONCE_FREE;
+    }
+    origin->held = 0;
+}
+
 /* Forgets the origin that was heard of longest ago and has nothing running. What it may still repeat is refused from
  * now on. */
-static bool once_evict_origin(struct hg_once *once)
+static bool once_evict_origin(struct hg_once *once, const struct hg_context *context)
 {
     util_list_each (node, &once->by_use) {
         struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, use_link);
 
-        if (origin->running > 0)
+        if (origin->held > 0)
+            once_drop_held(origin, context);
+        if (origin->held > 0)
             continue;
         once_free_origin(once, origin);
         once->evicted++;
+        once->generation++;
         atomic_fetch_add_explicit(&once->epoch, 1, memory_order_relaxed);
         return true;
     }
@@ -216,12 +223,13 @@ static bool once_evict_origin(struct hg_once *once)
 }
 
 /* Says whether another one was evicted for it. */
-static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t incarnation, uint8_t context,
-                                                 bool *evicted)
+static struct hg_once_origin *once_create_origin(struct hg_once *once, const struct hg_session *session, bool *evicted)
 {
+    uint64_t incarnation = session->remote.incarnation;
+    uint8_t context = session->target_context;
     struct hg_once_origin *origin;
 
-    *evicted = once->count >= once->origins_max && once_evict_origin(once);
+    *evicted = once->count >= once->origins_max && once_evict_origin(once, session->context);
     if (once->count >= once->origins_max)
         return NULL;
     origin = util_calloc(1, sizeof(*origin));
@@ -231,7 +239,8 @@ static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t 
     origin->context = context;
     origin->epoch = atomic_load_explicit(&once->epoch, memory_order_relaxed);
     origin->floor = 1;
-    origin->ring_size = ONCE_RING_FIRST;
+    origin->ring_mask = ONCE_RING_FIRST - 1;
+    once_set_quick(origin);
     origin->ring = util_calloc(ONCE_RING_FIRST, sizeof(*origin->ring));
     if (origin->ring == NULL || util_map_put(&once->origins, once_key(incarnation, context), origin) != 0) {
         util_free(origin->ring);
@@ -241,6 +250,7 @@ static struct hg_once_origin *once_create_origin(struct hg_once *once, uint64_t 
     once->count++;
     util_list_init(&origin->hold_link);
     util_list_push(&once->by_use, &origin->use_link);
+    once->last = origin;
     return origin;
 }
 
@@ -255,9 +265,9 @@ static bool once_make_room(struct hg_once *once, size_t size)
         struct hg_once_origin *origin = util_container_of(node, struct hg_once_origin, hold_link);
 
         /* As soon as it holds nothing it is off the list. */
-        for (uint32_t i = 0; i < origin->ring_size && origin->bytes > 0; i++) {
+        for (uint32_t i = 0; i < once_ring_size(origin) && origin->bytes > 0; i++) {
             struct hg_once_record *record = &origin->ring[i];
-            bool wanted = record->state == ONCE_ANSWERED && record->sequence >= origin->floor;
+            bool wanted = record->state == HG_ONCE_KEPT && record->sequence >= origin->floor;
             bool drops = wanted && record->size > 0 && !record->dropped;
 
             once->dropped += drops;
@@ -270,203 +280,16 @@ static bool once_make_room(struct hg_once *once, size_t size)
     return false;
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------ */
-
-static void once_refuse(struct hg_once_found *found, hg_return_t status, bool executed)
-{
-    *found = (struct hg_once_found){.verdict = HG_ONCE_REFUSED, .status = status, .executed = executed};
-}
-
-/* A request that has been received before. */
-static void once_find_record(const struct hg_session *session, struct hg_once_record *record,
-                             struct hg_once_found *found)
-{
-    if (record->state == ONCE_RUNNING) {
-        /* One that another context received cannot be touched from here: the origin may ask once more. */
-        assert(record->handle != NULL);
-        if (record->handle->owner != session->context) {
-            once_refuse(found, HG_AGAIN, false);
-            return;
-        }
-        *found = (struct hg_once_found){.verdict = HG_ONCE_RUNNING, .handle = record->handle};
-        return;
-    }
-    if (record->dropped) {
-        once_refuse(found, HG_NOMEM, true);
-        return;
-    }
-    *found = (struct hg_once_found){
-        .verdict = HG_ONCE_ANSWERED,
-        .status = (hg_return_t)record->status,
-        .answer = util_malloc(record->size == 0 ? 1 : record->size),
-        .answer_size = record->size,
-        .answer_eager = record->eager,
-    };
-    if (found->answer == NULL)
-        once_refuse(found, HG_AGAIN, false);
-    else if (record->size > 0)
-        memcpy(found->answer, record->answer, record->size);
-}
-
-/* Gives a new request its place, in which no other one runs. */
-static inline void once_occupy(struct hg_once_origin *origin, struct hg_once_record *record,
-                               const struct hg_header *header, struct hg_handle *handle)
-{
-    record->sequence = header->sequence;
-    record->state = ONCE_RUNNING;
-    record->handle = handle;
-    origin->running++;
-    handle->once = (struct hg_once_place){.origin = origin,
-                                          .record = record,
-                                          .sequence = header->sequence,
-                                          .attempt = header->attempt,
-                                          .behind = header->behind,
-                                          .may_have_run = header->attempt > 1};
-}
-
-/* The same, where the ring may be too small. A record that is in the place belongs to a call that its origin has given up. */
-static void once_add(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
-                     struct hg_handle *handle, struct hg_once_found *found)
-{
-    uint64_t need = header->sequence - origin->floor + 1;
-    struct hg_once_record *record;
-
-    if (need > origin->ring_size && !once_grow(once, origin, need)) {
-        once_refuse(found, HG_NOMEM, false);
-        return;
-    }
-    record = once_place(origin, header->sequence);
-    if (record->state == ONCE_RUNNING)
-        record->handle->once.record = NULL;
-    once_free_record(once, origin, record);
-    once_occupy(origin, record, header, handle);
-    found->verdict = HG_ONCE_NEW;
-}
-
-/* Most requests come for the first time, and find their place free or with an answer that is not wanted any more: a lower number in it
- * is a whole ring back at least, and so below the floor, since the ring holds all from there on. Others are left as they are: false. */
-static inline bool once_add_next(struct hg_once_origin *origin, const struct hg_header *header,
-                                 struct hg_handle *handle)
-{
-    uint64_t first = header->sequence - header->behind;
-    struct hg_once_record *record = once_place(origin, header->sequence);
-
-    if (header->attempt != 1 || first < origin->floor || header->behind >= origin->ring_size || origin->large > 0 ||
-        record->state == ONCE_RUNNING || record->sequence >= header->sequence)
-        return false;
-    origin->floor = first;
-    once_occupy(origin, record, header, handle);
-    return true;
-}
-
-/* Whether the record of a repeated request may have been here, by what the origin was told when it was sent first. A service that
- * keeps records itself is asked, unless the origin was told of others. */
-static bool once_has_forgotten(struct hg_once *once, const struct hg_once_origin *origin, uint32_t epoch)
-{
-    uint32_t durable = atomic_load_explicit(&once->durable, memory_order_relaxed);
-
-    return durable != 0 ? epoch != durable : epoch < origin->epoch;
-}
-
-/* The origin at the other end of the session, made if need be; NULL: there is no room for it, or no memory. */
-static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_session *session, bool *evicted)
-{
-    uint64_t incarnation = session->remote_incarnation;
-    uint8_t context = session->target_context;
-    struct hg_once_origin *origin = util_map_get(&once->origins, once_key(incarnation, context));
-
-    if (origin == NULL)
-        origin = once_create_origin(once, incarnation, context, evicted);
-    if (origin == NULL || origin->incarnation != incarnation || origin->context != context)
-        return NULL;
-    session->once_origin = origin;
-    session->once_evicted = once->evicted;
-    return origin;
-}
-
-/* The same, as the session knows it; NULL: it must be looked for, since one was evicted, which it may be. */
-static struct hg_once_origin *once_known_origin(const struct hg_once *once, const struct hg_session *session)
-{
-    return session->once_evicted == once->evicted ? session->once_origin : NULL;
-}
-
-/* It has been heard of just now. */
-static void once_touch(struct hg_once *once, struct hg_once_origin *origin)
-{
-    if (util_list_last(&once->by_use) == &origin->use_link)
-        return;
-    util_list_remove(&origin->use_link);
-    util_list_push(&once->by_use, &origin->use_link);
-    if (origin->bytes == 0)
-        return;
-    util_list_remove(&origin->hold_link);
-    util_list_push(&once->holding, &origin->hold_link);
-}
-
-static void once_look_up_at(struct hg_once *once, struct hg_once_origin *origin, const struct hg_session *session,
-                            const struct hg_header *header, struct hg_handle *handle, struct hg_once_found *found)
-{
-    struct hg_once_record *record;
-
-    once_touch(once, origin);
-    if (header->sequence - header->behind > origin->floor)
-        once_raise_floor(once, origin, header->sequence - header->behind);
-    record = once_place(origin, header->sequence);
-    if (header->sequence < origin->floor)
-        once_refuse(found, HG_CANCELED, false); /* its origin has said that it is over */
-    else if (once_is_of(record, header->sequence))
-        once_find_record(session, record, found);
-    else if (header->attempt > 1 && once_has_forgotten(once, origin, header->epoch))
-        once_refuse(found, HG_NODEV, false); /* it may have run, and have been forgotten */
-    else
-        once_add(once, origin, header, handle, found);
-}
-
-/* Whatever the request is; the origin is NULL where the session does not know it. Says whether another one was evicted for it. Not
- * inline: the short way would have to save registers for it. */
-static __attribute__((noinline)) bool once_look_up_any(struct hg_once *once, struct hg_once_origin *origin,
-                                                       struct hg_session *session, const struct hg_header *header,
-                                                       struct hg_handle *handle, struct hg_once_found *found)
-{
-    bool evicted = false;
-
-    if (origin == NULL)
-        origin = once_meet_origin(once, session, &evicted);
-    if (origin != NULL)
-        once_look_up_at(once, origin, session, header, handle, found);
-    else
-        once_refuse(found, HG_NOMEM, false);
-    return evicted;
-}
-
-void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
-                     struct hg_once_found *found)
-{
-    struct hg_once *once = &session->context->hg_class->once;
-    struct hg_once_origin *origin;
-    bool evicted = false;
-
-    util_lock_take(&once->lock);
-    origin = once_known_origin(once, session);
-    if (origin != NULL && util_list_last(&once->by_use) == &origin->use_link && once_add_next(origin, header, handle))
-        found->verdict = HG_ONCE_NEW;
-    else
-        evicted = once_look_up_any(once, origin, session, header, handle, found);
-    util_lock_drop(&once->lock);
-    if (evicted)
-        hg_event(session->context->hg_class, NULL, HG_EVENT_RECORDS_EVICTED,
-                 "what was executed for an origin is forgotten, to keep records of another: there are more than %u",
-                 once->origins_max);
-}
+/* --- answers ------------------------------------------------------------------------------------------------- */
 
 /* Takes the handle out of its place. The record, or NULL if another call has it by now. */
 static struct hg_once_record *once_leave(struct hg_handle *handle)
 {
     struct hg_once_record *record = handle->once.record;
 
-    assert(handle->once.origin->running > 0);
+    assert(handle->once.origin->held > 0);
     assert(record == NULL || record->handle == handle);
-    handle->once.origin->running--;
+    handle->once.origin->held--;
     handle->once.origin = NULL;
     return record;
 }
@@ -489,6 +312,7 @@ static __attribute__((noinline)) bool once_reserve(struct hg_once *once, struct 
     origin->bytes += capacity;
     once->bytes += capacity;
     origin->large += once_is_large(record);
+    once_set_quick(origin);
     return true;
 }
 
@@ -516,26 +340,249 @@ static bool once_keep(struct hg_once *once, struct hg_once_origin *origin, struc
     return once->dropped == dropped;
 }
 
+bool hg_once_copy(struct hg_once_record *record, const struct hg_handle *handle)
+{
+    size_t size = handle->encoded.size;
+
+    if (size > record->capacity || UTIL_MUTANT(ANSWER_NOT_SAVED))
+        return false;
+    if (size > 0)
+        memcpy(record->answer, handle->encoded.buf, size);
+    record->size = (uint32_t)size;
+    record->eager = (uint32_t)size;
+    record->status = HG_SUCCESS;
+    record->dropped = false;
+    record->state = HG_ONCE_KEPT;
+    return true;
+}
+
+/* The answer of the request in @handle goes into its record, and the handle gives up its place. False as above. */
+static bool once_answer(struct hg_once *once, struct hg_handle *handle, uint32_t status,
+                        const struct hg_outbox_payload *payload)
+{
+    struct hg_once_origin *origin = handle->once.origin;
+    struct hg_once_record *record = once_leave(handle);
+
+    if (record == NULL)
+        return true;
+    if (record->sequence < origin->floor || UTIL_MUTANT(RECORD_DROPPED_EARLY)) {
+        once_free_record(once, origin, record); /* nobody will ask for it */
+        return true;
+    }
+    record->state = HG_ONCE_KEPT;
+    record->status = status;
+    return once_keep(once, origin, record, payload);
+}
+
+/* --- requests ------------------------------------------------------------------------------------------------ */
+
+static void once_refuse(struct hg_once_found *found, hg_return_t status, bool executed)
+{
+    *found = (struct hg_once_found){.verdict = HG_ONCE_REFUSED, .status = status, .executed = executed};
+}
+
+/* A request that was answered: @answer has so many bytes, of which so many went in the message. */
+static void once_give(struct hg_once_found *found, uint32_t status, const void *answer, size_t size, size_t eager)
+{
+    *found = (struct hg_once_found){
+        .verdict = HG_ONCE_ANSWERED,
+        .status = (hg_return_t)status,
+        .answer = util_malloc(size == 0 ? 1 : size),
+        .answer_size = size,
+        .answer_eager = eager,
+    };
+    if (found->answer == NULL)
+        once_refuse(found, HG_AGAIN, false);
+    else if (size > 0)
+        memcpy(found->answer, answer, size);
+}
+
+/* A request that has been received before, and whose handle knows more of it. */
+static void once_find_held(const struct hg_session *session, struct hg_handle *handle, struct hg_once_found *found)
+{
+    const struct hg_handle_encoded *encoded = &handle->encoded;
+
+    /* One that another context received cannot be touched from here: the origin may ask once more. */
+    if (handle->owner != session->context)
+        once_refuse(found, HG_AGAIN, false);
+    else if (handle->once.answered)
+        once_give(found, HG_SUCCESS, encoded->buf, encoded->size, encoded->size);
+    else
+        *found = (struct hg_once_found){.verdict = HG_ONCE_RUNNING, .handle = handle};
+}
+
+/* A request that has been received before. */
+static void once_find_record(const struct hg_session *session, const struct hg_once_record *record,
+                             struct hg_once_found *found)
+{
+    if (record->state == HG_ONCE_HELD)
+        once_find_held(session, record->handle, found);
+    else if (record->dropped)
+        once_refuse(found, HG_NOMEM, true);
+    else
+        once_give(found, record->status, record->answer, record->size, record->eager);
+}
+
+/* The same, where the ring may be too small. A record that is in the place belongs to a call that its origin has given up. */
+static void once_add(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
+                     struct hg_handle *handle, struct hg_once_found *found)
+{
+    uint64_t need = header->sequence - origin->floor + 1;
+    struct hg_once_record *record;
+
+    if (need > once_ring_size(origin) && !once_grow(once, origin, need)) {
+        once_refuse(found, HG_NOMEM, false);
+        return;
+    }
+    record = hg_once_place_of(origin, header->sequence);
+    if (record->state == HG_ONCE_HELD)
+        hg_once_displace(record);
+    once_free_record(once, origin, record);
+    handle->once.origin = origin;
+    origin->held++;
+    hg_once_occupy(record, header->sequence, header->behind, header->attempt, handle);
+    found->verdict = HG_ONCE_NEW;
+}
+
+/* Whether the record of a repeated request may have been here, by what the origin was told when it was sent first. A service that
+ * keeps records itself is asked, unless the origin was told of others. */
+static bool once_has_forgotten(struct hg_once *once, const struct hg_once_origin *origin, uint32_t epoch)
+{
+    uint32_t durable = atomic_load_explicit(&once->durable, memory_order_relaxed);
+
+    return durable != 0 ? epoch != durable : epoch < origin->epoch;
+}
+
+/* The origin at the other end of the session, made if need be; NULL: there is no room for it, or no memory. */
+static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_session *session, bool *evicted)
+{
+    uint64_t incarnation = session->remote.incarnation;
+    uint8_t context = session->target_context;
+    struct hg_once_origin *origin = util_map_get(&once->origins, once_key(incarnation, context));
+
+    if (origin == NULL)
+        origin = once_create_origin(once, session, evicted);
+    if (origin == NULL || origin->incarnation != incarnation || origin->context != context)
+        return NULL;
+    session->once_origin = origin;
+    session->once_generation = once->generation;
+    return origin;
+}
+
+/* The same, as the session knows it; NULL: it must be looked for, since one was evicted, which it may be. */
+static struct hg_once_origin *once_known_origin(const struct hg_once *once, const struct hg_session *session)
+{
+    return session->once_generation == once->generation ? session->once_origin : NULL;
+}
+
+/* It has been heard of just now. */
+static void once_touch(struct hg_once *once, struct hg_once_origin *origin)
+{
+    if (once->last == origin)
+        return;
+    once->last = origin;
+    util_list_remove(&origin->use_link);
+    util_list_push(&once->by_use, &origin->use_link);
+    if (origin->bytes == 0)
+        return;
+    util_list_remove(&origin->hold_link);
+    util_list_push(&once->holding, &origin->hold_link);
+}
+
+static void once_look_up_at(struct hg_once *once, struct hg_once_origin *origin, const struct hg_session *session,
+                            const struct hg_header *header, struct hg_handle *handle, struct hg_once_found *found)
+{
+    struct hg_once_record *record;
+
+    once_touch(once, origin);
+    if (header->sequence - header->behind > origin->floor)
+        once_raise_floor(once, origin, header->sequence - header->behind);
+    record = hg_once_place_of(origin, header->sequence);
+    if (header->sequence < origin->floor)
+        once_refuse(found, HG_CANCELED, false); /* its origin has said that it is over */
+    else if (once_is_of(record, header->sequence))
+        once_find_record(session, record, found);
+    else if (header->attempt > 1 && once_has_forgotten(once, origin, header->epoch))
+        once_refuse(found, HG_NODEV, false); /* it may have run, and have been forgotten */
+    else
+        once_add(once, origin, header, handle, found);
+}
+
+/* The answer that the handle has had since its last request goes into its record. False as of once_keep(). */
+static bool once_settle(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
+                        struct hg_handle *handle)
+{
+    uint64_t first = header->sequence - header->behind;
+    struct hg_outbox_payload payload;
+
+    if (handle->once.origin == NULL)
+        return true;
+    if (handle->once.origin == origin && first > origin->floor)
+        once_raise_floor(once, origin, first); /* it need not, if this request says so */
+    if (UTIL_MUTANT(ANSWER_NOT_SAVED) && handle->once.record != NULL) {
+        once_free_record(once, handle->once.origin, handle->once.record);
+        handle->once.record = NULL;
+    }
+    hg_payload_view(handle, &payload);
+    return once_answer(once, handle, HG_SUCCESS, &payload);
+}
+
+static void once_tell_dropped(struct hg_class *hg_class)
+{
+    hg_event(hg_class, NULL, HG_EVENT_ANSWERS_DROPPED,
+             "answers to requests that run at most once are not kept: they are too large, or too many");
+}
+
+static void once_tell_evicted(struct hg_class *hg_class)
+{
+    hg_event(hg_class, NULL, HG_EVENT_RECORDS_EVICTED,
+             "what was executed for an origin is forgotten, to keep records of another: there are more than %u",
+             hg_class->once.origins_max);
+}
+
+bool hg_once_look_up_any(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
+                         struct hg_once_found *found)
+{
+    struct hg_once *once = &session->context->hg_class->once;
+    struct hg_once_origin *origin;
+    bool evicted = false;
+    bool kept;
+
+    util_lock_take(&once->lock);
+    origin = once_known_origin(once, session);
+    kept = once_settle(once, origin, header, handle);
+    if (origin == NULL)
+        origin = once_meet_origin(once, session, &evicted);
+    if (origin != NULL)
+        once_look_up_at(once, origin, session, header, handle, found);
+    else
+        once_refuse(found, HG_NOMEM, false);
+    util_lock_drop(&once->lock);
+    if (!kept)
+        once_tell_dropped(session->context->hg_class);
+    if (evicted)
+        once_tell_evicted(session->context->hg_class);
+    return found->verdict == HG_ONCE_NEW;
+}
+
 void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload)
 {
     struct hg_once *once = &handle->info.hg_class->once;
-    struct hg_once_origin *origin = handle->once.origin;
-    struct hg_once_record *record;
-    bool kept = true;
+    bool kept;
 
     util_lock_take(&once->lock);
-    record = once_leave(handle);
-    if (record != NULL && (record->sequence < origin->floor || UTIL_MUTANT(RECORD_DROPPED_EARLY))) {
-        once_free_record(once, origin, record); /* nobody will ask for it */
-    } else if (record != NULL) {
-        record->state = ONCE_ANSWERED;
-        record->status = status;
-        kept = once_keep(once, origin, record, payload);
-    }
+    kept = once_answer(once, handle, status, payload);
     util_lock_drop(&once->lock);
     if (!kept)
-        hg_event(handle->info.hg_class, NULL, HG_EVENT_ANSWERS_DROPPED,
-                 "answers to requests that run at most once are not kept: they are too large, or too many");
+        once_tell_dropped(handle->info.hg_class);
+}
+
+void hg_once_settle(struct hg_handle *handle)
+{
+    struct hg_outbox_payload payload;
+
+    hg_payload_view(handle, &payload);
+    hg_once_answered(handle, HG_SUCCESS, &payload);
 }
 
 void hg_once_forget(struct hg_handle *handle)
@@ -588,7 +635,7 @@ hg_return_t qs_handle_get_record(hg_handle_t handle, struct qs_record *record, s
                             handle == NULL || record == NULL ? "a NULL argument" : "the handle was not received");
     util_lock_take(&handle->owner->lock);
     place = &handle->once;
-    if (place->origin != NULL)
+    if (place->origin != NULL && !place->answered)
         known = (struct qs_record){
             .origin = place->origin->incarnation,
             .origin_context = place->origin->context,

@@ -6,6 +6,11 @@
  * What a target remembers of requests that run at most once: for each origin context that sends such, a ring of records
  * by sequence number, with the answer once there is one. Later requests say which records are not needed any more.
  *
+ * An answer stays where it is, in the handle of its request, which keeps its place in the ring, until the handle is needed for
+ * another request: by then the origin has said most often that it does not need the answer, else the record gets a copy
+ * (hg_once_settle()). Where another context of the class may be asked for it, or the handle cannot keep all of it, the record gets
+ * the copy at once.
+ *
  * A request whose number is in the ring has been received before. One that is not is new, unless the target has
  * forgotten something since the origin numbered it: its records epoch tells, and such a request is refused.
  *
@@ -40,9 +45,11 @@ struct hg_session;
 
 struct hg_once {
     struct util_lock lock;
-    struct util_map origins;  /**< by a mixture of incarnation and context id */
-    struct util_list by_use;  /**< the same, those heard of longest ago first */
-    struct util_list holding; /**< those of them that have memory for answers, in about that order */
+    struct util_map origins;     /**< by a mixture of incarnation and context id */
+    struct util_list by_use;     /**< the same, those heard of longest ago first */
+    struct hg_once_origin *last; /**< of them, the last */
+    uint64_t generation;         /**< grows when one of them goes; from 1 */
+    struct util_list holding;    /**< those of them that have memory for answers, in about that order */
     uint32_t count;
     uint32_t origins_max;     /**< HG_ONCE_ORIGINS_MAX, less in tests */
     size_t bytes_max;         /**< HG_ONCE_BYTES_MAX, less in tests */
@@ -55,12 +62,13 @@ struct hg_once {
 
 /** A received request's place in the ring. But for the record, written under the lock of the handle's owner. */
 struct hg_once_place {
-    struct hg_once_origin *origin; /**< NULL: the request is of another kind; it stays while there is a place in it */
+    struct hg_once_origin *origin; /**< NULL: there is none; it stays while there is a place in it */
     struct hg_once_record *record; /**< NULL: another call has it by now; under the lock of the table */
     uint64_t sequence;
     uint16_t attempt;  /**< the last one that has come */
-    uint8_t behind;    /**< the origin may still ask for numbers from so many before it on */
     bool may_have_run; /**< in an earlier life of the service, which alone can know */
+    bool answered;     /**< with success, and the answer is what the handle has encoded, even when the handle is idle */
+    uint8_t behind;    /**< the origin may still ask for numbers from so many before it on */
 };
 
 void hg_once_init(struct hg_once *once);
@@ -84,12 +92,16 @@ struct hg_once_found {
     size_t answer_eager; /**< of it, the part in front that goes in the message itself; see hg_payload_view() */
 };
 
-/** Looks a request up, and gives it a place in @p handle->once if it is new. Needs the lock of the session's context. */
-void hg_once_look_up(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
-                     struct hg_once_found *found);
+/** Looks a request up, and gives it a place in @p handle->once if it is new: true; @p found is set else. Needs the lock of the
+ *  session's context. */
+bool hg_once_look_up_any(struct hg_session *session, const struct hg_header *header, struct hg_handle *handle,
+                         struct hg_once_found *found);
 
 /** The request in @p handle has been answered with @p status and @p payload, of which a copy is kept. Its place is given up. */
 void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload);
+
+/** The same for an answer that has been left in @p handle (hg_once_place::answered), which is needed for something else. */
+void hg_once_settle(struct hg_handle *handle);
 
 /** The request in @p handle will not run: as if it had never come. Its place is given up. */
 void hg_once_forget(struct hg_handle *handle);

@@ -73,14 +73,14 @@ static void outbox_seal(struct hg_session *session, struct na_frame *frame)
         .size = (uint32_t)frame->size,
         .session_index = session->remote_known ? session->remote_index : 0,
         .session_key = session->remote_known ? session->remote_key : 0,
-        .incarnation = (uint32_t)session->remote_incarnation,
+        .incarnation = (uint32_t)session->remote.incarnation,
         .credit = session->local_taken,
     };
 
     /* A frame that had to wait may have been begun before the peer was known: what is in it since then is for that peer
      * alone, and not for its successor on the same address. */
     if ((header.flags & HG_FRAME_HELLO) != 0)
-        hg_frame_update_hello(frame->data + HG_FRAME_HEADER_SIZE, session->remote_incarnation);
+        hg_frame_update_hello(frame->data + HG_FRAME_HEADER_SIZE, session->remote.incarnation);
     hg_frame_encode(&header, frame->data);
 }
 

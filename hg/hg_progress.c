@@ -121,9 +121,8 @@ static void progress_catch_up(struct hg_context *context)
 {
     (void)progress_ask(context);
     progress_drain(context);
-    if (context->away)
-        context->back_ns = util_clock_now_ns();
-    context->away = false;
+    if (context->stale_until_ns == UINT64_MAX)
+        context->stale_until_ns = util_clock_now_ns() + HG_PROGRESS_BACK_NS;
     context->behind = false;
 }
 

@@ -35,7 +35,7 @@ void hg_progress_check_late_locked(struct hg_context *context, uint64_t deadline
 static inline void hg_progress_asked_locked(struct hg_context *context, uint64_t now_ns)
 {
     if (now_ns > context->looked_ns + HG_PROGRESS_ABSENCE_NS)
-        context->away = true;
+        context->stale_until_ns = UINT64_MAX;
     context->looked_ns = now_ns;
 }
 
@@ -46,7 +46,7 @@ static inline void hg_progress_asked_locked(struct hg_context *context, uint64_t
 static inline void hg_progress_limited_locked(struct hg_context *context, uint64_t now_ns)
 {
     hg_progress_asked_locked(context, now_ns);
-    if (context->away || now_ns < context->back_ns + HG_PROGRESS_BACK_NS)
+    if (now_ns < context->stale_until_ns)
         context->behind = true;
 }
 

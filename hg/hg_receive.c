@@ -231,7 +231,7 @@ static struct hg_session *receive_find_sender(const struct hg_port *port, const 
 static bool receive_same_session(const struct hg_session *session, const struct hg_frame_hello *hello)
 {
     return !session->remote_known ||
-           (session->remote_incarnation == hello->incarnation && session->remote_index == hello->session_index &&
+           (session->remote.incarnation == hello->incarnation && session->remote_index == hello->session_index &&
             session->remote_key == hello->session_key);
 }
 
@@ -241,7 +241,7 @@ static bool receive_same_session(const struct hg_session *session, const struct 
  * hello, the other gives way. A peer that truly begins anew names none. */
 static bool receive_keeps_session(const struct hg_session *session, const struct receive_frame *frame)
 {
-    return frame->header.session_key != 0 && session->remote_incarnation == frame->hello.incarnation &&
+    return frame->header.session_key != 0 && session->remote.incarnation == frame->hello.incarnation &&
            session->context->hg_class->incarnation > frame->hello.incarnation;
 }
 
@@ -264,7 +264,7 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
         return NULL;
     session = receive_find_sender(port, &frame->hello);
     if (session != NULL && !receive_same_session(session, &frame->hello)) {
-        if (session->remote_incarnation == frame->hello.incarnation && hg_session_hello_is_late(session, &frame->hello))
+        if (session->remote.incarnation == frame->hello.incarnation && hg_session_hello_is_late(session, &frame->hello))
             return NULL;
         if (receive_keeps_session(session, frame)) {
             session->announce = true;
@@ -272,7 +272,7 @@ static struct hg_session *receive_session_by_id(struct hg_port *port, const stru
             hg_session_kick(session);
             return NULL;
         }
-        if (session->remote_incarnation != frame->hello.incarnation) {
+        if (session->remote.incarnation != frame->hello.incarnation) {
             hg_event(context->hg_class, session->addr, HG_EVENT_PEER_RESTARTED, "it is another process than before");
             hg_liveness_dead(session, "it was restarted");
         }

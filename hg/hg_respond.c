@@ -23,6 +23,7 @@
 #include "mercury.h"
 #include "util/util_alloc.h"
 #include "util/util_log.h"
+#include "util/util_mutant.h"
 
 static void respond_run(struct hg_completion *completion)
 {
@@ -240,13 +241,16 @@ static hg_return_t respond_check(hg_handle_t handle)
     return HG_SUCCESS;
 }
 
-/* The answer is kept for those who may ask again. */
-static void respond_remember(struct hg_handle *handle)
+/* The answer is kept for those who may ask again: by the handle, if it keeps all of it, and nobody else is asked. */
+static inline void respond_remember(struct hg_handle *handle)
 {
-    struct hg_outbox_payload payload;
+    const struct hg_class *hg_class = handle->info.hg_class;
 
-    hg_payload_view(handle, &payload);
-    hg_once_answered(handle, HG_SUCCESS, &payload);
+    if (handle->encoded.extra_size > 0 || atomic_load_explicit(&hg_class->context_count, memory_order_relaxed) > 1 ||
+        UTIL_MUTANT(RECORD_DROPPED_EARLY))
+        hg_once_settle(handle);
+    else
+        handle->once.answered = true;
 }
 
 int hg_respond_again_locked(struct hg_handle *handle, const struct hg_once_found *found)

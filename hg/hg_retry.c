@@ -198,20 +198,25 @@ static void retry_unblock(struct hg_context *context, struct hg_retry_peer *peer
     }
 }
 
-/* Whether the call of a number above the first has ended; then that is forgotten. */
+/* Whether the call of a number above the first has ended. Of one that was not given yet it has not. */
+static inline bool retry_has_ended(const struct hg_retry_peer *peer, uint64_t sequence)
+{
+    return (peer->ended[sequence % HG_HEADER_BEHIND_MAX / 64U] >> sequence % 64U & 1U) != 0;
+}
+
+/* The same; then that is forgotten. */
 static bool retry_take_ended(struct hg_retry_peer *peer, uint64_t sequence)
 {
-    uint64_t *word = &peer->ended[sequence % HG_HEADER_BEHIND_MAX / 64U];
-    uint64_t bit = UINT64_C(1) << sequence % 64U;
-
-    if ((*word & bit) == 0)
+    if (!retry_has_ended(peer, sequence))
         return false;
-    *word &= ~bit;
+    peer->ended[sequence % HG_HEADER_BEHIND_MAX / 64U] &= ~(UINT64_C(1) << sequence % 64U);
     return true;
 }
 
-/* The call with this number has ended, and will not be repeated. */
-static void retry_number_ended(struct hg_context *context, struct hg_retry_peer *peer, uint64_t sequence)
+/* The call with this number has ended, and will not be repeated. Not inline: most end in the order
+ * of their numbers, which is told sooner. */
+static __attribute__((noinline)) void retry_number_ended(struct hg_context *context, struct hg_retry_peer *peer,
+                                                         uint64_t sequence)
 {
     if (sequence != peer->first) {
         peer->ended[sequence % HG_HEADER_BEHIND_MAX / 64U] |= UINT64_C(1) << sequence % 64U;
@@ -224,30 +229,23 @@ static void retry_number_ended(struct hg_context *context, struct hg_retry_peer 
         retry_unblock(context, peer);
 }
 
-void hg_retry_fill_header(const struct hg_handle *handle, struct hg_header *header)
+void hg_retry_fill_repeated(const struct hg_retry *retry, uint32_t attempts, struct hg_header *header)
 {
-    const struct hg_retry *retry = &handle->retry;
-
-    if (retry->sequence == 0)
-        return;
-    header->flags |= HG_MESSAGE_SEQUENCED;
-    header->sequence = retry->sequence;
-    header->behind = (uint8_t)(retry->sequence - retry->peer->first);
-    if (handle->attempts == 1)
-        return;
     header->flags |= HG_MESSAGE_REPEATED;
-    header->epoch = retry->epoch;
-    header->attempt = (uint16_t)(handle->attempts < UINT16_MAX ? handle->attempts : UINT16_MAX);
+    header->epoch = retry->target.epoch;
+    header->attempt = (uint16_t)(attempts < UINT16_MAX ? attempts : UINT16_MAX);
 }
 
 /* Whether the process at the other end knows what the one has executed that the call was sent to first: because it is that, or
  * because it has its records. */
 static bool retry_remembers(const struct hg_retry *retry, const struct hg_session *session)
 {
-    if (retry->incarnation == session->remote_incarnation)
+    const struct hg_frame_process *first = &retry->target;
+    const struct hg_frame_process *now = &session->remote;
+
+    if (first->incarnation == now->incarnation)
         return true;
-    return retry->durable && (session->remote_features & HG_FRAME_FEATURE_DURABLE) != 0 &&
-           retry->epoch == session->remote_epoch;
+    return (first->features & now->features & HG_FRAME_FEATURE_DURABLE) != 0 && first->epoch == now->epoch;
 }
 
 /* Whether a call that runs at most once can be sent to the target at the other end. 0: now, with its number; -EAGAIN: not
@@ -268,11 +266,8 @@ static int retry_admit(struct hg_handle *handle)
         }
         retry->sequence = retry->peer->next++;
     }
-    if (!retry->unsure) {
-        retry->incarnation = session->remote_incarnation;
-        retry->epoch = session->remote_epoch;
-        retry->durable = (session->remote_features & HG_FRAME_FEATURE_DURABLE) != 0;
-    }
+    if (!retry->unsure)
+        retry->target = session->remote;
     return 0;
 }
 
@@ -281,7 +276,7 @@ void hg_retry_queue_locked(struct hg_handle *handle)
     struct hg_session *session = handle->session;
     int error = 0;
 
-    if (handle->retry.peer != NULL && handle->retry.method == QS_METHOD_AT_MOST_ONCE)
+    if (handle->retry.method == QS_METHOD_AT_MOST_ONCE)
         error = retry_admit(handle);
     if (error == -ESTALE) {
         handle->cause = error;
@@ -335,13 +330,14 @@ static void retry_decide(struct hg_handle *handle)
     struct hg_rpc_table *table = &handle->info.hg_class->rpcs;
 
     if (retry->asked_set) {
-        retry->how = retry->asked;
+        retry->own = retry->asked;
     } else {
         util_lock_take(&table->lock);
-        retry->how = handle->rpc->retry;
+        retry->own = handle->rpc->retry;
         util_lock_drop(&table->lock);
     }
-    retry_fill_defaults(&retry->how, retry->method);
+    retry_fill_defaults(&retry->own, retry->method);
+    retry->how = &retry->own;
 }
 
 /* Arms the timer for the end of the attempt, if it has one of its own. */
@@ -350,16 +346,58 @@ static void retry_arm_attempt(struct hg_handle *handle)
     struct hg_retry *retry = &handle->retry;
 
     retry->pausing = false;
-    if (retry->how.attempt_timeout_us != 0)
-        hg_deadline_arm_locked(handle, &retry->timer,
-                               util_clock_deadline_ns(retry->how.attempt_timeout_us > UINT64_MAX / UTIL_CLOCK_NS_PER_US
-                                                          ? UINT64_MAX
-                                                          : retry->how.attempt_timeout_us * UTIL_CLOCK_NS_PER_US));
+    if (retry->how->attempt_timeout_us == 0)
+        return;
+    retry->traces = true;
+    hg_deadline_arm_locked(handle, &retry->timer,
+                           util_clock_deadline_ns(retry->how->attempt_timeout_us > UINT64_MAX / UTIL_CLOCK_NS_PER_US
+                                                      ? UINT64_MAX
+                                                      : retry->how->attempt_timeout_us * UTIL_CLOCK_NS_PER_US));
+}
+
+/* Whether nobody can be lost between the call and its target, or would be missed. */
+static bool retry_is_needless(const struct hg_handle *handle)
+{
+    return handle->no_response || (handle->info.addr->self && !handle->info.hg_class->options.no_loopback);
+}
+
+static inline void retry_begin(struct hg_handle *handle, struct hg_retry_peer *peer)
+{
+    struct hg_retry *retry = &handle->retry;
+
+    retry->how = &retry_default;
+    retry->unsure = false;
+    retry->refused = false;
+    retry->pausing = false;
+    retry->traces = false;
+    retry->peer = peer;
+    peer->uses++;
+    peer->calls++;
+}
+
+/* The same where the peer must be looked for, or somebody has said how. Not inline: most calls need neither. */
+static __attribute__((noinline)) int retry_begin_any(struct hg_handle *handle, bool told)
+{
+    struct hg_retry_peer *peer;
+
+    if (retry_is_needless(handle)) {
+        handle->retry.method = QS_METHOD_ONCE;
+        return 0;
+    }
+    peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
+    if (peer == NULL)
+        return -ENOMEM;
+    retry_begin(handle, peer);
+    if (told)
+        retry_decide(handle);
+    retry_arm_attempt(handle);
+    return 0;
 }
 
 int hg_retry_begin_locked(struct hg_handle *handle)
 {
     struct hg_retry *retry = &handle->retry;
+    struct hg_retry_peer *last = handle->owner->retry_last;
     const struct hg_rpc *rpc = handle->rpc;
     bool told = retry->asked_set || atomic_load_explicit(&rpc->retry_set, memory_order_relaxed);
 
@@ -367,23 +405,13 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     retry->method = atomic_load_explicit(&rpc->method, memory_order_relaxed);
     if (retry->method == QS_METHOD_ONCE && !told)
         return 0;
-    if (handle->no_response || (handle->info.addr->self && !handle->info.hg_class->options.no_loopback))
-        return 0;
-    retry->how = retry_default;
-    if (told)
-        retry_decide(handle);
-    retry->unsure = false;
-    retry->refused = false;
-    retry->peer = hg_retry_peer_get_locked(handle->owner, handle->info.addr);
-    if (retry->peer == NULL)
-        return -ENOMEM;
-    retry->peer->uses++;
-    retry->peer->calls++;
-    retry_arm_attempt(handle);
+    if (told || last == NULL || last->addr != handle->info.addr || retry_is_needless(handle))
+        return retry_begin_any(handle, told);
+    retry_begin(handle, last);
     return 0;
 }
 
-void hg_retry_end_locked(struct hg_handle *handle)
+static inline void retry_end(struct hg_handle *handle)
 {
     struct hg_retry *retry = &handle->retry;
     struct hg_retry_peer *peer = retry->peer;
@@ -392,12 +420,31 @@ void hg_retry_end_locked(struct hg_handle *handle)
     peer->uses--;
     retry->peer = NULL;
     retry->sequence = 0;
-    if (!util_list_empty(&retry->left))
-        hg_left_forget_locked(handle);
-    if (util_timer_armed(&retry->timer))
-        util_timer_disarm(&handle->owner->wheel, &retry->timer);
-    if (sequence != 0)
+    if (sequence == 0)
+        return;
+    if (sequence == peer->first && !peer->blocked &&
+        (sequence + 1 == peer->next || !retry_has_ended(peer, sequence + 1)))
+        peer->first = sequence + 1;
+    else
         retry_number_ended(handle->owner, peer, sequence);
+}
+
+/* The same with what is left of attempts. */
+static __attribute__((noinline)) void retry_end_attempts(struct hg_handle *handle)
+{
+    if (!util_list_empty(&handle->retry.left))
+        hg_left_forget_locked(handle);
+    if (util_timer_armed(&handle->retry.timer))
+        util_timer_disarm(&handle->owner->wheel, &handle->retry.timer);
+    retry_end(handle);
+}
+
+void hg_retry_end_locked(struct hg_handle *handle)
+{
+    if (handle->retry.traces)
+        retry_end_attempts(handle);
+    else
+        retry_end(handle);
 }
 
 /* Whether an attempt that ended so may be followed by another one. */
@@ -429,7 +476,7 @@ static uint64_t retry_told_us(const struct hg_handle *handle)
 /* What the target asks for, and a random time up to a bound that doubles with each attempt. */
 static uint64_t retry_pause_ns(const struct hg_handle *handle)
 {
-    const struct qs_retry *how = &handle->retry.how;
+    const struct qs_retry *how = handle->retry.how;
     uint64_t bound_us = how->pause_us;
 
     for (uint32_t i = 1; i < handle->attempts && bound_us < how->pause_max_us; i++)
@@ -512,9 +559,9 @@ static bool retry_has_attempts(const struct hg_handle *handle, hg_return_t ret)
 {
     const struct hg_retry *retry = &handle->retry;
 
-    if (handle->attempts < retry->how.attempts_max)
+    if (handle->attempts < retry->how->attempts_max)
         return true;
-    if (retry->how.attempts_max > 1)
+    if (retry->how->attempts_max > 1)
         hg_event(handle->owner->hg_class, handle->info.addr, HG_EVENT_RETRIES_EXHAUSTED,
                  "a call of RPC id %#llx fails with %s after %u attempts", (unsigned long long)handle->info.id,
                  HG_Error_to_string(ret), handle->attempts);
@@ -561,6 +608,7 @@ static bool retry_pause(struct hg_handle *handle, hg_return_t ret, enum qs_outco
     if (UTIL_MUTANT(ATTEMPTS_FORGOTTEN))
         retry->unsure = false;
     retry->pausing = true;
+    retry->traces = true;
     retry_undo(handle, busy);
     util_list_push(&owner->retrying, &handle->link);
     hg_deadline_arm_locked(handle, &retry->timer, until_ns);

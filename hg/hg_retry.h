@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hg/hg_frame.h"
 #include "hg/hg_header.h"
 #include "mercury_types.h"
 #include "quicksilver.h"
@@ -51,20 +52,20 @@ struct hg_retry_peer {
 
 /** What a handle knows of its attempts; origin. */
 struct hg_retry {
-    struct qs_retry how;   /**< of this call, with defaults filled in; valid with peer */
-    struct qs_retry asked; /**< by the user for this handle, if asked_set */
+    const struct qs_retry *how; /**< of this call; valid with peer */
+    struct qs_retry own;        /**< the same with defaults filled in, where somebody has said how */
+    struct qs_retry asked;      /**< by the user for this handle, if asked_set */
     bool asked_set;
-    bool unsure;                /**< an attempt before this one may have been executed */
-    bool refused;               /**< an attempt before this one has reached the target, which did not execute it */
-    bool unpaid;                /**< another attempt would have been due, but for the budget */
-    bool pausing;               /**< the timer is for the end of the pause, not of the attempt */
-    enum qs_method method;      /**< of this call */
-    struct hg_retry_peer *peer; /**< borrowed from the context; NULL: the call is tried once */
-    uint64_t sequence;          /**< AT_MOST_ONCE: its number; 0 until it has one, and after the call */
-    uint64_t incarnation;       /**< of the target that it was first sent to */
-    uint32_t epoch;             /**< of that target, then */
-    bool durable;               /**< its successors have its records */
-    struct util_list left;      /**< attempts that were left behind (hg_left.h) */
+    bool unsure;                    /**< an attempt before this one may have been executed */
+    bool refused;                   /**< an attempt before this one has reached the target, which did not execute it */
+    bool unpaid;                    /**< another attempt would have been due, but for the budget */
+    bool pausing;                   /**< the timer is for the end of the pause, not of the attempt */
+    bool traces;                    /**< there may be a timer, or attempts that were left behind */
+    enum qs_method method;          /**< of this call; ONCE where it has no peer */
+    struct hg_retry_peer *peer;     /**< borrowed from the context; NULL: the call is tried once */
+    uint64_t sequence;              /**< AT_MOST_ONCE: its number; 0 until it has one, and after the call */
+    struct hg_frame_process target; /**< AT_MOST_ONCE: that it was first sent to */
+    struct util_list left;          /**< attempts that were left behind (hg_left.h) */
     struct util_timer timer;
 };
 
@@ -97,8 +98,20 @@ static inline enum qs_outcome hg_retry_outcome(const struct hg_retry *retry, enu
 /** Puts a call whose session is known where it waits to be sent. */
 void hg_retry_queue_locked(struct hg_handle *handle);
 
-/** Writes what the target must know about the attempt into the header of its request. */
-void hg_retry_fill_header(const struct hg_handle *handle, struct hg_header *header);
+/** Writes what the target must know about an attempt that is not the first into the header of its request. */
+void hg_retry_fill_repeated(const struct hg_retry *retry, uint32_t attempts, struct hg_header *header);
+
+/** The same for any attempt of a call that may have a number. */
+static inline void hg_retry_fill_header(const struct hg_retry *retry, uint32_t attempts, struct hg_header *header)
+{
+    if (retry->sequence == 0)
+        return;
+    header->flags |= HG_MESSAGE_SEQUENCED;
+    header->sequence = retry->sequence;
+    header->behind = (uint8_t)(retry->sequence - retry->peer->first);
+    if (attempts != 1)
+        hg_retry_fill_repeated(retry, attempts, header);
+}
 
 /** The function of hg_retry::timer. */
 void hg_retry_fired(struct util_timer *timer);

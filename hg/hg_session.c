@@ -358,7 +358,7 @@ static void session_supersede(const struct hg_session *session, uint64_t incarna
 {
     struct hg_session *older = hg_session_find_peer(session->context, session->addr, session->target_context);
 
-    if (older != NULL && older->accepted && older->port == session->port && older->remote_incarnation == incarnation)
+    if (older != NULL && older->accepted && older->port == session->port && older->remote.incarnation == incarnation)
         session_unmap(older);
 }
 
@@ -481,7 +481,7 @@ bool hg_session_hello_is_late(const struct hg_session *session, const struct hg_
 
 int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *hello)
 {
-    if (session->remote_incarnation != 0 && session->remote_incarnation != hello->incarnation)
+    if (session->remote.incarnation != 0 && session->remote.incarnation != hello->incarnation)
         return -ESTALE;
     if (hello->peer_incarnation != 0 && hello->peer_incarnation != session->context->hg_class->incarnation &&
         !UTIL_MUTANT(INCARNATION_UNCHECKED))
@@ -492,14 +492,14 @@ int hg_session_learn(struct hg_session *session, const struct hg_frame_hello *he
 
     if (another && hg_session_hello_is_late(session, hello))
         return 0;
-    session->remote_incarnation = hello->incarnation;
-    session->remote_features = hello->features;
+    session->remote.incarnation = hello->incarnation;
+    session->remote.features = hello->features;
     session->remote_index = hello->session_index;
     session->remote_key = hello->session_key;
     if (first || another)
         session->remote_since_ns = util_clock_now_ns();
     session->remote_number = hello->session_number;
-    session->remote_epoch = hello->records_epoch;
+    session->remote.epoch = hello->records_epoch;
     session->remote_known = true;
     if (another)
         session_begin_anew(session, hello);
@@ -521,7 +521,7 @@ void hg_session_hello(const struct hg_session *session, struct hg_frame_hello *h
     const struct hg_class *hg_class = session->context->hg_class;
 
     hello->incarnation = hg_class->incarnation;
-    hello->peer_incarnation = session->remote_incarnation;
+    hello->peer_incarnation = session->remote.incarnation;
     hello->session_index =
         session->local_index + (session->remote_known && UTIL_MUTANT(HELLO_REPEATED_WRONGLY) ? 1 : 0);
     hello->session_key = session->local_key;

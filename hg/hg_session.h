@@ -99,11 +99,9 @@ struct hg_session {
     uint32_t local_number; /**< counts those of the class */
     uint32_t remote_index; /**< the peer's, valid if remote_known */
     uint32_t remote_key;
-    uint32_t remote_number;      /**< counts the peer's sessions */
-    uint64_t remote_since_ns;    /**< when that one was learned of */
-    uint64_t remote_incarnation; /**< 0 until the hello */
-    uint32_t remote_epoch;       /**< of the peer's records (hg_once.h), in its hello */
-    uint32_t remote_features;    /**< HG_FRAME_FEATURE_* of the peer's hello */
+    uint32_t remote_number;         /**< counts the peer's sessions */
+    uint64_t remote_since_ns;       /**< when that one was learned of */
+    struct hg_frame_process remote; /**< 0 until the hello */
     bool remote_known;
     bool local_used;     /**< the peer has used our id: the hello need not be repeated */
     uint64_t hello_from; /**< the number of the first frame that repeats it; UINT64_MAX: none does */
@@ -141,7 +139,7 @@ struct hg_session {
     uint32_t control_capacity;
 
     struct hg_once_origin *once_origin; /**< of the peer, under the lock of the class's hg_once; NULL: not met yet */
-    uint64_t once_evicted; /**< origins that had been evicted then: that one may be gone if there are more */
+    uint64_t once_generation;           /**< of hg_once then: that one may be gone when it has grown */
 
     struct hg_tally_session tally;
 };
@@ -250,7 +248,7 @@ void hg_session_end(struct hg_session *session, int error);
 /** Whether the peer checks all that it sends: what breaks the protocol was then damaged on its way. */
 static inline bool hg_session_checked(const struct hg_session *session)
 {
-    return (session->remote_features & HG_FRAME_FEATURE_CHECKED) != 0;
+    return (session->remote.features & HG_FRAME_FEATURE_CHECKED) != 0;
 }
 
 /** Something has come from the peer. */

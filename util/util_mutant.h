@@ -36,6 +36,7 @@
     entry(PIECE_ERROR_IGNORED, "a piece of a transfer that failed counts as moved") \
     entry(BUFFER_NOT_REPOSTED, "receive buffers are used once") \
     entry(RECORD_DROPPED_EARLY, "the target forgets a request when it has answered it") \
+    entry(ANSWER_NOT_SAVED, "the target forgets a request when the handle with its answer is needed for another") \
     entry(REPEATED_TO_SUCCESSOR, "a repetition goes to the target's next incarnation") \
     entry(ATTEMPTS_FORGOTTEN, "what earlier attempts may have done is not counted") \
     entry(REFUSED_RUNS, "a request that is refused for lack of room runs all the same") \

@@ -305,7 +305,7 @@ static void late_hello_is_passed_over(void)
 
     open_pair();
     session = util_container_of(util_list_first(&pair.origin.contexts[0]->sessions), struct hg_session, link);
-    hello.incarnation = session->remote_incarnation;
+    hello.incarnation = session->remote.incarnation;
     hello.window = session->window;
     hello.session_index = session->remote_index;
     key = session->remote_key;

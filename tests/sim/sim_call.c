@@ -254,7 +254,7 @@ static uint64_t call_wanted(const struct sim_call *call)
 {
     const struct hg_handle *handle = (const struct hg_handle *)call->handle;
 
-    return !call->ended && handle->session != NULL ? handle->session->remote_incarnation : 0;
+    return !call->ended && handle->session != NULL ? handle->session->remote.incarnation : 0;
 }
 
 static hg_return_t call_forward(struct sim_call *call, struct sim_node *node)
