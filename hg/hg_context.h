@@ -149,12 +149,12 @@ static inline uint64_t hg_context_moment_locked(struct hg_context *context)
 {
     uint64_t now_ns = context->moment_ns;
 
-    if (now_ns != 0 && now_ns != HG_CONTEXT_NO_MOMENT)
-        return now_ns;
-    now_ns = util_clock_now_ns();
-    if (context->moment_ns == 0)
+    if (now_ns == 0) {
+        now_ns = util_clock_now_ns();
         context->moment_ns = now_ns;
-    return now_ns;
+        return now_ns;
+    }
+    return now_ns != HG_CONTEXT_NO_MOMENT ? now_ns : util_clock_now_ns();
 }
 
 /** Reserves a place in the table of calls; 0 tag is never given. -ENOMEM, -ENOSPC. */

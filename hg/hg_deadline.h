@@ -44,16 +44,17 @@ static inline uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, 
     return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
 }
 
-/** A request has come whose origin has said what is left, not 0: the time counts here from now on. */
-static inline void hg_deadline_received_locked(struct hg_handle *handle, uint32_t remaining_us)
+/** A request has come to its owner whose origin has said what is left, not 0: the time counts here from now on. */
+static inline void hg_deadline_received_locked(struct hg_handle *handle, struct hg_context *context,
+                                               uint32_t remaining_us)
 {
     uint64_t now_ns;
 
     if (remaining_us == UINT32_MAX)
         return; /* so much that the origin keeps the time alone */
-    now_ns = hg_context_moment_locked(handle->owner);
+    now_ns = hg_context_moment_locked(context);
     handle->deadline_ns = now_ns + remaining_us * UTIL_CLOCK_NS_PER_US;
-    hg_progress_limited_locked(handle->owner, now_ns);
+    hg_progress_limited_locked(context, now_ns);
 }
 
 /** Whether the deadline of the handle, if it has one, has passed. Any thread that holds the handle. */

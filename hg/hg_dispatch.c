@@ -94,7 +94,7 @@ static struct hg_handle *dispatch_create(struct hg_session *session, const struc
     handle->deadline_ns = UINT64_MAX;
     handle->missing = (struct hg_missing){0};
     if (header->remaining_us != 0)
-        hg_deadline_received_locked(handle, header->remaining_us);
+        hg_deadline_received_locked(handle, context, header->remaining_us);
     return handle;
 }
 

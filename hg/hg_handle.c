@@ -161,7 +161,7 @@ struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, 
 void hg_handle_destroy(struct hg_handle *handle)
 {
     hg_user_data_free(&handle->user);
-    if (handle->once.origin != NULL)
+    if (handle->once.origin != NULL && handle->once.answered)
         hg_once_settle(handle);
     hg_deadline_drop_locked(handle);
     util_list_remove(&handle->all_link);
@@ -262,6 +262,7 @@ static void handle_recycle_locked(struct hg_handle *handle)
     handle->parent_set = false;
     handle->retry.asked_set = false;
     handle->release_tag = 0;
+    handle->encoded.shown = false;
     if (handle_is_kept(handle))
         handle_push_idle(handle);
     else

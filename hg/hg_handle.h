@@ -64,6 +64,7 @@ struct hg_handle_encoded {
     void *extra; /**< owned; all encoded data when it did not fit behind the user's offset in buf */
     size_t extra_size;
     size_t sent; /**< bytes already in the outbox, of a payload that goes in fragments */
+    bool shown;  /**< target: the user has buf, HG_Get_output_buf(), and may write there at any time */
 };
 
 /** A received payload. */

@@ -436,7 +436,7 @@ static void once_add(struct hg_once *once, struct hg_once_origin *origin, const 
     }
     record = hg_once_place_of(origin, header->sequence);
     if (record->state == HG_ONCE_HELD)
-        hg_once_displace(record);
+        hg_once_displace(origin, record, handle->owner);
     once_free_record(once, origin, record);
     handle->once.origin = origin;
     origin->held++;

@@ -70,11 +70,19 @@ static inline void hg_once_occupy(struct hg_once_record *record, uint64_t sequen
     handle->once.answered = false;
 }
 
-/** Takes the place of a handle whose call its origin has given up, or whose answer it does not need any more. */
-static inline void hg_once_displace(struct hg_once_record *record)
+/** Takes the place of a handle whose call its origin has given up, or whose answer it does not need any more. The latter has no place
+ *  then, which those of other contexts find out when they are needed again. */
+static inline void hg_once_displace(struct hg_once_origin *origin, struct hg_once_record *record,
+                                    const struct hg_context *context)
 {
-    record->handle->once.record = NULL;
+    struct hg_once_place *place = &record->handle->once;
+
+    place->record = NULL;
     record->state = HG_ONCE_FREE;
+    if (!place->answered || record->handle->owner != context)
+        return;
+    place->origin = NULL;
+    origin->held--;
 }
 
 /** The record gets a copy of the answer that @p handle has, if that fits into the memory which the record has. */
@@ -95,7 +103,7 @@ static inline bool hg_once_add_next(struct hg_once_origin *origin, const struct 
     if (header->attempt != 1 || first < origin->floor || behind >= origin->quick || record->sequence >= sequence)
         return false;
     if (record->state == HG_ONCE_HELD)
-        hg_once_displace(record);
+        hg_once_displace(origin, record, handle->owner);
     if (place->origin == NULL) {
         handle->once.origin = origin;
         origin->held++;

@@ -230,6 +230,16 @@ hg_size_t HG_Get_output_payload_size(hg_handle_t handle)
     return payload_message_size(handle, HG_OUTPUT);
 }
 
+/* The user gets the buffer of the answer, and may write there when that has been given already: then it is kept elsewhere. */
+static void payload_show(struct hg_handle *handle)
+{
+    util_lock_take(&handle->owner->lock);
+    handle->encoded.shown = true;
+    if (handle->once.origin != NULL && handle->once.answered)
+        hg_once_settle(handle);
+    util_lock_drop(&handle->owner->lock);
+}
+
 /* The raw buffer: where the side that encodes may put its own bytes, or what the other side received. */
 static hg_return_t payload_raw(hg_handle_t handle, hg_op_t which, void **buf_p, hg_size_t *size_p)
 {
@@ -253,6 +263,8 @@ static hg_return_t payload_raw(hg_handle_t handle, hg_op_t which, void **buf_p, 
     ret = hg_payload_reserve(handle);
     if (ret != HG_SUCCESS)
         return ret;
+    if (handle->target)
+        payload_show(handle);
     *buf_p = handle->encoded.buf;
     if (size_p != NULL)
         *size_p = handle->encoded.buf_size;

@@ -246,8 +246,8 @@ static inline void respond_remember(struct hg_handle *handle)
 {
     const struct hg_class *hg_class = handle->info.hg_class;
 
-    if (handle->encoded.extra_size > 0 || atomic_load_explicit(&hg_class->context_count, memory_order_relaxed) > 1 ||
-        UTIL_MUTANT(RECORD_DROPPED_EARLY))
+    if (handle->encoded.extra_size > 0 || handle->encoded.shown ||
+        atomic_load_explicit(&hg_class->context_count, memory_order_relaxed) > 1 || UTIL_MUTANT(RECORD_DROPPED_EARLY))
         hg_once_settle(handle);
     else
         handle->once.answered = true;

@@ -8,6 +8,7 @@
 
 #include "hg/hg_retry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -257,17 +258,20 @@ static int retry_admit(struct hg_handle *handle)
 
     if (!session->remote_known)
         return -EAGAIN;
-    if (retry->unsure && !retry_remembers(retry, session) && !UTIL_MUTANT(REPEATED_TO_SUCCESSOR))
-        return -ESTALE;
     if (retry->sequence == 0) {
+        assert(!retry->unsure);
         if (!retry_number_free(retry->peer)) {
             retry->peer->blocked = true;
             return -EAGAIN;
         }
         retry->sequence = retry->peer->next++;
+        retry->target = session->remote;
+        return 0;
     }
     if (!retry->unsure)
-        retry->target = session->remote;
+        retry->target = session->remote; /* nobody else can have executed it */
+    else if (!retry_remembers(retry, session) && !UTIL_MUTANT(REPEATED_TO_SUCCESSOR))
+        return -ESTALE;
     return 0;
 }
 

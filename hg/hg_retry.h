@@ -58,9 +58,9 @@ struct hg_retry {
     bool asked_set;
     bool unsure;                    /**< an attempt before this one may have been executed */
     bool refused;                   /**< an attempt before this one has reached the target, which did not execute it */
-    bool unpaid;                    /**< another attempt would have been due, but for the budget */
     bool pausing;                   /**< the timer is for the end of the pause, not of the attempt */
-    bool traces;                    /**< there may be a timer, or attempts that were left behind */
+    bool traces;                    /**< of attempts: a timer, some that were left behind, unsure, refused */
+    bool unpaid;                    /**< another attempt would have been due, but for the budget */
     enum qs_method method;          /**< of this call; ONCE where it has no peer */
     struct hg_retry_peer *peer;     /**< borrowed from the context; NULL: the call is tried once */
     uint64_t sequence;              /**< AT_MOST_ONCE: its number; 0 until it has one, and after the call */
@@ -89,6 +89,8 @@ void hg_retry_or_cancel_locked(struct hg_handle *handle, hg_return_t ret);
 /** What is known of the call when that is known of its last attempt. */
 static inline enum qs_outcome hg_retry_outcome(const struct hg_retry *retry, enum qs_outcome outcome)
 {
+    if (!retry->traces)
+        return outcome;
     /* An earlier attempt may have done what this one has not. */
     if (retry->unsure && outcome != QS_OUTCOME_EXECUTED)
         return QS_OUTCOME_UNKNOWN;

@@ -3,6 +3,8 @@
 /*
  * What a target remembers of calls that run at most once: where their answers are, how long, and what happens when there is no room.
  */
+#include <string.h>
+
 #include "hg/hg_class.h"
 #include "hg/hg_context.h"
 #include "tests/fault/once_scene.h"
@@ -89,6 +91,30 @@ static void answer_is_given_from_a_handle_that_is_kept(void)
     expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
     SUPPORT_CHECK(kept_bytes() == 0);
     let_go(0);
+    close_both();
+}
+
+/* Programs may write to the buffer of an answer that they have given, or ask for it then. */
+static void answer_is_given_as_it_was(void)
+{
+    struct once_call *call;
+    void *buf;
+
+    open_both(QS_METHOD_AT_MOST_ONCE, &late);
+    HG_PAIR_OK(qs_class_set_retry_budget(origin.hg_class, 100, 1000));
+    target.answer_size = 100;
+    target.keeps = true;
+    target.asks = true;
+    call = lose_the_answer_for_now();
+    memset(target.asked[0], 0xff, 100);
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    target.asks = false;
+    call = lose_the_answer_of(1);
+    HG_PAIR_OK(HG_Get_output_buf(target.kept[1], &buf, NULL));
+    memset(buf, 0xff, 100);
+    expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
+    let_go(0);
+    let_go(1);
     close_both();
 }
 
@@ -274,28 +300,55 @@ static void target_with_a_kept_handle_forgets(void)
     play_forgotten(true);
 }
 
-/* Handles whose places others have taken are not found by the records, so their origin stays, with all answers that it may ask for. */
-static void origin_with_a_handle_that_is_not_found_keeps_its_answers(void)
+/* A handler whose place others have taken is not found by the records: its origin stays, with all answers that it may ask for. */
+static void origin_with_a_handler_that_is_not_found_keeps_its_answers(void)
 {
     struct once_call *call;
     struct other other;
 
     open_both(QS_METHOD_AT_MOST_ONCE, &late);
-    HG_PAIR_OK(qs_class_set_retry_budget(origin.hg_class, 100, 1000));
     other_open(&other, QS_METHOD_AT_MOST_ONCE);
     target.hg_class->once.origins_max = 1;
-    target.keeps = true;
-    expect(call_start(100), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
-    target.keeps = false;
+    target.holds = true;
+    call = call_start(100);
+    UNTIL(target.executed[100] == 1);
+    HG_PAIR_OK(HG_Cancel(call->handle));
+    expect(call, HG_CANCELED, QS_OUTCOME_UNKNOWN, 1, 1);
+    target.holds = false;
     for (uint32_t i = 101; i < 120; i++)
         expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
     target.keeps = true;
     call = lose_the_answer_for_now();
+    target.keeps = false;
     other_calls(&other, 7);
     SUPPORT_CHECK(target.executed[7] == 0 && target.hg_class->once.evicted == 0);
     expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 1);
-    let_go(100);
+    answer_one(100);
     let_go(0);
+    other_close(&other);
+    close_both();
+}
+
+/* Handles that have answered do not keep it, wherever they are: others have come to their places. */
+static void origin_of_idle_handles_is_forgotten(void)
+{
+    struct other other;
+
+    open_both(QS_METHOD_AT_MOST_ONCE, &late);
+    other_open(&other, QS_METHOD_AT_MOST_ONCE);
+    target.hg_class->once.origins_max = 1;
+    target.keeps = true;
+    for (uint32_t i = 0; i < 5; i++)
+        expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    target.keeps = false;
+    for (uint32_t i = 0; i < 5; i += 2)
+        let_go(i);
+    for (uint32_t i = 5; i < 40; i++)
+        expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
+    other_calls(&other, 50);
+    SUPPORT_CHECK(target.executed[50] == 1 && target.hg_class->once.evicted == 1);
+    for (uint32_t i = 1; i < 5; i += 2)
+        let_go(i);
     other_close(&other);
     close_both();
 }
@@ -374,6 +427,7 @@ static void calls_beyond_the_numbers_wait(void)
 const struct support_case once_record_cases[] = {
     SUPPORT_CASE(answers_that_have_come_are_not_copied),
     SUPPORT_CASE(answer_is_given_from_a_handle_that_is_kept),
+    SUPPORT_CASE(answer_is_given_as_it_was),
     SUPPORT_CASE(answer_outlives_its_handle),
     SUPPORT_CASE(answer_outlives_its_handle_to_a_call_without_a_number),
     SUPPORT_CASE(answer_outlives_its_handle_to_a_call_of_the_target_itself),
@@ -384,7 +438,8 @@ const struct support_case once_record_cases[] = {
     SUPPORT_CASE(answer_too_large_to_keep_is_known_to_be_lost),
     SUPPORT_CASE(target_that_has_forgotten_refuses),
     SUPPORT_CASE(target_with_a_kept_handle_forgets),
-    SUPPORT_CASE(origin_with_a_handle_that_is_not_found_keeps_its_answers),
+    SUPPORT_CASE(origin_with_a_handler_that_is_not_found_keeps_its_answers),
+    SUPPORT_CASE(origin_of_idle_handles_is_forgotten),
     SUPPORT_CASE(origin_with_a_running_handler_is_not_forgotten),
     SUPPORT_CASE(answers_beyond_the_bound_are_dropped_oldest_first),
     SUPPORT_CASE(calls_beyond_the_numbers_wait),

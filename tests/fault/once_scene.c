@@ -42,6 +42,8 @@ void answer_one(uint32_t number)
 
     target.held[number] = HG_HANDLE_NULL;
     hg_pair_fill(bytes, target.answer_size, number);
+    if (target.asks)
+        HG_PAIR_OK(HG_Get_output_buf(handle, &target.asked[number], NULL));
     HG_PAIR_OK(HG_Respond(handle, NULL, NULL, &answer));
     if (target.keeps)
         target.kept[number] = handle;

@@ -27,6 +27,8 @@ struct once_target {
     unsigned int executed[CALLS];
     hg_handle_t held[CALLS];
     hg_handle_t kept[CALLS];
+    bool asks;             /* for the buffer of the answer, before it answers */
+    void *asked[CALLS];    /* and gets this */
     uint32_t answer_size;  /* bytes of each answer */
     uint64_t identity;     /* of the records that outlive it; 0: there are none */
     unsigned int recalled; /* times that a handler found in them what it was to do */
