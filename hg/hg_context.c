@@ -293,7 +293,8 @@ static int context_open(struct hg_context *context)
     return error;
 }
 
-/* The class has more than one context from now on: what handles of the others have of answers is put where all of them can look. */
+/* The class has more than one context from now on, and has counted them: what handles of the others have of answers is put where all of
+ * them can look. HG_Respond, under the same locks, sees the count or comes before. */
 static void context_settle_others(struct hg_class *hg_class, const struct hg_context *context)
 {
     for (unsigned int id = 0; id < NA_CONTEXTS_MAX; id++) {
@@ -303,10 +304,7 @@ static void context_settle_others(struct hg_class *hg_class, const struct hg_con
             continue;
         util_lock_take(&other->lock);
         util_list_each (node, &other->handles_all) {
-            struct hg_handle *handle = util_container_of(node, struct hg_handle, all_link);
-
-            if (handle->once.origin != NULL && handle->once.answered)
-                hg_once_settle(handle);
+            hg_handle_save_answer_locked(util_container_of(node, struct hg_handle, all_link));
         }
         util_lock_drop(&other->lock);
     }

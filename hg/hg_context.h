@@ -104,8 +104,9 @@ struct hg_context {
     uint32_t lazy_turns;     /**< turns until it is */
     uint64_t moment_ns;      /**< the time of the moment; 0: nobody has asked for it; HG_CONTEXT_NO_MOMENT */
     uint64_t looked_ns;      /**< when the clock was asked for them last */
-    uint64_t stale_until_ns; /**< what is received before may have lain here; UINT64_MAX: nobody has looked for long */
-    bool behind;             /**< what has come while nobody looked is to be received before anything is done with it */
+    uint64_t
+        stale_until_ns; /**< what is received before this may have lain here; UINT64_MAX: not known yet until when */
+    bool behind;        /**< what has come while nobody looked is to be received before anything is done with it */
     struct bulk_env bulk;
     struct util_pool rma_pool;
     struct util_pool bulk_ops; /**< hg_bulk_transfer.c */

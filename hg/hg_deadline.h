@@ -44,7 +44,7 @@ static inline uint32_t hg_deadline_remaining_us(const struct hg_handle *handle, 
     return left_us > UINT32_MAX ? UINT32_MAX : (uint32_t)left_us;
 }
 
-/** A request has come to its owner whose origin has said what is left, not 0: the time counts here from now on. */
+/** A request has come to @p context, the handle's owner; its origin has said what is left, not 0: the time counts here from now on. */
 static inline void hg_deadline_received_locked(struct hg_handle *handle, struct hg_context *context,
                                                uint32_t remaining_us)
 {

@@ -304,10 +304,10 @@ static bool dispatch_has_room(struct hg_session *session, const struct hg_header
     return false;
 }
 
-/* The same for one that is not new at first sight. */
-static __attribute__((noinline)) bool dispatch_is_new_after_all(struct hg_session *session,
-                                                                const struct hg_header *header,
-                                                                struct hg_handle *handle, struct hg_once_found *found)
+/* A request that has come before, or cannot run as it is. True: it runs all the same, since only pieces of it had come; else it is
+ * answered or refused here. */
+static __attribute__((noinline)) bool dispatch_known(struct hg_session *session, const struct hg_header *header,
+                                                     struct hg_handle *handle, struct hg_once_found *found)
 {
     if (found->verdict == HG_ONCE_RUNNING && hg_handle_state(found->handle) == HG_HANDLE_RECEIVING &&
         !dispatch_is_overtaken(found->handle, session, header)) {
@@ -330,13 +330,12 @@ static bool dispatch_is_new(struct hg_session *session, const struct hg_header *
     struct hg_once_found found;
 
     if ((header->flags & HG_MESSAGE_SEQUENCED) == 0) {
-        if (handle->once.origin != NULL)
-            hg_once_settle(handle);
+        hg_handle_save_answer_locked(handle);
         return true;
     }
     if (hg_once_look_up_next(session, header, handle) || hg_once_look_up_any(session, header, handle, &found))
         return dispatch_has_room(session, header, handle);
-    return dispatch_is_new_after_all(session, header, handle, &found);
+    return dispatch_known(session, header, handle, &found);
 }
 
 /* How many requests of the peer may be here. Over datagrams a peer may begin to count anew (hg_session_learn) while others of

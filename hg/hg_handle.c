@@ -161,8 +161,7 @@ struct hg_handle *hg_handle_get_locked(struct hg_context *context, bool target, 
 void hg_handle_destroy(struct hg_handle *handle)
 {
     hg_user_data_free(&handle->user);
-    if (handle->once.origin != NULL && handle->once.answered)
-        hg_once_settle(handle);
+    hg_handle_save_answer_locked(handle);
     hg_deadline_drop_locked(handle);
     util_list_remove(&handle->all_link);
     util_list_remove(&handle->idle_link);

@@ -195,6 +195,13 @@ void hg_handle_drop_received_locked(struct hg_handle *handle);
 /** Points the handle to no session. */
 void hg_handle_drop_session_locked(struct hg_handle *handle);
 
+/** If the handle has the answer of a request that runs at most once, the record gets a copy (hg_once_settle()). Needs the lock. */
+static inline void hg_handle_save_answer_locked(struct hg_handle *handle)
+{
+    if (handle->once.origin != NULL && handle->once.answered)
+        hg_once_settle(handle);
+}
+
 /** Where a received request is from READY until it is answered. */
 static inline struct hg_serving *hg_handle_serving(struct hg_handle *handle)
 {

@@ -4,7 +4,9 @@
 /*
  * Records of requests that run at most once. At any time the numbers under way span less than the ring holds, because
  * an origin lets no call be HG_HEADER_BEHIND_MAX numbers ahead of the oldest that has not ended; so each number has a
- * place of its own, and a record in the place of a newer one belongs to a call that its origin has given up.
+ * place of its own, and a record in the place of a newer one belongs to a call that its origin has given up, or whose answer it has.
+ *
+ * All under hg_once::lock, and that of the context of the request at hand. Any thread.
  */
 
 #include "hg/hg_once_next.h"
@@ -202,8 +204,8 @@ static void once_drop_held(struct hg_once_origin *origin, const struct hg_contex
     origin->held = 0;
 }
 
-/* Forgets the origin that was heard of longest ago and has nothing running. What it may still repeat is refused from
- * now on. */
+/* Forgets the origin that was heard of longest ago and has nothing running; answers that handles of this context have go with it.
+ * What it may still repeat is refused from now on. */
 static bool once_evict_origin(struct hg_once *once, const struct hg_context *context)
 {
     util_list_each (node, &once->by_use) {
@@ -344,6 +346,7 @@ bool hg_once_copy(struct hg_once_record *record, const struct hg_handle *handle)
 {
     size_t size = handle->encoded.size;
 
+    assert(handle->encoded.extra_size == 0);
     if (size > record->capacity || UTIL_MUTANT(ANSWER_NOT_SAVED))
         return false;
     if (size > 0)
@@ -423,7 +426,8 @@ static void once_find_record(const struct hg_session *session, const struct hg_o
         once_give(found, record->status, record->answer, record->size, record->eager);
 }
 
-/* The same, where the ring may be too small. A record that is in the place belongs to a call that its origin has given up. */
+/* A new request gets its place; the ring may have to grow for it. A record that is there belongs to a call that its origin has given
+ * up, or whose answer it has. */
 static void once_add(struct hg_once *once, struct hg_once_origin *origin, const struct hg_header *header,
                      struct hg_handle *handle, struct hg_once_found *found)
 {
@@ -469,7 +473,7 @@ static struct hg_once_origin *once_meet_origin(struct hg_once *once, struct hg_s
     return origin;
 }
 
-/* The same, as the session knows it; NULL: it must be looked for, since one was evicted, which it may be. */
+/* The same, as the session knows it; NULL: it has not met it, or one was evicted since, which may be it. */
 static struct hg_once_origin *once_known_origin(const struct hg_once *once, const struct hg_session *session)
 {
     return session->once_generation == once->generation ? session->once_origin : NULL;

@@ -8,8 +8,8 @@
  *
  * An answer stays where it is, in the handle of its request, which keeps its place in the ring, until the handle is needed for
  * another request: by then the origin has said most often that it does not need the answer, else the record gets a copy
- * (hg_once_settle()). Where another context of the class may be asked for it, or the handle cannot keep all of it, the record gets
- * the copy at once.
+ * (hg_once_settle()). Where another context of the class may be asked for it, the handle's buffer does not hold all of it, or the
+ * program has that buffer (HG_Get_output_buf()), the record gets the copy at once.
  *
  * A request whose number is in the ring has been received before. One that is not is new, unless the target has
  * forgotten something since the origin numbered it: its records epoch tells, and such a request is refused.
@@ -48,7 +48,7 @@ struct hg_once {
     struct util_map origins;     /**< by a mixture of incarnation and context id */
     struct util_list by_use;     /**< the same, those heard of longest ago first */
     struct hg_once_origin *last; /**< of them, the last */
-    uint64_t generation;         /**< grows when one of them goes; from 1 */
+    uint64_t generation;         /**< grows when one of them goes; from 1 on, which no new session has */
     struct util_list holding;    /**< those of them that have memory for answers, in about that order */
     uint32_t count;
     uint32_t origins_max;     /**< HG_ONCE_ORIGINS_MAX, less in tests */
@@ -100,7 +100,8 @@ bool hg_once_look_up_any(struct hg_session *session, const struct hg_header *hea
 /** The request in @p handle has been answered with @p status and @p payload, of which a copy is kept. Its place is given up. */
 void hg_once_answered(struct hg_handle *handle, uint32_t status, const struct hg_outbox_payload *payload);
 
-/** The same for an answer that has been left in @p handle (hg_once_place::answered), which is needed for something else. */
+/** The same with success and the answer that @p handle has encoded: when the handle is to serve another request or goes, or somebody
+ *  else may look for the answer, or write to it. Needs the lock of the handle's owner. */
 void hg_once_settle(struct hg_handle *handle);
 
 /** The request in @p handle will not run: as if it had never come. Its place is given up. */

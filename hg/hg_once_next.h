@@ -4,7 +4,8 @@
 /**
  * @file hg_once_next.h
  * What the records of hg_once.h are made of, and the short way to look one up, which is the way of nearly all requests that run at
- * most once: inline, since it is counted in tens of instructions.
+ * most once: inline, since it is counted in tens of instructions. All but hg_once_look_up_next(), which takes it, needs hg_once::lock,
+ * and that of the handle's owner.
  */
 
 #ifndef HG_HG_ONCE_NEXT_H
@@ -55,7 +56,7 @@ static inline struct hg_once_record *hg_once_place_of(const struct hg_once_origi
     return &origin->ring[sequence & origin->ring_mask];
 }
 
-/** Gives a new request its place, which no other handle has. That of @p handle is of the record's origin. */
+/** Gives a new request its place, which no other handle has. handle->once.origin is set already. */
 static inline void hg_once_occupy(struct hg_once_record *record, uint64_t sequence, uint8_t behind, uint16_t attempt,
                                   struct hg_handle *handle)
 {
@@ -70,8 +71,8 @@ static inline void hg_once_occupy(struct hg_once_record *record, uint64_t sequen
     handle->once.answered = false;
 }
 
-/** Takes the place of a handle whose call its origin has given up, or whose answer it does not need any more. The latter has no place
- *  then, which those of other contexts find out when they are needed again. */
+/** The record's handle loses its place. One that has answered and is of @p context, whose lock is held, lets go of its origin, too; one
+ *  of another context does when it serves its next request. */
 static inline void hg_once_displace(struct hg_once_origin *origin, struct hg_once_record *record,
                                     const struct hg_context *context)
 {
@@ -79,7 +80,7 @@ static inline void hg_once_displace(struct hg_once_origin *origin, struct hg_onc
 
     place->record = NULL;
     record->state = HG_ONCE_FREE;
-    if (!place->answered || record->handle->owner != context)
+    if (record->handle->owner != context || !place->answered)
         return;
     place->origin = NULL;
     origin->held--;
@@ -89,8 +90,8 @@ static inline void hg_once_displace(struct hg_once_origin *origin, struct hg_onc
 bool hg_once_copy(struct hg_once_record *record, const struct hg_handle *handle);
 
 /** Most requests come for the first time, and find their place free or with an answer that is not wanted any more: a lower number in it
- *  is a whole ring back at least, and so below the floor, since the ring holds all from there on. Most handles have a place of the
- *  same origin, which that does not need any more, or whose answer is small. Others are left as they are: false. */
+ *  is a whole ring back at least, and so below the floor that this request sets, since `behind` is less than the ring's size. Most handles
+ *  have a place of the same origin, which that does not need any more, or whose answer is small. Others are left as they are: false. */
 static inline bool hg_once_add_next(struct hg_once_origin *origin, const struct hg_header *header,
                                     struct hg_handle *handle)
 {

@@ -235,8 +235,7 @@ static void payload_show(struct hg_handle *handle)
 {
     util_lock_take(&handle->owner->lock);
     handle->encoded.shown = true;
-    if (handle->once.origin != NULL && handle->once.answered)
-        hg_once_settle(handle);
+    hg_handle_save_answer_locked(handle);
     util_lock_drop(&handle->owner->lock);
 }
 

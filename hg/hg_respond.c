@@ -241,7 +241,8 @@ static hg_return_t respond_check(hg_handle_t handle)
     return HG_SUCCESS;
 }
 
-/* The answer is kept for those who may ask again: by the handle, if it keeps all of it, and nobody else is asked. */
+/* The answer is kept for those who may ask again: by the handle, if it has all of it, no other context can be asked, and the user does not
+ * have its buffer. Relaxed: whoever opens another context comes for what is here under the lock that we hold, after it has counted. */
 static inline void respond_remember(struct hg_handle *handle)
 {
     const struct hg_class *hg_class = handle->info.hg_class;

@@ -215,7 +215,7 @@ static bool retry_take_ended(struct hg_retry_peer *peer, uint64_t sequence)
 }
 
 /* The call with this number has ended, and will not be repeated. Not inline: most end in the order
- * of their numbers, which is told sooner. */
+ * of their numbers, which retry_end() sees. */
 static __attribute__((noinline)) void retry_number_ended(struct hg_context *context, struct hg_retry_peer *peer,
                                                          uint64_t sequence)
 {
@@ -237,7 +237,7 @@ void hg_retry_fill_repeated(const struct hg_retry *retry, uint32_t attempts, str
     header->attempt = (uint16_t)(attempts < UINT16_MAX ? attempts : UINT16_MAX);
 }
 
-/* Whether the process at the other end knows what the one has executed that the call was sent to first: because it is that, or
+/* Whether the process at the other end knows what the one has executed that may have executed the call: because it is that, or
  * because it has its records. */
 static bool retry_remembers(const struct hg_retry *retry, const struct hg_session *session)
 {
@@ -359,12 +359,13 @@ static void retry_arm_attempt(struct hg_handle *handle)
                                                       : retry->how->attempt_timeout_us * UTIL_CLOCK_NS_PER_US));
 }
 
-/* Whether nobody can be lost between the call and its target, or would be missed. */
+/* Whether nothing can get lost between the call and its target, or nobody would miss the answer. */
 static bool retry_is_needless(const struct hg_handle *handle)
 {
     return handle->no_response || (handle->info.addr->self && !handle->info.hg_class->options.no_loopback);
 }
 
+/* A call begins that may be repeated, as nobody has said otherwise. */
 static inline void retry_begin(struct hg_handle *handle, struct hg_retry_peer *peer)
 {
     struct hg_retry *retry = &handle->retry;
@@ -415,6 +416,7 @@ int hg_retry_begin_locked(struct hg_handle *handle)
     return 0;
 }
 
+/* A call that has a peer ends. */
 static inline void retry_end(struct hg_handle *handle)
 {
     struct hg_retry *retry = &handle->retry;
@@ -445,6 +447,7 @@ static __attribute__((noinline)) void retry_end_attempts(struct hg_handle *handl
 
 void hg_retry_end_locked(struct hg_handle *handle)
 {
+    assert(handle->retry.traces || (util_list_empty(&handle->retry.left) && !util_timer_armed(&handle->retry.timer)));
     if (handle->retry.traces)
         retry_end_attempts(handle);
     else

@@ -4,7 +4,7 @@
 /**
  * @file hg_retry.h
  * Repeating calls, at their origin: whether, when, and with which sequence number. A call that is tried once, as all are by
- * default, costs one load here. Everything needs the lock of the handle's owner.
+ * default, costs a few loads and stores here. Everything needs the lock of the handle's owner.
  *
  * Calls that run at most once are numbered, one sequence for each peer of a context. The target must be able to tell a new call
  * from a repeated one, so such a call leaves only when the target's hello has come, which says who it is and whether it
@@ -52,19 +52,19 @@ struct hg_retry_peer {
 
 /** What a handle knows of its attempts; origin. */
 struct hg_retry {
-    const struct qs_retry *how; /**< of this call; valid with peer */
-    struct qs_retry own;        /**< the same with defaults filled in, where somebody has said how */
+    const struct qs_retry *how; /**< of this call: own, or the defaults; valid with peer */
+    struct qs_retry own;        /**< what somebody has said, with defaults filled in */
     struct qs_retry asked;      /**< by the user for this handle, if asked_set */
     bool asked_set;
     bool unsure;                    /**< an attempt before this one may have been executed */
     bool refused;                   /**< an attempt before this one has reached the target, which did not execute it */
     bool pausing;                   /**< the timer is for the end of the pause, not of the attempt */
-    bool traces;                    /**< of attempts: a timer, some that were left behind, unsure, refused */
+    bool traces;                    /**< a timer was armed, or a pause begun: `left`, unsure and refused may be set */
     bool unpaid;                    /**< another attempt would have been due, but for the budget */
     enum qs_method method;          /**< of this call; ONCE where it has no peer */
     struct hg_retry_peer *peer;     /**< borrowed from the context; NULL: the call is tried once */
     uint64_t sequence;              /**< AT_MOST_ONCE: its number; 0 until it has one, and after the call */
-    struct hg_frame_process target; /**< AT_MOST_ONCE: that it was first sent to */
+    struct hg_frame_process target; /**< AT_MOST_ONCE: that may have executed it, else that it was sent to last */
     struct util_list left;          /**< attempts that were left behind (hg_left.h) */
     struct util_timer timer;
 };

@@ -177,8 +177,7 @@ static void self_open_request(struct hg_parcel *parcel, struct hg_context *conte
         self_refuse(context, message, status);
         return;
     }
-    if (handle->once.origin != NULL)
-        hg_once_settle(handle);
+    hg_handle_save_answer_locked(handle);
     hg_addr_ref(context->hg_class->self);
     handle->info.addr = context->hg_class->self;
     handle->info.id = message->header.rpc_id;

@@ -101,7 +101,7 @@ struct hg_session {
     uint32_t remote_key;
     uint32_t remote_number;         /**< counts the peer's sessions */
     uint64_t remote_since_ns;       /**< when that one was learned of */
-    struct hg_frame_process remote; /**< 0 until the hello */
+    struct hg_frame_process remote; /**< all 0 until the hello */
     bool remote_known;
     bool local_used;     /**< the peer has used our id: the hello need not be repeated */
     uint64_t hello_from; /**< the number of the first frame that repeats it; UINT64_MAX: none does */

@@ -92,7 +92,7 @@ static void call_without_a_method_is_tried_once(void)
     close_both();
 }
 
-/* The connection ends when only the answer to the hello has come. */
+/* Nobody is there when it is made. */
 static void call_that_was_not_sent_is_sent_later(void)
 {
     const struct qs_retry many = {.attempts_max = 50, .pause_max_us = 20000};
@@ -320,7 +320,7 @@ static void attempt_that_takes_too_long_is_given_up(void)
     open_both(QS_METHOD_IDEMPOTENT, &patient);
     target.holds = true;
     call = call_start(0);
-    UNTIL(target.executed[0] == 2); /* the handler of the first one was told: see there */
+    UNTIL(target.executed[0] == 2); /* count_handler() checks that the first one was told */
     answer_one(0);
     expect(call, HG_SUCCESS, QS_OUTCOME_EXECUTED, 2, 2);
     call = call_start(1);

@@ -12,7 +12,7 @@
 
 uint64_t now_ns;
 
-uint64_t simulated_clock(void)
+static uint64_t simulated_clock(void)
 {
     return now_ns;
 }
@@ -120,7 +120,7 @@ void open_target(void)
     SUPPORT_CHECK(HG_Register_name(target.hg_class, "count", hg_proc_uint32_t, proc_answer, count_handler) != 0);
 }
 
-void close_target(void)
+static void close_target(void)
 {
     for (uint32_t i = 0; i < CALLS; i++)
         if (target.held[i] != HG_HANDLE_NULL)
@@ -180,7 +180,6 @@ void turn(void)
     now_ns += UTIL_CLOCK_NS_PER_MS;
 }
 
-/* A turn, of which there cannot be any number. */
 void patient_turn(unsigned int *turns)
 {
     SUPPORT_CHECK(++*turns < 20000);
@@ -226,7 +225,6 @@ struct once_call *call_start(uint32_t number)
     return call;
 }
 
-/* Waits for the end of a call, and checks it. */
 void expect(struct once_call *call, hg_return_t ret, enum qs_outcome outcome, unsigned int attempts,
             unsigned int executed)
 {
@@ -242,13 +240,11 @@ void expect(struct once_call *call, hg_return_t ret, enum qs_outcome outcome, un
     SUPPORT_CHECK(ret != HG_SUCCESS || call->right);
 }
 
-/* The connections end, and with them all that is on its way. */
 void cut(void)
 {
     fake_wire_cut("wire://target");
 }
 
-/* Call 0 is executed and answered, and the answer is lost with its connection. */
 struct once_call *lose_the_answer_of(uint32_t number)
 {
     struct once_call *call = call_start(number);

@@ -55,13 +55,10 @@ extern struct once_target target;
 extern struct once_origin origin;
 extern uint64_t now_ns;
 
-uint64_t simulated_clock(void);
-
 hg_class_t *open_class(const char *uri, bool listen, uint64_t identity, hg_context_t **context);
 /* Makes the RPC known to a class that calls it. */
 hg_id_t register_count(hg_class_t *hg_class, enum qs_method method, const struct qs_retry *retry);
 void open_target(void);
-void close_target(void);
 void open_origin(enum qs_method method, const struct qs_retry *retry);
 void close_origin(void);
 void open_both(enum qs_method method, const struct qs_retry *retry);
@@ -95,6 +92,7 @@ void cut(void);
 struct once_call *lose_the_answer_of(uint32_t number);
 struct once_call *lose_the_answer(void);
 
+/* hg_once_records.c */
 extern const struct support_case once_record_cases[];
 
 #endif /* TESTS_FAULT_ONCE_SCENE_H */

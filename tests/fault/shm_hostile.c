@@ -100,7 +100,7 @@ static void a_copy_that_never_ends_is_not_waited_for(void)
 /* A peer whose every copy is waited for in vain would stop the victim at each withdrawal. */
 static void copies_that_never_end_hold_up_few_withdrawals(void)
 {
-    enum { WAITED_FOR = 5, NOT_WAITED_FOR = 10 };
+    enum { WAITED_FOR = 5, NOT_WAITED_FOR = 10 }; /* the former are more than OVERSTAYS_MAX of shm_mem.c */
     unsigned char bytes[100];
     uint64_t took_us = UINT64_MAX;
     struct shm_raw raw;

@@ -31,7 +31,7 @@
 #include "util/util_rand.h"
 
 #define LOST_S             20
-#define SCRIBBLER_LIMIT_NS (UINT64_C(60) * 1000000000)
+#define SCRIBBLER_LIMIT_NS (60 * UTIL_CLOCK_NS_PER_S)
 #define PAGE_SIZE          4096UL
 
 /* --- two threads ------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 /* Copyright The Quicksilver authors */
 /*
  * How many receive buffers a context has, and of which kind: the part of multi_recv_op_max and no_multi_recv that is not
- * seen from above. And what is taken for a frame that uses one up.
+ * seen from above. And a completion that uses one up and is no frame.
  */
 #include <criterion/criterion.h>
 

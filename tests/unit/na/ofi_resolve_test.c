@@ -19,6 +19,7 @@
 #include "util/util_list.h"
 #include "util/util_thread.h"
 
+/* THREADS_MAX is RESOLVE_THREADS_MAX of ofi_resolve.c. */
 enum { HOSTS_MAX = 200, THREADS_MAX = 64, ASKING_US = 5000, LIMIT_MS = 10000 };
 
 /* One that a route is to lead to. */
@@ -38,10 +39,10 @@ static struct ofi_context context;
 static struct ofi_class owner;
 static unsigned int ended;
 
-static atomic_uint asking;      /* calls of fi_endpoint at this moment */
-static atomic_uint asking_most; /* and at the same time at most */
-static atomic_int endpoints;    /* that are open */
-static unsigned int threads_left;
+static atomic_uint asking;        /* calls of fi_endpoint at this moment */
+static atomic_uint asking_most;   /* the most there have been */
+static atomic_int endpoints;      /* that are open */
+static unsigned int threads_left; /* that may still be had; UINT32_MAX: any number */
 static pthread_t progress_thread;
 static atomic_uint asked_in_progress; /* calls of fi_endpoint without a thread of their own */
 
@@ -102,7 +103,7 @@ void ofi_wait_wake(struct na_context *base)
 
 void ofi_route_start_clock(struct ofi_route *route)
 {
-    struct host *host = (struct host *)route;
+    struct host *host = util_container_of(route, struct host, route);
 
     SUPPORT_CHECK(util_list_empty(&route->state_node));
     util_list_push(&context.connecting, &route->state_node);
@@ -111,7 +112,7 @@ void ofi_route_start_clock(struct ofi_route *route)
 
 void ofi_connect_resolved(struct ofi_route *route, const struct ofi_address *address, struct fid_ep *ep, int error)
 {
-    struct host *host = (struct host *)route;
+    struct host *host = util_container_of(route, struct host, route);
 
     (void)address;
     host->ends++;
