@@ -342,21 +342,23 @@ static bool once_keep(struct hg_once *once, struct hg_once_origin *origin, struc
     return once->dropped == dropped;
 }
 
-bool hg_once_copy(struct hg_once_record *record, const struct hg_handle *handle)
+/* The request is answered so. False as above. */
+static bool once_fill(struct hg_once *once, struct hg_once_origin *origin, struct hg_once_record *record,
+                      uint32_t status, const struct hg_outbox_payload *payload)
 {
-    size_t size = handle->encoded.size;
-
-    assert(handle->encoded.extra_size == 0);
-    if (size > record->capacity || UTIL_MUTANT(ANSWER_NOT_SAVED))
-        return false;
-    if (size > 0)
-        memcpy(record->answer, handle->encoded.buf, size);
-    record->size = (uint32_t)size;
-    record->eager = (uint32_t)size;
-    record->status = HG_SUCCESS;
-    record->dropped = false;
     record->state = HG_ONCE_KEPT;
-    return true;
+    record->status = status;
+    return once_keep(once, origin, record, payload);
+}
+
+bool hg_once_copy(struct hg_once_origin *origin, struct hg_once_record *record, const struct hg_handle *handle)
+{
+    struct hg_outbox_payload payload;
+
+    hg_payload_view(handle, &payload);
+    if (hg_payload_size(&payload) > record->capacity || UTIL_MUTANT(ANSWER_NOT_SAVED))
+        return false;
+    return once_fill(&handle->info.hg_class->once, origin, record, HG_SUCCESS, &payload);
 }
 
 /* The answer of the request in @handle goes into its record, and the handle gives up its place. False as above. */
@@ -372,9 +374,7 @@ static bool once_answer(struct hg_once *once, struct hg_handle *handle, uint32_t
         once_free_record(once, origin, record); /* nobody will ask for it */
         return true;
     }
-    record->state = HG_ONCE_KEPT;
-    record->status = status;
-    return once_keep(once, origin, record, payload);
+    return once_fill(once, origin, record, status, payload);
 }
 
 /* --- requests ------------------------------------------------------------------------------------------------ */

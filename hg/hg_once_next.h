@@ -87,7 +87,7 @@ static inline void hg_once_displace(struct hg_once_origin *origin, struct hg_onc
 }
 
 /** The record gets a copy of the answer that @p handle has, if that fits into the memory which the record has. */
-bool hg_once_copy(struct hg_once_record *record, const struct hg_handle *handle);
+bool hg_once_copy(struct hg_once_origin *origin, struct hg_once_record *record, const struct hg_handle *handle);
 
 /** Most requests come for the first time, and find their place free or with an answer that is not wanted any more: a lower number in it
  *  is a whole ring back at least, and so below the floor that this request sets, since `behind` is less than the ring's size. Most handles
@@ -113,7 +113,7 @@ static inline bool hg_once_add_next(struct hg_once_origin *origin, const struct 
             return false;
         if (place->record != NULL && place->sequence < first)
             place->record->state = HG_ONCE_FREE;
-        else if (place->record != NULL && !hg_once_copy(place->record, handle))
+        else if (place->record != NULL && !hg_once_copy(origin, place->record, handle))
             return false;
     }
     origin->floor = first;

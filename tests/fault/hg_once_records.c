@@ -53,6 +53,26 @@ static void other_close(struct other *other)
     HG_PAIR_OK(HG_Finalize(other->hg_class));
 }
 
+/* A target that keeps records of one origin only, with two that may call it. */
+static void open_for_one(struct other *other)
+{
+    open_both(QS_METHOD_AT_MOST_ONCE, &late);
+    other_open(other, QS_METHOD_AT_MOST_ONCE);
+    target.hg_class->once.origins_max = 1;
+}
+
+/* The call is given up while its handler runs, which goes on. */
+static void give_up(uint32_t number)
+{
+    struct once_call *call;
+
+    target.holds = true;
+    call = call_start(number);
+    UNTIL(target.executed[number] == 1);
+    HG_PAIR_OK(HG_Cancel(call->handle));
+    expect(call, HG_CANCELED, QS_OUTCOME_UNKNOWN, 1, 1);
+}
+
 /* Call 0 is lost, and its repetition not due yet. */
 static struct once_call *lose_the_answer_for_now(void)
 {
@@ -233,11 +253,7 @@ static void handler_outlives_its_place(void)
     struct once_call *call;
 
     open_both(QS_METHOD_AT_MOST_ONCE, NULL);
-    target.holds = true;
-    call = call_start(0);
-    UNTIL(target.executed[0] == 1);
-    HG_PAIR_OK(HG_Cancel(call->handle));
-    expect(call, HG_CANCELED, QS_OUTCOME_UNKNOWN, 1, 1);
+    give_up(0);
     for (uint32_t i = 1; i < 16; i++) {
         (void)call_start(i);
         UNTIL(target.executed[i] == 1);
@@ -290,9 +306,7 @@ static void play_forgotten(bool keeps)
     struct once_call *call;
     struct other other;
 
-    open_both(QS_METHOD_AT_MOST_ONCE, &late);
-    other_open(&other, QS_METHOD_AT_MOST_ONCE);
-    target.hg_class->once.origins_max = 1;
+    open_for_one(&other);
     target.keeps = keeps;
     call = lose_the_answer_for_now();
     target.keeps = false;
@@ -322,14 +336,8 @@ static void origin_with_a_handler_that_is_not_found_keeps_its_answers(void)
     struct once_call *call;
     struct other other;
 
-    open_both(QS_METHOD_AT_MOST_ONCE, &late);
-    other_open(&other, QS_METHOD_AT_MOST_ONCE);
-    target.hg_class->once.origins_max = 1;
-    target.holds = true;
-    call = call_start(100);
-    UNTIL(target.executed[100] == 1);
-    HG_PAIR_OK(HG_Cancel(call->handle));
-    expect(call, HG_CANCELED, QS_OUTCOME_UNKNOWN, 1, 1);
+    open_for_one(&other);
+    give_up(100);
     target.holds = false;
     for (uint32_t i = 101; i < 120; i++)
         expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
@@ -350,9 +358,7 @@ static void origin_of_idle_handles_is_forgotten(void)
 {
     struct other other;
 
-    open_both(QS_METHOD_AT_MOST_ONCE, &late);
-    other_open(&other, QS_METHOD_AT_MOST_ONCE);
-    target.hg_class->once.origins_max = 1;
+    open_for_one(&other);
     target.keeps = true;
     for (uint32_t i = 0; i < 5; i++)
         expect(call_start(i), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
@@ -375,9 +381,7 @@ static void origin_with_a_running_handler_is_not_forgotten(void)
     struct once_call *call;
     struct other other;
 
-    open_both(QS_METHOD_AT_MOST_ONCE, NULL);
-    other_open(&other, QS_METHOD_AT_MOST_ONCE);
-    target.hg_class->once.origins_max = 1;
+    open_for_one(&other);
     target.keeps = true;
     expect(call_start(1), HG_SUCCESS, QS_OUTCOME_EXECUTED, 1, 1);
     target.keeps = false;
